@@ -1,0 +1,353 @@
+/*
+ * Copyright The refract Authors.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * refract.h - the whole C interface of librefract, and its only public header.
+ *
+ * refract reads extended OCI indexes (Proposal F of the OCI reference-types working group): one index that
+ * holds an image's manifests and the artifacts attached to it. A *walk* goes through such an index without doing
+ * any I/O: the caller hands it the root's bytes, the walk answers "I need this document" or "done", and the caller
+ * feeds it until it is done. What was selected and what is attached is then read as flat arrays.
+ *
+ *     refract_request_new   what to look for: platforms, policy, limits. Immutable; may be shared by threads.
+ *     refract_walk_new      one walk; not thread-safe; may be begun again for another root (memory is reused).
+ *     refract_walk_begin    the root's descriptor and bytes  -> REFRACT_NEED | REFRACT_OK | an error
+ *     refract_walk_feed     the bytes that were asked for    -> REFRACT_NEED | REFRACT_OK | an error
+ *     refract_walk_missing  they cannot be had               -> REFRACT_NEED | REFRACT_OK | an error
+ *     refract_walk_result, refract_walk_notes, refract_walk_references
+ *
+ * Conventions
+ *   1. Every fallible function returns a refract_status and takes a caller-owned refract_error last (may be NULL).
+ *      Nothing is thread-local, nothing is printed, nothing aborts or throws.
+ *   2. Strings are UTF-8, given by pointer and length, never NUL-terminated; an absent one has size 0.
+ *   3. What a walk hands out is owned by the walk and valid until it is begun again or freed.
+ *      Input bytes and strings are copied; no pointer of the caller is kept.
+ *   4. Each type has one _free, which takes NULL.
+ *   5. Sizes are bytes. Digests are validated ("sha256:" and 64 lower-case hex digits, or sha512 with 128) before use;
+ *      every document's bytes are checked against the digest and size of the descriptor that asked for it.
+ */
+#ifndef REFRACT_H
+#define REFRACT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Raised whenever a struct or function below changes. Compare with refract_abi_version() at load. */
+#define REFRACT_ABI_VERSION 1u
+
+/* "No such index" in the uint32_t fields below. */
+#define REFRACT_NONE UINT32_MAX
+
+#if defined(__GNUC__)
+#define REFRACT_API __attribute__((visibility("default")))
+#else
+#define REFRACT_API
+#endif
+
+#ifdef __cplusplus
+#define REFRACT_NOEXCEPT noexcept
+extern "C" {
+#else
+#define REFRACT_NOEXCEPT
+#endif
+
+/* What a call came to. Everything from REFRACT_INVALID_ARGUMENT on is an error. */
+typedef enum refract_status {
+    REFRACT_OK = 0,
+    REFRACT_NEED = 1,             /* the walk needs a document: see refract_need */
+    REFRACT_INVALID_ARGUMENT = 2, /* the caller's mistake */
+    REFRACT_OUT_OF_MEMORY = 3,
+    REFRACT_INTERNAL = 4,        /* a bug in refract */
+    REFRACT_MALFORMED = 5,       /* not JSON, not UTF-8, or not what the specification says it is */
+    REFRACT_AMBIGUOUS = 6,       /* can be read in two ways: duplicate or colliding keys, index and manifest at once */
+    REFRACT_LIMIT_EXCEEDED = 7,  /* over one of refract_limits */
+    REFRACT_SIZE_MISMATCH = 8,   /* the bytes are not as many as the descriptor says */
+    REFRACT_DIGEST_MISMATCH = 9, /* the bytes are not those the descriptor names */
+    REFRACT_TYPE_MISMATCH = 10,  /* the bytes are an index where a manifest was named, or the reverse */
+    REFRACT_NO_MATCH = 11,       /* no entry can run on the requested platform; the message says why, entry by entry */
+    REFRACT_MISSING = 12,        /* a document that the selection cannot do without cannot be had */
+    REFRACT_UNSUPPORTED = 13     /* an algorithm or format that refract does not read */
+} refract_status;
+
+/* The longest error message, with its terminating NUL. Longer ones are cut at a character's edge and end in "…". */
+#define REFRACT_ERROR_MESSAGE_SIZE 4096
+
+/* Filled on failure only. `message` is one line, NUL-terminated UTF-8, free of control characters: what, where, why. */
+typedef struct refract_error {
+    refract_status status;
+    char message[REFRACT_ERROR_MESSAGE_SIZE];
+} refract_error;
+
+typedef struct refract_string {
+    const char *data;
+    size_t size;
+} refract_string;
+
+/* image-spec, image-index.md, "platform". */
+typedef struct refract_platform {
+    refract_string os;
+    refract_string architecture;
+    refract_string variant;
+    refract_string os_version;
+    const refract_string *os_features;
+    size_t os_features_count;
+} refract_platform;
+
+/* image-spec, descriptor.md. `platform` is NULL where none is declared. */
+typedef struct refract_descriptor {
+    refract_string media_type;
+    refract_string digest;
+    refract_string artifact_type;
+    int64_t size;
+    const refract_platform *platform;
+} refract_descriptor;
+
+/* ---- limits ------------------------------------------------------------------------------------------------- */
+
+typedef struct refract_limits {
+    uint64_t document_bytes;    /* of an index or manifest; 4 MiB */
+    uint64_t config_bytes;      /* of an image config; 4 MiB */
+    uint32_t json_depth;        /* 64 */
+    uint32_t nesting;           /* indexes inside indexes, the root not counted; 8 */
+    uint32_t documents;         /* unique documents in one walk, the root counted; 256 */
+    uint32_t annotation_bytes;  /* keys and values of one descriptor's annotations; 64 KiB */
+    uint32_t fetched_references; /* references that a policy may fetch for one image; 1,000 */
+} refract_limits;
+
+/* The one table of limits: fills `out` with the defaults. */
+REFRACT_API void refract_limits_default(refract_limits *out) REFRACT_NOEXCEPT;
+
+/* ---- request ------------------------------------------------------------------------------------------------ */
+
+typedef enum refract_mode {
+    REFRACT_SELECT = 0, /* find the image to run, as a pull does; reads no more documents than that takes */
+    REFRACT_LIST = 1    /* select nothing; read every nested index that can be had, to list what is attached */
+} refract_mode;
+
+typedef enum refract_match {
+    REFRACT_MATCH_EXACT = 0,     /* a platform matches itself, as containerd's platforms.Ordered(p) */
+    REFRACT_MATCH_COMPATIBLE = 1 /* and what it can also run, best first, as containerd's platforms.Only(p) */
+} refract_match;
+
+/* Zero it, then set what matters; a zero limit means the default. */
+typedef struct refract_request_options {
+    uint32_t abi_version; /* REFRACT_ABI_VERSION */
+    refract_mode mode;
+    refract_match match;
+    const refract_platform *platforms; /* one selection for each; none: every image of the index, all of them proven */
+    size_t platforms_count;
+    const refract_string *config_types; /* further config media types that make a manifest an image */
+    size_t config_types_count;
+    int32_t other_platforms;             /* not 0: images of other platforms are children too, unproven ("all metadata") */
+    int32_t fetch_references;            /* not 0: mark the references that the policy wants fetched */
+    const refract_string *reference_types; /* only these (reference type or artifactType, compared exactly); none: all */
+    size_t reference_types_count;
+    refract_limits limits;
+} refract_request_options;
+
+typedef struct refract_request refract_request;
+
+REFRACT_API refract_status refract_request_new(refract_request **out, const refract_request_options *options,
+                                               refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_request_free(refract_request *request) REFRACT_NOEXCEPT;
+
+/* 1 if `platform` matches any requested platform, else 0. */
+REFRACT_API int32_t refract_request_match(const refract_request *request, const refract_platform *platform) REFRACT_NOEXCEPT;
+/* 1 if `a` is preferred to `b`, as containerd's MatchComparer.Less(a, b) of the same platforms, else 0. */
+REFRACT_API int32_t refract_request_less(const refract_request *request, const refract_platform *a,
+                                         const refract_platform *b) REFRACT_NOEXCEPT;
+
+/* ---- walk --------------------------------------------------------------------------------------------------- */
+
+typedef struct refract_walk refract_walk;
+
+typedef enum refract_document_kind {
+    REFRACT_DOCUMENT_OTHER = 0, /* only from refract_media_type_kind: neither of the others */
+    REFRACT_DOCUMENT_INDEX = 1,
+    REFRACT_DOCUMENT_MANIFEST = 2,
+    REFRACT_DOCUMENT_CONFIG = 3
+} refract_document_kind;
+
+/* What kind of document a media type names, OCI's and Docker's alike. */
+REFRACT_API refract_document_kind refract_media_type_kind(const char *media_type, size_t size) REFRACT_NOEXCEPT;
+
+/* A document that the walk waits for. Owned by the walk, valid until its next call. */
+typedef struct refract_need {
+    refract_descriptor descriptor;
+    refract_document_kind kind;
+    uint64_t max_bytes; /* never read more than this many; the descriptor's size is within it */
+    int32_t required;   /* not 0: if it is missing, the walk ends with REFRACT_MISSING; else it goes on without it */
+} refract_need;
+
+/* The request must outlive the walk. */
+REFRACT_API refract_status refract_walk_new(refract_walk **out, const refract_request *request,
+                                            refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_walk_free(refract_walk *walk) REFRACT_NOEXCEPT;
+
+/* Begins (again) at an index: the root's descriptor as the registry gave it, and its bytes. */
+REFRACT_API refract_status refract_walk_begin(refract_walk *walk, const char *media_type, size_t media_type_size,
+                                              const char *digest, size_t digest_size, int64_t size, const void *bytes,
+                                              size_t bytes_size, refract_need *need, refract_error *error) REFRACT_NOEXCEPT;
+/* Hands over the document that was asked for. */
+REFRACT_API refract_status refract_walk_feed(refract_walk *walk, const void *bytes, size_t bytes_size, refract_need *need,
+                                             refract_error *error) REFRACT_NOEXCEPT;
+/* Says that the document cannot be had, for good (not: try again later); `reason` is for the person who reads it. */
+REFRACT_API refract_status refract_walk_missing(refract_walk *walk, const char *reason, size_t reason_size,
+                                                refract_need *need, refract_error *error) REFRACT_NOEXCEPT;
+
+/* An entry of an index: its position in `manifests` of the index numbered `document`. */
+typedef struct refract_place {
+    uint32_t document;
+    uint32_t position;
+} refract_place;
+
+/* A document that was read. The root is number 0 and has no place. */
+typedef struct refract_document {
+    refract_document_kind kind;
+    refract_string media_type;
+    refract_string digest;
+    int64_t size;
+    refract_place place; /* of the entry that led to it first; for a config, of its manifest's entry */
+} refract_document;
+
+typedef struct refract_selection {
+    refract_descriptor manifest; /* its platform is the declared one, else the config's */
+    refract_string config_digest;
+    uint32_t requested;         /* number of the requested platform; REFRACT_NONE if all were requested */
+    const refract_place *path; /* from the root's entry down to the manifest's own */
+    size_t path_count;
+} refract_selection;
+
+typedef struct refract_result {
+    const refract_document *documents;
+    size_t documents_count;
+    const refract_selection *selections;
+    size_t selections_count;
+    const refract_place *children; /* the entries that a pull follows, each once, ordered by document and position */
+    size_t children_count;
+    /* Entries that a plain containerd would have taken too (no platform, or a requested one) and that are not children. */
+    const refract_place *left_out;
+    size_t left_out_count;
+    size_t left_out_platformless;
+    size_t references_count;     /* as refract_walk_references will list them */
+    size_t unread_indexes_count; /* nested indexes that were not read: what they hold is not known */
+} refract_result;
+
+/* Only after REFRACT_OK. */
+REFRACT_API refract_status refract_walk_result(refract_walk *walk, const refract_result **out, refract_error *error) REFRACT_NOEXCEPT;
+
+/* Why an entry was passed over; for debug logs and `--explain`. */
+typedef struct refract_note {
+    refract_place place;
+    refract_string digest;
+    refract_string reason;
+} refract_note;
+
+typedef struct refract_notes {
+    const refract_note *notes;
+    size_t count;
+} refract_notes;
+
+REFRACT_API refract_status refract_walk_notes(refract_walk *walk, const refract_notes **out, refract_error *error) REFRACT_NOEXCEPT;
+
+/* ---- references --------------------------------------------------------------------------------------------- */
+
+/* Where a reference was found; a bit each, because two sources may tell of the same one. */
+typedef enum refract_source {
+    REFRACT_SOURCE_INDEX = 1,      /* Proposal F: an entry of an extended index */
+    REFRACT_SOURCE_ANNOTATION = 2, /* Proposal F: a signature kept in annotations of the image's own descriptor */
+    REFRACT_SOURCE_BUILDKIT = 4,   /* an attestation manifest of BuildKit */
+    REFRACT_SOURCE_SOCI = 8        /* a SOCI v2 index */
+} refract_source;
+
+/* The name of one source bit, e.g. "index"; empty for anything else. Static. */
+REFRACT_API refract_string refract_source_name(uint32_t source) REFRACT_NOEXCEPT;
+
+typedef enum refract_answer { REFRACT_NO = 0, REFRACT_YES = 1, REFRACT_UNKNOWN = 2 } refract_answer;
+
+typedef struct refract_reference {
+    refract_descriptor descriptor; /* of the artifact; an annotation has none: digest and media type are empty */
+    refract_string subject;        /* digest of what it is about; empty if its entry does not say, or says it malformed */
+    refract_string malformed;      /* the malformed subject as it stands there, control characters escaped */
+    refract_string type;           /* reference type, else artifactType, else what the source implies; may be empty */
+    refract_string description;
+    refract_string annotation;     /* key of an inline annotation */
+    refract_string value;          /* its value: the content itself */
+    uint32_t sources;              /* refract_source bits */
+    refract_answer weak;           /* yes: nothing in the root or a nested index is the subject */
+    int32_t wanted;                /* not 0: the request's policy wants it fetched */
+    refract_place place;           /* the first entry that tells of it */
+} refract_reference;
+
+typedef enum refract_node_kind {
+    REFRACT_NODE_INDEX = 1,
+    REFRACT_NODE_IMAGE = 2,
+    REFRACT_NODE_REFERENCE = 3,
+    REFRACT_NODE_SUBJECT = 4 /* a subject that no index lists: weak references hang below it */
+} refract_node_kind;
+
+typedef enum refract_node_flag {
+    REFRACT_NODE_REPEATED = 1, /* shown before: a cycle ends here, or a second path joins */
+    REFRACT_NODE_UNREAD = 2,   /* an index that was not read */
+    REFRACT_NODE_SELECTED = 4  /* the image that a selection chose */
+} refract_node_flag;
+
+/* One line of the tree, in the order in which a person would print it; the root first, at depth 0. */
+typedef struct refract_node {
+    refract_node_kind kind;
+    uint32_t depth;
+    uint32_t flags;
+    uint32_t reference;            /* number in `references`, or REFRACT_NONE */
+    refract_descriptor descriptor; /* of the index, image or reference; a subject has only a digest */
+} refract_node;
+
+typedef struct refract_references {
+    const refract_reference *references; /* in document order, each once */
+    size_t count;
+    const refract_node *tree;
+    size_t tree_count;
+} refract_references;
+
+/* Built when first asked for. Only after REFRACT_OK. */
+REFRACT_API refract_status refract_walk_references(refract_walk *walk, const refract_references **out,
+                                                   refract_error *error) REFRACT_NOEXCEPT;
+
+/* ---- one manifest ------------------------------------------------------------------------------------------- */
+
+typedef struct refract_manifest refract_manifest;
+
+/* What a manifest says, read as strictly as everything else. image-spec, manifest.md. */
+typedef struct refract_manifest_view {
+    refract_string media_type;
+    refract_string artifact_type;
+    refract_string subject; /* digest; empty if there is none */
+    refract_descriptor config;
+    const refract_descriptor *layers;
+    size_t layers_count;
+} refract_manifest_view;
+
+/* Checks the bytes against digest and limits, and parses them. `view` lives as long as the manifest. */
+REFRACT_API refract_status refract_manifest_new(refract_manifest **out, const char *digest, size_t digest_size,
+                                                const void *bytes, size_t bytes_size, const refract_manifest_view **view,
+                                                refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_manifest_free(refract_manifest *manifest) REFRACT_NOEXCEPT;
+
+/* ---- small things ------------------------------------------------------------------------------------------- */
+
+/* Whether `bytes` have `digest`: REFRACT_OK, REFRACT_DIGEST_MISMATCH, or what is wrong with the digest itself. */
+REFRACT_API refract_status refract_digest_verify(const char *digest, size_t digest_size, const void *bytes, size_t bytes_size,
+                                                 refract_error *error) REFRACT_NOEXCEPT;
+
+REFRACT_API uint32_t refract_abi_version(void) REFRACT_NOEXCEPT;
+/* refract's own version, e.g. "0.1.0". Static. */
+REFRACT_API refract_string refract_version(void) REFRACT_NOEXCEPT;
+/* simdjson's kernel in use: "haswell", "westmere", "fallback", … Static. */
+REFRACT_API refract_string refract_simd_kernel(void) REFRACT_NOEXCEPT;
+/* The one message table: a short name for a status, e.g. "digest mismatch". Static. */
+REFRACT_API refract_string refract_status_text(refract_status status) REFRACT_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* REFRACT_H */
