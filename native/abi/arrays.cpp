@@ -1,0 +1,125 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "abi/arrays.h"
+
+#include "abi/guard.h"
+
+namespace refract::abi {
+namespace {
+
+static_assert(REFRACT_NONE == resolve::none);
+static_assert(static_cast<int>(REFRACT_DOCUMENT_CONFIG) == static_cast<int>(resolve::document_kind::config));
+static_assert(static_cast<int>(REFRACT_SOURCE_SOCI) == static_cast<int>(resolve::source_soci));
+static_assert(static_cast<int>(REFRACT_UNKNOWN) == static_cast<int>(resolve::answer::unknown));
+static_assert(static_cast<int>(REFRACT_NODE_SUBJECT) == static_cast<int>(resolve::node::kind::subject));
+static_assert(static_cast<int>(REFRACT_NODE_SELECTED) == static_cast<int>(resolve::node::selected));
+static_assert(static_cast<int>(REFRACT_UNSUPPORTED) == static_cast<int>(status::unsupported));
+
+refract_place place_of(resolve::place from) noexcept { return {from.document, from.position}; }
+
+std::vector<refract_place> places_of(const std::vector<resolve::place>& from) {
+    std::vector<refract_place> places;
+    places.reserve(from.size());
+    for (const auto one : from) places.push_back(place_of(one));
+    return places;
+}
+
+}  // namespace
+
+const refract_platform* platform_arena::keep(const oci::platform* from) {
+    if (from == nullptr) return nullptr;
+    held& kept = held_.emplace_back();
+    for (const auto feature : from->os_features) kept.features.push_back(text(feature));
+    kept.platform = {text(from->os),         text(from->architecture), text(from->variant),
+                     text(from->os_version), kept.features.data(),     kept.features.size()};
+    return &kept.platform;
+}
+
+refract_descriptor describe(const oci::descriptor& from, const refract_platform* platform) noexcept {
+    return {text(from.media_type), text(from.digest), text(from.artifact_type), from.size, platform};
+}
+
+result_arrays::result_arrays(const resolve::walk& walk)
+    : children_(places_of(walk.children())), left_out_(places_of(walk.left_out())) {
+    const auto& documents = walk.read();
+    for (std::uint32_t number = 0; number < documents.size(); ++number) {
+        const auto& one = documents[number];
+        documents_.push_back({static_cast<refract_document_kind>(one.kind), text(one.media_type), text(one.digest), one.size,
+                              place_of(one.place)});
+    }
+    for (const auto& chosen : walk.selections()) {
+        const auto& path = paths_.emplace_back(places_of(documents.path_to(chosen.place)));
+        const oci::platform* platform = documents.platform_of(chosen.place);
+        if (platform == nullptr) platform = &documents[chosen.config].config->declared();
+        selections_.push_back({describe(documents.entry(chosen.place), platforms_.keep(platform)),
+                               text(documents[chosen.config].digest), chosen.requested, path.data(), path.size()});
+    }
+    view_.documents = documents_.data();
+    view_.documents_count = documents_.size();
+    view_.selections = selections_.data();
+    view_.selections_count = selections_.size();
+    view_.children = children_.data();
+    view_.children_count = children_.size();
+    view_.left_out = left_out_.data();
+    view_.left_out_count = left_out_.size();
+    for (const auto one : walk.left_out()) {
+        if (documents.platform_of(one) == nullptr) ++view_.left_out_platformless;
+    }
+}
+
+note_arrays::note_arrays(const resolve::walk& walk) {
+    const auto& documents = walk.read();
+    for (std::uint32_t number = 0; number < documents.size(); ++number) {
+        if (documents[number].kind != resolve::document_kind::index) continue;
+        const auto count = static_cast<std::uint32_t>(documents[number].index->entries().size());
+        for (std::uint32_t position = 0; position < count; ++position) {
+            const resolve::place where{number, position};
+            if (walk.is_child(where)) continue;
+            const auto& reason = reasons_.emplace_back(walk.why_not(where));
+            notes_.push_back({place_of(where), text(documents.entry(where).digest), text(reason)});
+        }
+    }
+    view_ = {notes_.data(), notes_.size()};
+}
+
+reference_arrays::reference_arrays(const resolve::walk& walk) : attached_(resolve::find_attached(walk)) {
+    for (const auto& one : attached_.references) {
+        refract_reference next{};
+        if (one.descriptor != nullptr) next.descriptor = abi::describe(*one.descriptor, platforms_.keep(one.platform));
+        next.subject = text(one.subject);
+        next.malformed = text(one.malformed);
+        next.type = text(one.type);
+        next.description = text(one.description);
+        next.annotation = text(one.annotation);
+        next.value = text(one.value);
+        next.sources = one.sources;
+        next.weak = static_cast<refract_answer>(one.weak);
+        next.wanted = one.wanted ? 1 : 0;
+        next.place = place_of(one.place);
+        references_.push_back(next);
+    }
+    for (const auto& one : resolve::tree_of(walk, attached_.references)) nodes_.push_back(describe(walk, one));
+    view_ = {references_.data(), references_.size(), nodes_.data(), nodes_.size()};
+}
+
+refract_node reference_arrays::describe(const resolve::walk& walk, const resolve::node& from) {
+    refract_node next{};
+    next.kind = static_cast<refract_node_kind>(from.kind);
+    next.depth = from.depth;
+    next.flags = from.flags;
+    next.reference = from.reference;
+    if (from.kind == resolve::node::kind::subject) {
+        next.descriptor.digest = text(from.subject);
+    } else if (from.kind == resolve::node::kind::reference) {
+        next.descriptor = references_[from.reference].descriptor;
+    } else if (from.place.document != resolve::none) {
+        next.descriptor = abi::describe(walk.read().entry(from.place), platforms_.keep(walk.read().platform_of(from.place)));
+    } else {
+        const auto& root = walk.read()[0];
+        next.descriptor = {text(root.media_type), text(root.digest), {}, root.size, nullptr};
+    }
+    return next;
+}
+
+}  // namespace refract::abi

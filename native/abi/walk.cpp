@@ -1,0 +1,146 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "resolve/walk.h"
+
+#include <memory>
+#include <optional>
+
+#include "abi/arrays.h"
+#include "abi/guard.h"
+#include "abi/request.h"
+
+struct refract_walk {
+    explicit refract_walk(const refract_request& request) : walk(request.request) {}
+
+    void forget() {
+        result.reset();
+        notes.reset();
+        references.reset();
+    }
+
+    refract::resolve::walk walk;
+    refract_platform needed_platform{};
+    std::vector<refract_string> needed_features;
+    std::optional<refract::abi::result_arrays> result;
+    std::optional<refract_result> view;
+    std::optional<refract::abi::note_arrays> notes;
+    std::optional<refract::abi::reference_arrays> references;
+};
+
+namespace refract::abi {
+namespace {
+
+using step = resolve::walk::step;
+
+void show_need(refract_walk& walk, refract_need* out) {
+    if (out == nullptr) return;
+    const resolve::need& need = walk.walk.needed();
+    const refract_platform* platform = nullptr;
+    if (need.platform != nullptr) {
+        walk.needed_features.clear();
+        for (const auto feature : need.platform->os_features) walk.needed_features.push_back(text(feature));
+        walk.needed_platform = {text(need.platform->os),         text(need.platform->architecture),
+                                text(need.platform->variant),    text(need.platform->os_version),
+                                walk.needed_features.data(), walk.needed_features.size()};
+        platform = &walk.needed_platform;
+    }
+    const auto& expected = need.expected;
+    out->descriptor = {text(expected.media_type), text(expected.digest), text(need.artifact_type), expected.size, platform};
+    out->kind = static_cast<refract_document_kind>(expected.kind);
+    out->max_bytes = need.max_bytes;
+    out->required = need.required ? 1 : 0;
+}
+
+/// One step of a walk, whatever moves it.
+template <class Move>
+refract_status move(refract_walk* walk, refract_need* need, refract_error* error, Move&& go) noexcept {
+    return guarded(error, [&]() -> result<refract_status> {
+        if (walk == nullptr) return missing_argument("walk");
+        walk->forget();
+        const result<step> moved = go(walk->walk);
+        if (moved.failed()) return moved.why();
+        if (moved.value() == step::done) return REFRACT_OK;
+        show_need(*walk, need);
+        return REFRACT_NEED;
+    });
+}
+
+/// What is read from a finished walk is made when it is first asked for.
+template <class Read>
+refract_status read(refract_walk* walk, const void* out, refract_error* error, Read&& give) noexcept {
+    return guarded(error, [&]() -> outcome {
+        if (walk == nullptr || out == nullptr) return missing_argument("walk and out");
+        if (!walk->walk.is_done()) return {status::invalid_argument, "the walk is not done"};
+        give();
+        return {};
+    });
+}
+
+const reference_arrays& references_of(refract_walk& walk) {
+    if (!walk.references) walk.references.emplace(walk.walk);
+    return *walk.references;
+}
+
+}  // namespace
+}  // namespace refract::abi
+
+using namespace refract;
+
+extern "C" {
+
+refract_status refract_walk_new(refract_walk** out, const refract_request* request, refract_error* error) REFRACT_NOEXCEPT {
+    return abi::guarded(error, [&]() -> outcome {
+        if (out == nullptr || request == nullptr) return abi::missing_argument("out and request");
+        *out = std::make_unique<refract_walk>(*request).release();
+        return {};
+    });
+}
+
+void refract_walk_free(refract_walk* walk) REFRACT_NOEXCEPT { delete walk; }
+
+refract_status refract_walk_begin(refract_walk* walk, const char* media_type, size_t media_type_size, const char* digest,
+                                  size_t digest_size, int64_t size, const void* bytes, size_t bytes_size, refract_need* need,
+                                  refract_error* error) REFRACT_NOEXCEPT {
+    return abi::move(walk, need, error, [&](resolve::walk& moved) {
+        const resolve::expected_document root{resolve::document_kind::index, abi::view(media_type, media_type_size),
+                                              abi::view(digest, digest_size), size, {}, 0};
+        return moved.begin(root, abi::bytes(bytes, bytes_size));
+    });
+}
+
+refract_status refract_walk_feed(refract_walk* walk, const void* bytes, size_t bytes_size, refract_need* need,
+                                 refract_error* error) REFRACT_NOEXCEPT {
+    return abi::move(walk, need, error, [&](resolve::walk& moved) { return moved.feed(abi::bytes(bytes, bytes_size)); });
+}
+
+refract_status refract_walk_missing(refract_walk* walk, const char* reason, size_t reason_size, refract_need* need,
+                                    refract_error* error) REFRACT_NOEXCEPT {
+    return abi::move(walk, need, error, [&](resolve::walk& moved) { return moved.missing(abi::view(reason, reason_size)); });
+}
+
+refract_status refract_walk_result(refract_walk* walk, const refract_result** out, refract_error* error) REFRACT_NOEXCEPT {
+    return abi::read(walk, out, error, [&] {
+        if (!walk->result) {
+            walk->result.emplace(walk->walk);
+            walk->view = walk->result->view();
+            walk->view->references_count = abi::references_of(*walk).view().count;
+            walk->view->unread_indexes_count = abi::references_of(*walk).unread_indexes();
+        }
+        *out = &*walk->view;
+    });
+}
+
+refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out, refract_error* error) REFRACT_NOEXCEPT {
+    return abi::read(walk, out, error, [&] {
+        if (!walk->notes) walk->notes.emplace(walk->walk);
+        *out = &walk->notes->view();
+    });
+}
+
+refract_status refract_walk_references(refract_walk* walk, const refract_references** out,
+                                       refract_error* error) REFRACT_NOEXCEPT {
+    return abi::read(walk, out, error, [&] { *out = &abi::references_of(*walk).view(); });
+}
+
+}  // extern "C"

@@ -1,0 +1,32 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string_view>
+
+/// The one list of annotation keys that mean something to refract. All others are ignored (Proposal F: unknown
+/// annotations MUST be ignored).
+namespace refract::oci::annotation {
+
+// Proposal F: an artifact's descriptor says what it is about.
+inline constexpr std::string_view reference_digest = "org.opencontainers.reference.digest";
+inline constexpr std::string_view reference_type = "org.opencontainers.reference.type";
+inline constexpr std::string_view reference_description = "org.opencontainers.reference.description";
+
+// BuildKit's attestation manifests.
+inline constexpr std::string_view buildkit_digest = "vnd.docker.reference.digest";
+inline constexpr std::string_view buildkit_type = "vnd.docker.reference.type";
+
+// SOCI v2: the index manifest names the image that it is about.
+inline constexpr std::string_view soci_image_digest = "com.amazon.soci.image-manifest-digest";
+
+// Proposal F, "well-known annotations": signatures kept on the image's own descriptor, the first of which lists the
+// names of the others.
+inline constexpr std::string_view signatures_index = "org.opencontainers.signatures.index";
+inline constexpr std::string_view cosign_signature = "dev.cosignproject.cosign/signature";
+inline constexpr std::string_view sigstore_bundle = "dev.sigstore.cosign/bundle";
+inline constexpr std::string_view sigstore_certificate = "dev.sigstore.cosign/certificate";
+inline constexpr std::string_view sigstore_chain = "dev.sigstore.cosign/chain";
+
+}  // namespace refract::oci::annotation

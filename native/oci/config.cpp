@@ -1,0 +1,64 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "oci/config.h"
+
+#include <array>
+
+#include "base/printable.h"
+#include "oci/digest.h"
+
+namespace refract::oci {
+namespace {
+
+outcome read_diff_id(json_element value) {
+    std::string_view text;
+    if (outcome done = read_string(value, text); done.failed()) return done;
+    digest_algorithm algorithm{};
+    if (parse_digest(text, algorithm)) return {};
+    return {status::malformed, "malformed digest " + quoted(text)};
+}
+
+outcome read_rootfs(json_element value, std::size_t& diff_ids_count) {
+    static constexpr std::array<std::string_view, 2> keys{"type", "diff_ids"};
+    if (value.is_null()) return {};
+    return read_object(value, keys, [&](std::size_t key, json_element field) -> outcome {
+        if (key == 0) {
+            std::string_view type;
+            return read_string(field, type);
+        }
+        return read_array(field, [&](json_element element) {
+            ++diff_ids_count;
+            return read_diff_id(element);
+        });
+    });
+}
+
+}  // namespace
+
+outcome config::read(json_reader& reader, std::span<const std::byte> bytes) {
+    static constexpr std::array<std::string_view, 6> keys{"architecture", "os",     "variant",
+                                                          "os.version",   "os.features", "rootfs"};
+    auto root = reader.read(document_, bytes);
+    if (root.failed()) return std::move(root).take();
+    return read_object(root.value(), keys, [&](std::size_t key, json_element field) -> outcome {
+        switch (key) {
+            case 0:
+                return read_string(field, platform_.architecture);
+            case 1:
+                return read_string(field, platform_.os);
+            case 2:
+                return read_string(field, platform_.variant);
+            case 3:
+                return read_string(field, platform_.os_version);
+            case 4:
+                return read_array(field, [&](json_element element) {
+                    return read_string(element, platform_.os_features.emplace_back());
+                });
+            default:
+                return read_rootfs(field, diff_ids_count_);
+        }
+    });
+}
+
+}  // namespace refract::oci

@@ -1,0 +1,168 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "oci/descriptor.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+
+#include "base/printable.h"
+#include "oci/annotations.h"
+
+namespace refract::oci {
+namespace {
+
+mark mark_of(std::string_view key) noexcept {
+    // All known keys begin with one of these; most annotations do not, and are done with here.
+    switch (key.empty() ? '\0' : key.front()) {
+        case 'o':
+            if (key == annotation::reference_digest || key == annotation::reference_type) return mark::reference;
+            return key == annotation::signatures_index ? mark::inline_signature : mark::none;
+        case 'v':
+            if (key == annotation::buildkit_digest || key == annotation::buildkit_type) return mark::buildkit;
+            return mark::none;
+        case 'c':
+            return key == annotation::soci_image_digest ? mark::soci : mark::none;
+        case 'd': {
+            std::string_view type;
+            return is_inline_signature(key, type) ? mark::inline_signature : mark::none;
+        }
+        default:
+            return mark::none;
+    }
+}
+
+outcome read_annotations(json_element value, std::uint32_t most_bytes, descriptor& into) {
+    if (value.is_null()) return {};
+    simdjson::dom::object object;
+    if (value.get(object) != simdjson::SUCCESS) return wrong_type("an object", value);
+    key_set keys;
+    std::size_t bytes = 0;
+    for (const auto [key, field] : object) {
+        std::string_view text;
+        if (field.get(text) != simdjson::SUCCESS && !field.is_null()) {
+            return wrong_type("a string", field).in(printable(key, 64));
+        }
+        if (!keys.add(key)) return duplicate_key(key);
+        bytes += key.size() + text.size();
+        into.marks = into.marks | mark_of(key);
+    }
+    if (keys.has_duplicate()) return duplicate_key("");
+    if (bytes > most_bytes) {
+        return {status::limit_exceeded, "annotations take " + std::to_string(bytes) + " bytes, more than the limit of " +
+                                            std::to_string(most_bytes)};
+    }
+    into.annotations = value;
+    return {};
+}
+
+outcome read_size(json_element value, std::int64_t& into) {
+    if (value.get(into) == simdjson::SUCCESS && into >= 0) return {};
+    if (!value.is_number()) return wrong_type("a number", value);
+    return {status::malformed, "want a whole number from 0 to 9223372036854775807"};
+}
+
+outcome read_digest(json_element value, descriptor& into) {
+    if (outcome done = read_string(value, into.digest); done.failed()) return done;
+    if (parse_digest(into.digest, into.algorithm)) return {};
+    return {status::malformed, "malformed digest " + quoted(into.digest)};
+}
+
+outcome read_urls(json_element value) {
+    return read_array(value, [](json_element element) {
+        std::string_view url;
+        return read_string(element, url);
+    });
+}
+
+/// containerd believes `data` if only its length fits, so it must be what the digest names.
+outcome check_data(std::string_view base64, const descriptor& of) {
+    static constexpr std::string_view alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const auto padding_at = base64.find('=');
+    const auto digits = base64.substr(0, padding_at);
+    const auto padding = base64.size() - digits.size();
+    const bool valid = base64.size() % 4 == 0 && padding <= 2 &&
+                       digits.find_first_not_of(alphabet) == std::string_view::npos &&
+                       (padding == 0 || base64.substr(padding_at).find_first_not_of('=') == std::string_view::npos);
+    if (!valid) return {status::malformed, "not base64 as RFC 4648 section 4 has it"};
+
+    std::vector<unsigned char> bytes(base64.size() / 4 * 3);
+    const int decoded = EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(base64.data()),
+                                        static_cast<int>(base64.size()));
+    if (decoded < 0) return {status::malformed, "not base64 as RFC 4648 section 4 has it"};
+    bytes.resize(static_cast<std::size_t>(decoded) - padding);
+    if (static_cast<std::int64_t>(bytes.size()) != of.size) {
+        return {status::size_mismatch,
+                "holds " + std::to_string(bytes.size()) + " bytes, the descriptor says " + std::to_string(of.size)};
+    }
+    return verify_digest(of.digest, std::as_bytes(std::span(bytes)));
+}
+
+}  // namespace
+
+outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms) {
+    static constexpr std::array<std::string_view, 8> keys{"mediaType",   "digest",   "size", "platform",
+                                                          "annotations", "artifactType", "data", "urls"};
+    static constexpr unsigned required = 0b111;
+    unsigned seen = 0;
+    std::string_view data;
+    outcome done = read_object(value, keys, [&](std::size_t key, json_element field) -> outcome {
+        if (!field.is_null()) seen |= 1u << key;
+        switch (key) {
+            case 0:
+                return read_string(field, into.media_type);
+            case 1:
+                return read_digest(field, into);
+            case 2:
+                return read_size(field, into.size);
+            case 3:
+                if (field.is_null()) return {};
+                into.platform = static_cast<std::uint32_t>(platforms.size());
+                return read_platform(field, platforms.emplace_back());
+            case 4:
+                return read_annotations(field, limits.annotation_bytes, into);
+            case 5:
+                return read_string(field, into.artifact_type);
+            case 6:
+                return read_string(field, data);
+            default:
+                return read_urls(field);
+        }
+    });
+    if (done.failed()) return done;
+    if ((seen & required) != required || into.media_type.empty()) {
+        const std::size_t missing = (seen & 1u) == 0 || into.media_type.empty() ? 0 : (seen & 2u) == 0 ? 1 : 2;
+        return {status::malformed, "has no " + std::string(keys[missing])};
+    }
+    into.kind = kind_of(into.media_type);
+    if (!data.empty()) return check_data(data, into).in("data");
+    return {};
+}
+
+std::string_view annotation_of(const descriptor& of, std::string_view key) {
+    simdjson::dom::object object;
+    std::string_view text;
+    if (of.annotations.get(object) != simdjson::SUCCESS) return {};
+    if (object.at_key(key).get(text) != simdjson::SUCCESS) return {};
+    return text;
+}
+
+bool is_inline_signature(std::string_view key, std::string_view& type) noexcept {
+    static constexpr std::array<std::array<std::string_view, 2>, 4> families{{
+        {annotation::cosign_signature, "signature"},
+        {annotation::sigstore_bundle, "bundle"},
+        {annotation::sigstore_certificate, "certificate"},
+        {annotation::sigstore_chain, "chain"},
+    }};
+    for (const auto& [name, what] : families) {
+        if (!key.starts_with(name)) continue;
+        if (key.size() > name.size() && key[name.size()] != '.') continue;
+        type = what;
+        return true;
+    }
+    return false;
+}
+
+}  // namespace refract::oci

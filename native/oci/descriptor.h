@@ -1,0 +1,61 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/result.h"
+#include "oci/digest.h"
+#include "oci/json.h"
+#include "oci/media_type.h"
+#include "oci/platform.h"
+
+namespace refract::oci {
+
+/// Which families of known annotations a descriptor carries; bits.
+enum class mark : std::uint8_t {
+    none = 0,
+    reference = 1,         ///< Proposal F: org.opencontainers.reference.{digest,type}
+    buildkit = 2,          ///< vnd.docker.reference.{digest,type}
+    soci = 4,              ///< SOCI v2 index
+    inline_signature = 8,  ///< Proposal F: signatures of the described thing itself; do not make it an artifact
+};
+
+constexpr mark operator|(mark a, mark b) noexcept {
+    return static_cast<mark>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+constexpr bool has(mark marks, mark one) noexcept {
+    return (static_cast<std::uint8_t>(marks) & static_cast<std::uint8_t>(one)) != 0;
+}
+
+inline constexpr std::uint32_t no_platform = UINT32_MAX;
+
+/// image-spec, descriptor.md. Views into the document; the platform is a number in the document's own list.
+struct descriptor {
+    std::string_view media_type;
+    std::string_view digest;
+    std::string_view artifact_type;
+    std::int64_t size = 0;
+    std::uint32_t platform = no_platform;
+    media_kind kind = media_kind::other;
+    digest_algorithm algorithm = digest_algorithm::other;
+    mark marks = mark::none;
+    json_element annotations;  ///< to be read only if marks say so
+};
+
+/// Reads one descriptor strictly: mediaType, digest and size must be there, the digest well-formed, the size a whole
+/// number that is not negative, `data` the bytes that digest and size name. `urls` are checked for type and ignored.
+outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms);
+
+/// One annotation of a descriptor that is known to have some; empty if it is not there.
+std::string_view annotation_of(const descriptor& of, std::string_view key);
+
+/// Whether a key of an image's descriptor holds a signature, or what verifies one; `type` is then "signature",
+/// "bundle", "certificate" or "chain". Proposal F, "well-known annotations": the key or the key and a suffix.
+bool is_inline_signature(std::string_view key, std::string_view& type) noexcept;
+
+}  // namespace refract::oci

@@ -1,0 +1,88 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "oci/document.h"
+
+#include "base/printable.h"
+
+namespace refract::oci {
+namespace {
+
+outcome read_schema_version(json_element value) {
+    std::int64_t version = 0;
+    if (value.is_null()) return {};
+    if (value.get(version) != simdjson::SUCCESS) return wrong_type("a whole number", value);
+    if (version == 2) return {};
+    return {status::unsupported, "schema version " + std::to_string(version) + " is not supported, only 2 is"};
+}
+
+/// Go decodes them although nobody asks, so their types must be right.
+outcome read_string_map(json_element value) {
+    if (value.is_null()) return {};
+    simdjson::dom::object object;
+    if (value.get(object) != simdjson::SUCCESS) return wrong_type("an object", value);
+    for (const auto [key, field] : object) {
+        std::string_view text;
+        if (outcome done = read_string(field, text); done.failed()) return std::move(done).in(printable(key, 64));
+    }
+    return check_keys(value);
+}
+
+}  // namespace
+
+outcome read_document_root(json_element value, document_root& into) {
+    static constexpr std::array<std::string_view, 9> keys{"schemaVersion", "mediaType",   "artifactType",
+                                                          "manifests",     "config",      "layers",
+                                                          "subject",       "annotations", "fsLayers"};
+    outcome done = read_object(value, keys, [&](std::size_t key, json_element field) -> outcome {
+        switch (key) {
+            case 0:
+                return read_schema_version(field);
+            case 1:
+                return read_string(field, into.media_type);
+            case 2:
+                return read_string(field, into.artifact_type);
+            case 3:
+                into.manifests = field;
+                return {};
+            case 4:
+                into.config = field;
+                return {};
+            case 5:
+                into.layers = field;
+                return {};
+            case 6:
+                if (!field.is_null()) into.subject = field;
+                return {};
+            case 7:
+                return read_string_map(field);
+            default:
+                return {status::unsupported, "Docker's schema 1 is not supported; rebuild the image"};
+        }
+    });
+    if (done.failed()) return done;
+
+    const bool manifest = into.config || into.layers;
+    if (into.manifests && manifest) {
+        return {status::ambiguous, std::string("has both manifests and ") + (into.layers ? "layers" : "a config") +
+                                       ", so it can be read as an index and as a manifest"};
+    }
+    if (!into.manifests && !manifest) {
+        return {status::malformed, "has neither manifests nor a config, so it is neither an index nor a manifest"};
+    }
+    into.structure = manifest ? media_kind::manifest : media_kind::index;
+    if (!into.media_type.empty() && kind_of(into.media_type) != into.structure) {
+        return {status::ambiguous, "says its mediaType is " + quoted(into.media_type) + ", but is built as " +
+                                       std::string(describe(into.structure))};
+    }
+    return {};
+}
+
+outcome read_document_root(json_element value, media_kind wanted, document_root& into) {
+    if (outcome done = read_document_root(value, into); done.failed()) return done;
+    if (into.structure == wanted) return {};
+    return {status::type_mismatch, "type mismatch: want " + std::string(describe(wanted)) + ", got " +
+                                       std::string(describe(into.structure))};
+}
+
+}  // namespace refract::oci

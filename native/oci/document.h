@@ -1,0 +1,32 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "oci/json.h"
+#include "oci/media_type.h"
+
+namespace refract::oci {
+
+/// The top level that indexes and manifests share, read once for both: what a document is comes from its bytes, never
+/// from a header (CVE-2021-41190).
+struct document_root {
+    media_kind structure = media_kind::other;
+    std::string_view media_type;     ///< as the document says of itself; may be empty
+    std::string_view artifact_type;
+    std::optional<json_element> manifests;
+    std::optional<json_element> config;
+    std::optional<json_element> layers;
+    std::optional<json_element> subject;
+};
+
+/// Refuses what can be read as both an index and a manifest, what is neither, and Docker's schema 1.
+outcome read_document_root(json_element value, document_root& into);
+
+/// read_document_root, and a `type_mismatch` if the bytes are not of the wanted kind.
+outcome read_document_root(json_element value, media_kind wanted, document_root& into);
+
+}  // namespace refract::oci

@@ -1,0 +1,35 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "oci/manifest.h"
+
+#include "oci/document.h"
+
+namespace refract::oci {
+
+outcome manifest::read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits) {
+    auto root = reader.read(document_, bytes);
+    if (root.failed()) return std::move(root).take();
+
+    document_root top;
+    if (outcome done = read_document_root(root.value(), media_kind::manifest, top); done.failed()) return done;
+    media_type_ = top.media_type;
+    artifact_type_ = top.artifact_type;
+    if (!top.config || top.config->is_null()) return {status::malformed, "has no config"};
+    if (outcome done = read_descriptor(*top.config, limits, config_, platforms_); done.failed()) {
+        return std::move(done).in("config");
+    }
+    if (top.subject) {
+        descriptor subject;
+        if (outcome done = read_descriptor(*top.subject, limits, subject, platforms_); done.failed()) {
+            return std::move(done).in("subject");
+        }
+        subject_ = subject.digest;
+    }
+    if (!top.layers) return {};
+    return read_array(*top.layers, [&](json_element element) {
+        return read_descriptor(element, limits, layers_.emplace_back(), platforms_);
+    }).in("layers");
+}
+
+}  // namespace refract::oci

@@ -1,0 +1,74 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "oci/media_type.h"
+
+#include <algorithm>
+#include <array>
+
+namespace refract::oci {
+namespace {
+
+constexpr std::string_view oci_index = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view oci_manifest = "application/vnd.oci.image.manifest.v1+json";
+constexpr std::string_view oci_config = "application/vnd.oci.image.config.v1+json";
+constexpr std::string_view docker_index = "application/vnd.docker.distribution.manifest.list.v2+json";
+constexpr std::string_view docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
+constexpr std::string_view docker_config = "application/vnd.docker.container.image.v1+json";
+constexpr std::string_view octet_stream = "application/octet-stream";
+
+/// Payloads are told by how their type begins, so that versions and suffixes ("+json", ";version=1.5") do not matter.
+constexpr std::array artifact_payloads = std::to_array<std::string_view>({
+    "application/vnd.in-toto",
+    "application/vnd.dsse.envelope",
+    "application/spdx",
+    "text/spdx",
+    "application/vnd.cyclonedx",
+    "application/vnd.syft",
+    "application/vnd.dev.cosign.",
+    "application/vnd.dev.cosignproject.",
+    "application/vnd.dev.sigstore.",
+    "application/vnd.cncf.notary.",
+    "application/vnd.cncf.helm.",
+    "application/vnd.amazon.soci.",
+    "application/vnd.openvex",
+    "application/sarif",
+    "application/jose",
+    "application/pgp-signature",
+    "application/vnd.oci.empty.",
+});
+
+}  // namespace
+
+media_kind kind_of(std::string_view media_type) noexcept {
+    if (media_type == oci_manifest || media_type == docker_manifest) return media_kind::manifest;
+    if (media_type == oci_index || media_type == docker_index) return media_kind::index;
+    return media_kind::other;
+}
+
+std::string_view describe(media_kind kind) noexcept {
+    switch (kind) {
+        case media_kind::index:
+            return "an index";
+        case media_kind::manifest:
+            return "a manifest";
+        case media_kind::other:
+            break;
+    }
+    return "neither an index nor a manifest";
+}
+
+bool is_image_config(std::string_view media_type) noexcept {
+    return media_type == oci_config || media_type == docker_config;
+}
+
+bool is_legacy_docker_config(std::string_view manifest_type, std::string_view config_type) noexcept {
+    return manifest_type == docker_manifest && config_type == octet_stream;
+}
+
+bool is_artifact_payload(std::string_view media_type) noexcept {
+    return std::any_of(artifact_payloads.begin(), artifact_payloads.end(),
+                       [&](std::string_view begin) { return media_type.starts_with(begin); });
+}
+
+}  // namespace refract::oci

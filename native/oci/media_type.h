@@ -1,0 +1,30 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace refract::oci {
+
+/// What a media type names. OCI's and Docker's types of one kind are alike (image-spec, media-types.md,
+/// "Compatibility Matrix").
+enum class media_kind : std::uint8_t { other, index, manifest };
+
+media_kind kind_of(std::string_view media_type) noexcept;
+
+/// "an index", "a manifest", "neither an index nor a manifest"; for messages.
+std::string_view describe(media_kind kind) noexcept;
+
+/// An image's configuration, OCI or Docker.
+bool is_image_config(std::string_view media_type) noexcept;
+
+/// Docker's manifests pushed through distribution before 2.6 call their config an octet-stream (distribution#1622);
+/// containerd still runs them, and so do we.
+bool is_legacy_docker_config(std::string_view manifest_type, std::string_view config_type) noexcept;
+
+/// A layer that is known to be no part of a root file system: in-toto, SPDX, CycloneDX, cosign, SOCI, Helm and the like.
+bool is_artifact_payload(std::string_view media_type) noexcept;
+
+}  // namespace refract::oci

@@ -1,0 +1,87 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "resolve/documents.h"
+
+#include <algorithm>
+
+#include "oci/digest.h"
+
+namespace refract::resolve {
+
+std::string_view name_of(document_kind kind) noexcept {
+    switch (kind) {
+        case document_kind::index:
+            return "index";
+        case document_kind::manifest:
+            return "manifest";
+        case document_kind::config:
+            break;
+    }
+    return "config";
+}
+
+result<std::uint32_t> documents::add(const expected_document& expected, std::span<const std::byte> bytes) {
+    const bool is_config = expected.kind == document_kind::config;
+    const std::uint64_t most = is_config ? limits_.config_bytes : limits_.document_bytes;
+    if (bytes.size() > most) {
+        return error{status::limit_exceeded, "takes " + std::to_string(bytes.size()) + " bytes, more than the limit of " +
+                                                 std::to_string(most)};
+    }
+    if (static_cast<std::int64_t>(bytes.size()) != expected.size) {
+        return error{status::size_mismatch, "size mismatch: want " + std::to_string(expected.size) + " bytes, got " +
+                                                std::to_string(bytes.size())};
+    }
+    if (outcome done = oci::verify_digest(expected.digest, bytes); done.failed()) return done;
+
+    if (kept_.size() == count_) kept_.push_back(std::make_unique<document>());
+    document& next = *kept_[count_];
+    next.kind = expected.kind;
+    next.media_type.assign(expected.media_type);
+    next.digest.assign(expected.digest);
+    next.size = expected.size;
+    next.place = expected.place;
+    next.depth = expected.depth;
+    if (outcome done = read(next, bytes); done.failed()) return done;
+    return count_++;
+}
+
+outcome documents::read(document& into, std::span<const std::byte> bytes) {
+    switch (into.kind) {
+        case document_kind::index:
+            if (!into.index) into.index = std::make_unique<oci::index>();
+            return into.index->read(reader_, bytes, limits_);
+        case document_kind::manifest:
+            into.manifest = std::make_unique<oci::manifest>();
+            return into.manifest->read(reader_, bytes, limits_);
+        case document_kind::config:
+            break;
+    }
+    into.config = std::make_unique<oci::config>();
+    return into.config->read(reader_, bytes);
+}
+
+std::uint32_t documents::find(std::string_view digest) const noexcept {
+    for (std::uint32_t number = 0; number < count_; ++number) {
+        if (kept_[number]->digest == digest) return number;
+    }
+    return none;
+}
+
+std::vector<place> documents::path_to(place where) const {
+    std::vector<place> path;
+    for (; where.document != none; where = kept_[where.document]->place) path.push_back(where);
+    std::reverse(path.begin(), path.end());
+    return path;
+}
+
+std::string documents::describe(place where) const {
+    std::string text;
+    for (const place step : path_to(where)) {
+        if (!text.empty()) text += '/';
+        text += "manifests[" + std::to_string(step.position) + ']';
+    }
+    return text;
+}
+
+}  // namespace refract::resolve

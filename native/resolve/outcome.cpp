@@ -1,0 +1,106 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// What a walk came to once it is done: which entries a pull follows, which a plain containerd would have followed too,
+// and why each of the others was passed over.
+#include <algorithm>
+
+#include "base/printable.h"
+#include "resolve/role.h"
+#include "resolve/walk.h"
+
+namespace refract::resolve {
+
+void walk::follow() {
+    std::vector<bool> followed(documents_.size(), false);  // indexes on the way to a selection
+    followed[0] = true;
+    for (const selection& chosen : selections_) {
+        for (const place hop : documents_.path_to(chosen.place)) {
+            children_.push_back(hop);
+            followed[hop.document] = true;
+        }
+    }
+    const auto each_entry = [&](auto&& visit) {
+        for (std::uint32_t number = 0; number < documents_.size(); ++number) {
+            if (!followed[number]) continue;
+            const auto count = static_cast<std::uint32_t>(documents_[number].index->entries().size());
+            for (std::uint32_t position = 0; position < count; ++position) visit(place{number, position});
+        }
+    };
+    if (request_.other_platforms && !request_.wants_all()) {
+        each_entry([&](place where) {
+            const oci::descriptor& entry = documents_.entry(where);
+            const oci::platform* const declared = documents_.platform_of(where);
+            if (declared == nullptr || request_.matches(*declared)) return;
+            if (entry.algorithm == oci::digest_algorithm::other) return;
+            if (role_of(entry, declared, request_) == role::image) children_.push_back(where);
+        });
+    }
+    std::sort(children_.begin(), children_.end());
+    children_.erase(std::unique(children_.begin(), children_.end()), children_.end());
+
+    // The same content under two entries is here once it is here once.
+    std::vector<std::string_view> here;
+    for (const place child : children_) here.push_back(documents_.entry(child).digest);
+    std::sort(here.begin(), here.end());
+    each_entry([&](place where) {
+        const oci::platform* const declared = documents_.platform_of(where);
+        if (declared != nullptr && !request_.matches(*declared)) return;
+        const auto digest = documents_.entry(where).digest;
+        if (!std::binary_search(here.begin(), here.end(), digest)) left_out_.push_back(where);
+    });
+}
+
+const rejection* walk::rejected(place where) const {
+    const auto found = rejections_.find(where);
+    return found == rejections_.end() ? nullptr : &found->second;
+}
+
+bool walk::is_child(place where) const { return std::binary_search(children_.begin(), children_.end(), where); }
+
+std::string walk::why_not(place where) const {
+    if (const rejection* const known = rejected(where)) return known->reason;
+    const oci::descriptor& entry = documents_.entry(where);
+    const oci::platform* const declared = documents_.platform_of(where);
+    const role is = role_of(entry, declared, request_);
+    if (is == role::other) return "neither a manifest nor an index, but " + quoted(entry.media_type, 80);
+    if (is == role::artifact) return describe_artifact(entry, declared);
+    if (declared != nullptr && !request_.matches(*declared)) {
+        return "platform " + oci::describe(*declared) + " does not match";
+    }
+    if (is == role::index) {
+        return documents_.find(entry.digest) != none ? "nothing in it was selected" : "nested index, not needed";
+    }
+    return declared == nullptr ? "declares no platform, and an entry that does was selected"
+                               : "an earlier or better match was selected";
+}
+
+error walk::nothing_matches() const {
+    static constexpr std::size_t most = 3000;  // leaves room for the reference in front, within one error message
+    std::string wanted;
+    for (const auto& want : request_.wants) wanted += (wanted.empty() ? " for " : " or ") + want.name;
+    std::string text = "no image" + wanted + " in index " + documents_[0].digest;
+    std::size_t unsaid = 0;
+    bool first = true;
+    for (std::uint32_t number = 0; number < documents_.size(); ++number) {
+        if (documents_[number].kind != document_kind::index) continue;
+        const auto count = static_cast<std::uint32_t>(documents_[number].index->entries().size());
+        for (std::uint32_t position = 0; position < count; ++position) {
+            const place where{number, position};
+            const bool opened = documents_.entry(where).kind == oci::media_kind::index && rejected(where) == nullptr &&
+                                documents_.find(documents_.entry(where).digest) != none;
+            if (opened) continue;  // its entries speak for it
+            if (text.size() > most) {
+                ++unsaid;
+                continue;
+            }
+            text += (first ? ": " : "; ") + documents_.describe(where) + ": " + why_not(where);
+            first = false;
+        }
+    }
+    if (first) text += ": it has no entries";
+    if (unsaid > 0) text += "; and " + std::to_string(unsaid) + " more";
+    return {status::no_match, text};
+}
+
+}  // namespace refract::resolve

@@ -1,0 +1,23 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "oci/config.h"
+#include "oci/manifest.h"
+#include "resolve/request.h"
+
+/// A candidate is selected only when its own bytes do not say that it is something else. Both functions give the reason
+/// why it is an artifact after all, or nothing.
+namespace refract::resolve {
+
+/// What the manifest says of itself: its config's type, its artifactType, its layers.
+std::optional<std::string> disprove(const oci::manifest& manifest, std::string_view media_type, const request& request);
+
+/// What its config says: each layer must have its diff_id, or containerd cannot unpack it.
+std::optional<std::string> disprove(const oci::manifest& manifest, const oci::config& config);
+
+}  // namespace refract::resolve

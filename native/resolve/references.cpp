@@ -1,0 +1,195 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "resolve/references.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/printable.h"
+#include "oci/annotations.h"
+#include "resolve/role.h"
+
+namespace refract::resolve {
+namespace {
+
+namespace annotation = oci::annotation;
+
+/// Calls `visit(place, entry, role)` for each entry of each index that was read.
+template <class Visit>
+void for_each_entry(const walk& walk, Visit&& visit) {
+    const documents& documents = walk.read();
+    for (std::uint32_t number = 0; number < documents.size(); ++number) {
+        if (documents[number].kind != document_kind::index) continue;
+        std::uint32_t position = 0;
+        for (const oci::descriptor& entry : documents[number].index->entries()) {
+            const place where{number, position++};
+            visit(where, entry, role_of(entry, documents.platform_of(where), walk.asked()));
+        }
+    }
+}
+
+/// The subject as an annotation gives it, or what is wrong with it.
+void set_subject(std::string_view text, reference& into) {
+    oci::digest_algorithm algorithm{};
+    if (oci::parse_digest(text, algorithm)) {
+        into.subject = text;
+    } else {
+        into.malformed = printable(text, 256);
+    }
+}
+
+/// A reference of an entry that its descriptor marks as an artifact: who marked it says what it is about.
+void read_marks(const oci::descriptor& entry, reference& into) {
+    std::string_view subject;
+    if (oci::has(entry.marks, oci::mark::reference)) {
+        into.sources |= source_index;
+        subject = oci::annotation_of(entry, annotation::reference_digest);
+        into.type = oci::annotation_of(entry, annotation::reference_type);
+        into.description = oci::annotation_of(entry, annotation::reference_description);
+    }
+    if (oci::has(entry.marks, oci::mark::buildkit)) {
+        into.sources |= source_buildkit;
+        if (subject.empty()) subject = oci::annotation_of(entry, annotation::buildkit_digest);
+        if (into.type.empty()) into.type = oci::annotation_of(entry, annotation::buildkit_type);
+    }
+    if (oci::has(entry.marks, oci::mark::soci)) {
+        into.sources |= source_soci;
+        if (subject.empty()) subject = oci::annotation_of(entry, annotation::soci_image_digest);
+        if (into.type.empty() && entry.artifact_type.empty()) into.type = "soci-index";
+    }
+    if (into.sources == 0) into.sources = source_index;
+    if (into.type.empty()) into.type = entry.artifact_type;
+    if (!subject.empty()) set_subject(subject, into);
+}
+
+/// What the bytes say where the descriptor is silent; the descriptor wins where they disagree.
+void read_manifest(const walk& walk, const oci::descriptor& entry, reference& into) {
+    const auto number = walk.read().find(entry.digest);
+    if (number == none || walk.read()[number].kind != document_kind::manifest) return;
+    const oci::manifest& manifest = *walk.read()[number].manifest;
+    if (into.type.empty()) into.type = manifest.artifact_type();
+    if (into.type.empty()) into.type = manifest.config().media_type;
+    if (into.subject.empty() && into.malformed.empty()) into.subject = manifest.subject();
+}
+
+void add_inline_signatures(const oci::descriptor& entry, place where, std::vector<reference>& into) {
+    simdjson::dom::object object;
+    if (entry.annotations.get(object) != simdjson::SUCCESS) return;
+    for (const auto [key, field] : object) {
+        reference found;
+        if (!oci::is_inline_signature(key, found.type) || field.get(found.value) != simdjson::SUCCESS) continue;
+        found.annotation = key;
+        found.subject = entry.digest;
+        found.sources = source_annotation;
+        found.place = where;
+        into.push_back(std::move(found));
+    }
+}
+
+/// The same thing found twice is one reference with the sources of both.
+void merge(std::vector<reference>& references) {
+    std::map<std::pair<std::string_view, std::string_view>, std::size_t> first;
+    std::vector<reference> merged;
+    for (reference& one : references) {
+        if (one.descriptor == nullptr) {
+            merged.push_back(std::move(one));
+            continue;
+        }
+        const auto [known, is_new] = first.try_emplace({one.digest(), one.subject}, merged.size());
+        if (is_new) {
+            merged.push_back(std::move(one));
+        } else {
+            merged[known->second].sources |= one.sources;
+        }
+    }
+    references = std::move(merged);
+}
+
+void settle_weakness(const walk& walk, attached& all) {
+    std::vector<std::string_view> listed{walk.read()[0].digest};
+    std::set<std::string_view> unread;
+    for_each_entry(walk, [&](place, const oci::descriptor& entry, role is) {
+        listed.push_back(entry.digest);
+        if (is == role::index && walk.read().find(entry.digest) == none) unread.insert(entry.digest);
+    });
+    std::sort(listed.begin(), listed.end());
+    all.unread_indexes = static_cast<std::uint32_t>(unread.size());
+    const answer absent = unread.empty() ? answer::yes : answer::unknown;
+    for (reference& one : all.references) {
+        if (one.subject.empty()) {
+            one.weak = answer::unknown;
+        } else if (!std::binary_search(listed.begin(), listed.end(), one.subject)) {
+            one.weak = absent;
+        }
+    }
+}
+
+/// Policy: what is about a selected manifest, an index around it, or a reference that is itself wanted. An artifact that
+/// does not say what it is about is taken to be about the index that lists it.
+void settle_wanted(const walk& walk, std::vector<reference>& references) {
+    if (!walk.asked().fetch_references) return;
+    const documents& documents = walk.read();
+    std::unordered_multimap<std::string_view, reference*> by_subject;
+    for (reference& one : references) {
+        const bool fetchable = one.descriptor != nullptr && one.descriptor->algorithm != oci::digest_algorithm::other;
+        if (!fetchable || !walk.asked().wants_reference(one.type, one.descriptor->artifact_type)) continue;
+        by_subject.emplace(one.subject.empty() ? documents[one.place.document].digest : one.subject, &one);
+    }
+    std::vector<std::string_view> subjects{documents[0].digest};
+    for (const selection& chosen : walk.selections()) {
+        for (const place step : documents.path_to(chosen.place)) subjects.push_back(documents.entry(step).digest);
+    }
+    while (!subjects.empty()) {
+        const auto subject = subjects.back();
+        subjects.pop_back();
+        const auto [begin, end] = by_subject.equal_range(subject);
+        for (auto one = begin; one != end; ++one) {
+            if (one->second->wanted) continue;
+            one->second->wanted = true;
+            subjects.push_back(one->second->digest());
+        }
+    }
+}
+
+}  // namespace
+
+std::string_view source_name(std::uint32_t one) noexcept {
+    switch (one) {
+        case source_index:
+            return "index";
+        case source_annotation:
+            return "annotation";
+        case source_buildkit:
+            return "buildkit";
+        case source_soci:
+            return "soci";
+        default:
+            return {};
+    }
+}
+
+attached find_attached(const walk& walk) {
+    attached all;
+    for_each_entry(walk, [&](place where, const oci::descriptor& entry, role is) {
+        const rejection* const rejected = walk.rejected(where);
+        if (is == role::artifact || is == role::other || (rejected != nullptr && rejected->artifact)) {
+            reference found;
+            found.descriptor = &entry;
+            found.platform = walk.read().platform_of(where);
+            found.place = where;
+            read_marks(entry, found);
+            read_manifest(walk, entry, found);
+            all.references.push_back(std::move(found));
+        }
+        if (oci::has(entry.marks, oci::mark::inline_signature)) add_inline_signatures(entry, where, all.references);
+    });
+    merge(all.references);
+    settle_weakness(walk, all);
+    settle_wanted(walk, all.references);
+    return all;
+}
+
+}  // namespace refract::resolve

@@ -1,0 +1,58 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "oci/media_type.h"
+#include "oci/platform.h"
+
+namespace refract::resolve {
+
+enum class mode {
+    select,  ///< find the image to run, reading no more documents than that takes
+    list,    ///< select nothing; read every nested index that can be had
+};
+
+/// What a walk looks for. Immutable once made; shared by walks and threads.
+struct request {
+    /// A platform for which one image is selected.
+    struct want {
+        std::string name;  ///< as messages show it
+        oci::platform_preference preference;
+    };
+
+    resolve::mode mode = mode::select;
+    std::vector<want> wants;             ///< none: every image is selected
+    oci::platform_preference any;        ///< all wants as one
+    std::vector<std::string> config_types;  ///< further config media types that make a manifest an image
+    bool other_platforms = false;        ///< images of other platforms are children too
+    bool fetch_references = false;
+    std::vector<std::string> reference_types;  ///< those the policy wants; none: all
+    refract::limits limits;
+
+    bool wants_all() const noexcept { return wants.empty(); }
+
+    /// Whether a plain containerd would take an entry of this platform.
+    bool matches(const oci::platform& declared) const { return wants_all() || any.rank(declared).has_value(); }
+
+    /// Whether a config of this type makes a manifest an image.
+    bool is_image_config(std::string_view media_type) const {
+        return oci::is_image_config(media_type) ||
+               std::find(config_types.begin(), config_types.end(), media_type) != config_types.end();
+    }
+
+    bool wants_reference(std::string_view type, std::string_view artifact_type) const {
+        if (!fetch_references) return false;
+        return reference_types.empty() || std::any_of(reference_types.begin(), reference_types.end(), [&](const auto& one) {
+                   return one == type || one == artifact_type;
+               });
+    }
+};
+
+}  // namespace refract::resolve

@@ -1,0 +1,120 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "resolve/tree.h"
+
+#include <set>
+#include <unordered_map>
+
+#include "resolve/role.h"
+
+namespace refract::resolve {
+namespace {
+
+class tree_builder {
+public:
+    tree_builder(const walk& walk, const std::vector<reference>& references)
+        : walk_(walk), references_(references), shown_(references.size(), false) {
+        for (std::uint32_t number = 0; number < references.size(); ++number) {
+            const auto subject = references[number].subject;
+            const auto& about = subject.empty() ? walk.read()[references[number].place.document].digest : subject;
+            by_subject_[about].push_back(number);
+        }
+        for (const selection& chosen : walk.selections()) selected_.insert(chosen.place);
+    }
+
+    std::vector<node> build() {
+        nodes_.push_back({});
+        add_entries(0, 1);
+        add_references(walk_.read()[0].digest, 1);
+        // What nothing above leads to: weak references, and cycles of references that hold only each other.
+        for (std::uint32_t number = 0; number < references_.size(); ++number) {
+            if (shown_[number]) continue;
+            node subject;
+            subject.kind = node::kind::subject;
+            subject.depth = 1;
+            subject.subject = references_[number].subject;
+            nodes_.push_back(subject);
+            add_references(references_[number].subject, 2);
+        }
+        return std::move(nodes_);
+    }
+
+private:
+    /// Images and nested indexes of an index; indexes are at most `limits::nesting` deep.
+    void add_entries(std::uint32_t document, std::uint32_t depth) {
+        const documents& documents = walk_.read();
+        const auto count = static_cast<std::uint32_t>(documents[document].index->entries().size());
+        for (std::uint32_t position = 0; position < count; ++position) {
+            const place where{document, position};
+            const oci::descriptor& entry = documents.entry(where);
+            const role is = role_of(entry, documents.platform_of(where), walk_.asked());
+            const rejection* const rejected = walk_.rejected(where);
+            if (is == role::other || is == role::artifact || (rejected != nullptr && rejected->artifact)) continue;
+
+            node next;
+            next.kind = is == role::index ? node::kind::index : node::kind::image;
+            next.depth = depth;
+            next.place = where;
+            if (selected_.contains(where)) next.flags |= node::selected;
+            const bool is_new = seen_.insert(entry.digest).second;
+            const auto nested = is == role::index ? documents.find(entry.digest) : none;
+            if (!is_new) next.flags |= node::repeated;
+            if (is == role::index && nested == none) next.flags |= node::unread;
+            nodes_.push_back(next);
+            if (!is_new) continue;
+            if (nested != none) add_entries(nested, depth + 1);
+            add_references(entry.digest, depth + 1);
+        }
+    }
+
+    /// References of a subject, and theirs. A chain may be thousands long, so this does not recurse.
+    void add_references(std::string_view subject, std::uint32_t depth) {
+        struct level {
+            const std::vector<std::uint32_t>* numbers;
+            std::size_t next;
+        };
+        std::vector<level> levels;
+        const auto descend = [&](std::string_view digest) {
+            const auto found = by_subject_.find(digest);
+            if (found != by_subject_.end()) levels.push_back({&found->second, 0});
+        };
+        descend(subject);
+        while (!levels.empty()) {
+            level& current = levels.back();
+            if (current.next == current.numbers->size()) {
+                levels.pop_back();
+                continue;
+            }
+            const std::uint32_t number = (*current.numbers)[current.next++];
+            node next;
+            next.kind = node::kind::reference;
+            next.depth = depth + static_cast<std::uint32_t>(levels.size()) - 1;
+            next.reference = number;
+            const auto digest = references_[number].digest();
+            // Many entries may share a digest: what is about it is shown below the first of them only.
+            const bool leads_on = !shown_[number] && (digest.empty() || descended_.insert(digest).second);
+            if (!leads_on) next.flags |= node::repeated;
+            shown_[number] = true;
+            nodes_.push_back(next);
+            if (leads_on && !digest.empty()) descend(digest);
+        }
+    }
+
+    const walk& walk_;
+    const std::vector<reference>& references_;
+    std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_subject_;
+    std::set<place> selected_;
+    std::set<std::string_view> seen_;
+    std::set<std::string_view> descended_;  ///< digests of references below which theirs were shown
+    std::vector<bool> shown_;
+    std::vector<node> nodes_;
+};
+
+}  // namespace
+
+std::vector<node> tree_of(const walk& walk, const std::vector<reference>& references) {
+    return tree_builder(walk, references).build();
+}
+
+}  // namespace refract::resolve

@@ -1,0 +1,252 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "resolve/walk.h"
+
+#include <algorithm>
+
+#include "base/printable.h"
+#include "resolve/proof.h"
+#include "resolve/role.h"
+
+namespace refract::resolve {
+
+result<walk::step> walk::begin(const expected_document& root, std::span<const std::byte> bytes) {
+    state_ = state::idle;
+    documents_.clear();
+    lost_.clear();
+    rejections_.clear();
+    selections_.clear();
+    children_.clear();
+    left_out_.clear();
+    want_ = 0;
+    asked_ = 1;
+
+    if (oci::kind_of(root.media_type) != oci::media_kind::index) {
+        return error{status::invalid_argument, "a walk begins at an index, not at " + quoted(root.media_type)};
+    }
+    if (auto added = documents_.add(root, bytes); added.failed()) {
+        return located({}, root.kind, root.digest, added.why());
+    }
+    start_search();
+    return advance();
+}
+
+result<walk::step> walk::feed(std::span<const std::byte> bytes) {
+    if (state_ != state::waiting) return error{status::invalid_argument, "the walk waits for no document"};
+    state_ = state::idle;
+    if (auto added = documents_.add(need_.expected, bytes); added.failed()) return lose(std::move(added).take());
+    return advance();
+}
+
+result<walk::step> walk::missing(std::string_view reason) {
+    if (state_ != state::waiting) return error{status::invalid_argument, "the walk waits for no document"};
+    state_ = state::idle;
+    return lose({status::missing, "cannot be had: " + printable(reason, 400)});
+}
+
+result<walk::step> walk::lose(error why) {
+    const auto& lost = need_.expected;
+    if (need_.required) return located(lost.place, lost.kind, lost.digest, why);
+    lost_.insert_or_assign(std::string(lost.digest), std::move(why));
+    return advance();
+}
+
+void walk::start_search() {
+    const bool listing = request_.mode == mode::list;
+    const request::want* const want = listing || request_.wants_all() ? nullptr : &request_.wants[want_];
+    frontier_.start(documents_, request_, want, listing);
+    best_.reset();
+    declared_proven_ = false;
+}
+
+result<walk::step> walk::advance() {
+    const std::size_t searches = request_.mode == mode::list || request_.wants_all() ? 1 : request_.wants.size();
+    for (;;) {
+        if (outcome done = request_.mode == mode::list ? list() : select(); done.failed()) return done;
+        if (state_ == state::waiting) return step::need;
+        if (++want_ >= searches) break;
+        start_search();
+    }
+    return finish();
+}
+
+result<walk::step> walk::finish() {
+    if (request_.mode == mode::select) {
+        if (selections_.empty()) return nothing_matches();
+        follow();
+    }
+    state_ = state::done;
+    return step::done;
+}
+
+outcome walk::list() {
+    while (const auto number = frontier_.next()) {
+        if (outcome done = open(*number); done.failed()) return done;
+        if (state_ == state::waiting) return {};
+    }
+    return {};
+}
+
+outcome walk::select() {
+    while (const auto number = frontier_.next()) {
+        const auto kind = frontier_[*number].kind;
+        if (kind == frontier::kind::undeclared && declared_proven_) break;
+        outcome done = kind == frontier::kind::nested ? open(*number) : prove(*number);
+        if (done.failed()) return done;
+        if (state_ == state::waiting) return {};
+        if (best_ && !request_.wants_all() && request_.wants[want_].preference.is_best(best_rank_)) break;
+        if (declared_proven_ && !request_.wants_all()) break;
+    }
+    if (best_) selections_.push_back(*best_);
+    return {};
+}
+
+outcome walk::open(std::size_t number) {
+    const place where = frontier_[number].place;
+    const bool required = request_.mode == mode::select && documents_.platform_of(where) != nullptr;
+    const std::uint32_t depth = documents_[where.document].depth + 1;
+    if (depth > request_.limits.nesting) {
+        return located(where, document_kind::index, documents_.entry(where).digest,
+                       {status::limit_exceeded, "is nested deeper than the limit of " +
+                                                    std::to_string(request_.limits.nesting) + " indexes"});
+    }
+    auto got = acquired::unusable;
+    std::uint32_t document = none;
+    outcome done = acquire(documents_.entry(where), document_kind::index, where, required, got, document);
+    if (done.failed() || got == acquired::waiting) return done;
+    if (got == acquired::have) {
+        frontier_.expand(number, document);
+    } else {
+        frontier_.remove(number);
+    }
+    return {};
+}
+
+outcome walk::prove(std::size_t number) {
+    const frontier::item item = frontier_[number];
+    const bool required = item.kind == frontier::kind::declared;
+    const oci::descriptor& entry = documents_.entry(item.place);
+
+    auto got = acquired::unusable;
+    selection candidate{item.place, none, none, request_.wants_all() ? none : static_cast<std::uint32_t>(want_)};
+    outcome done = acquire(entry, document_kind::manifest, item.place, required, got, candidate.manifest);
+    if (done.failed() || got == acquired::waiting) return done;
+    if (got == acquired::unusable) {
+        frontier_.remove(number);
+        return {};
+    }
+    const oci::manifest& manifest = *documents_[candidate.manifest].manifest;
+    auto foreign = disprove(manifest, entry.media_type, request_);
+    if (!foreign) {
+        done = acquire(manifest.config(), document_kind::config, item.place, required, got, candidate.config);
+        if (done.failed() || got == acquired::waiting) return done;
+        if (got == acquired::have) foreign = disprove(manifest, *documents_[candidate.config].config);
+    }
+    frontier_.remove(number);
+    if (foreign) {
+        rejections_.insert_or_assign(item.place, rejection{"artifact after all: " + *foreign, true});
+        return {};
+    }
+    if (got == acquired::unusable) return {};
+
+    oci::platform_rank rank = item.rank;
+    if (!required && !request_.wants_all()) {
+        const oci::platform& declared = documents_[candidate.config].config->declared();
+        const auto found = request_.wants[want_].preference.rank(declared);
+        if (!found) {
+            rejections_.insert_or_assign(
+                item.place, rejection{"platform " + oci::describe(declared) + ", as its config says, does not match", false});
+            return {};
+        }
+        rank = *found;
+    }
+    declared_proven_ = declared_proven_ || required;
+    if (request_.wants_all()) {
+        selections_.push_back(candidate);
+    } else if (!best_ || rank < best_rank_) {
+        best_ = candidate;
+        best_rank_ = rank;
+    }
+    return {};
+}
+
+outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
+                      std::uint32_t& document) {
+    got = acquired::unusable;
+    const std::uint64_t most =
+        kind == document_kind::config ? request_.limits.config_bytes : request_.limits.document_bytes;
+    if (of.algorithm == oci::digest_algorithm::other) {
+        // Only listed, whoever declares what: no bytes could ever be checked against it.
+        return reject(where, false, {status::unsupported, "digest " + printable(of.digest) + " cannot be verified"});
+    }
+    document = documents_.find(of.digest);
+    if (document != none) {
+        const auto& known = documents_[document];
+        if (known.kind != kind) {
+            return reject(where, required,
+                          {status::type_mismatch, "type mismatch: want " + std::string(name_of(kind)) + ", got " +
+                                                      std::string(name_of(known.kind)) + ' ' + known.digest});
+        }
+        if (known.size != of.size) {
+            return reject(where, required,
+                          {status::size_mismatch, "size mismatch: want " + std::to_string(of.size) + " bytes, got " +
+                                                      std::to_string(known.size)});
+        }
+        got = acquired::have;
+        return {};
+    }
+    if (const auto lost = lost_.find(of.digest); lost != lost_.end()) {
+        error why = lost->second;
+        why.message = std::string(name_of(kind)) + ' ' + std::string(of.digest) + ": " + why.message;
+        return reject(where, required, std::move(why));
+    }
+    if (static_cast<std::uint64_t>(of.size) > most) {
+        return reject(where, required,
+                      {status::limit_exceeded, std::string(name_of(kind)) + " of " + std::to_string(of.size) +
+                                                   " bytes is over the limit of " + std::to_string(most)});
+    }
+    if (asked_ >= request_.limits.documents) {
+        return located(where, kind, of.digest,
+                       {status::limit_exceeded, "would be read after the limit of " +
+                                                    std::to_string(request_.limits.documents) + " documents"});
+    }
+    ++asked_;
+    wait_for(of, kind, where, required);
+    got = acquired::waiting;
+    return {};
+}
+
+void walk::wait_for(const oci::descriptor& of, document_kind kind, place where, bool required) {
+    const bool is_entry = kind != document_kind::config;
+    need_.expected = {kind, of.media_type, of.digest, of.size, where,
+                      kind == document_kind::index ? documents_[where.document].depth + 1 : 0};
+    need_.artifact_type = of.artifact_type;
+    need_.platform = is_entry ? documents_.platform_of(where) : nullptr;
+    need_.max_bytes = kind == document_kind::config ? request_.limits.config_bytes : request_.limits.document_bytes;
+    need_.required = required;
+    state_ = state::waiting;
+}
+
+outcome walk::reject(place where, bool required, error why) {
+    if (required) {
+        const auto& entry = documents_.entry(where);
+        return located(where, entry.kind == oci::media_kind::index ? document_kind::index : document_kind::manifest,
+                       entry.digest, why);
+    }
+    rejections_.insert_or_assign(where, rejection{std::move(why.message), false});
+    return {};
+}
+
+error walk::located(place where, document_kind kind, std::string_view digest, const error& why) const {
+    std::string text;
+    if (where.document == none) {
+        text = std::string(name_of(kind)) + ' ' + printable(digest);
+    } else {
+        text = "index " + documents_[0].digest + ", " + documents_.describe(where) + ", " + std::string(name_of(kind)) +
+               ' ' + printable(digest);
+    }
+    return {why.code, text + ": " + why.message};
+}
+
+}  // namespace refract::resolve

@@ -1,0 +1,114 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "resolve/documents.h"
+#include "resolve/frontier.h"
+#include "resolve/request.h"
+
+namespace refract::resolve {
+
+/// A document that the walk waits for. Views live until the walk's next call.
+struct need {
+    expected_document expected;
+    std::string_view artifact_type;
+    const oci::platform* platform = nullptr;
+    std::uint64_t max_bytes = 0;
+    bool required = false;  ///< without it the walk ends with an error
+};
+
+struct selection {
+    resolve::place place;             ///< of the manifest's entry
+    std::uint32_t manifest = none;    ///< number of its document
+    std::uint32_t config = none;
+    std::uint32_t requested = none;   ///< number of the want; none if all were wanted
+};
+
+/// Why an entry was passed over although its descriptor alone did not say so.
+struct rejection {
+    std::string reason;
+    bool artifact = false;  ///< its own bytes say that it is an artifact
+};
+
+/// Goes through an extended index without any I/O: given the root's bytes it says which document it needs next, until
+/// it is done. There is one walk for pulls, listing and tests, so there is one place for limits, visited documents and
+/// proof. After an error it must be begun again.
+class walk {
+public:
+    enum class step { need, done };
+
+    /// The request must outlive the walk.
+    explicit walk(const request& request) : request_(request), documents_(request.limits) {}
+
+    result<step> begin(const expected_document& root, std::span<const std::byte> bytes);
+    result<step> feed(std::span<const std::byte> bytes);
+    /// The document cannot be had, for good.
+    result<step> missing(std::string_view reason);
+
+    const need& needed() const noexcept { return need_; }
+    bool is_done() const noexcept { return state_ == state::done; }
+
+    const request& asked() const noexcept { return request_; }
+    const resolve::documents& read() const noexcept { return documents_; }
+    const std::vector<selection>& selections() const noexcept { return selections_; }
+    /// Entries that a pull follows, each once, ordered.
+    const std::vector<place>& children() const noexcept { return children_; }
+    /// Entries that a plain containerd would have followed too.
+    const std::vector<place>& left_out() const noexcept { return left_out_; }
+    const rejection* rejected(place where) const;
+    bool is_child(place where) const;
+    /// Why the entry is not a child, for people.
+    std::string why_not(place where) const;
+
+private:
+    enum class state { idle, waiting, done };
+    enum class acquired { have, waiting, unusable };
+
+    /// Goes as far as the documents at hand allow.
+    result<step> advance();
+    result<step> finish();
+    outcome list();
+    outcome select();
+    /// Tries one candidate; a proven one with the best rank ends the search.
+    outcome prove(std::size_t number);
+    outcome open(std::size_t number);
+
+    /// Sets `got` to what could be had of the document that `of` at `where` names; `document` to its number.
+    outcome acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
+                    std::uint32_t& document);
+    void wait_for(const oci::descriptor& of, document_kind kind, place where, bool required);
+    /// Takes a document for lost: ends the walk if it is required, else notes why and goes on.
+    result<step> lose(error why);
+    outcome reject(place where, bool required, error why);
+    error located(place where, document_kind kind, std::string_view digest, const error& why) const;
+
+    void start_search();
+    void follow();
+    error nothing_matches() const;
+
+    const request& request_;
+    documents documents_;
+    state state_ = state::idle;
+    need need_;
+
+    frontier frontier_;
+    std::size_t want_ = 0;
+    std::optional<selection> best_;  ///< undeclared candidates are proven before their rank is known
+    oci::platform_rank best_rank_;
+    bool declared_proven_ = false;
+    std::uint32_t asked_ = 0;  ///< documents asked for; each counts, or wrong ones could be asked for without end
+
+    std::map<std::string, error, std::less<>> lost_;
+    std::map<place, rejection> rejections_;
+    std::vector<selection> selections_;
+    std::vector<place> children_;
+    std::vector<place> left_out_;
+};
+
+}  // namespace refract::resolve
