@@ -46,8 +46,9 @@ public:
     explicit platform_matcher(const platform& wanted);
 
     bool match(const platform& declared) const;
-    /// Whether nothing can rank higher than what this matches: no entry can have more OS features.
-    bool is_featureless() const noexcept { return os_features_.empty(); }
+    /// Whether all that this matches rank alike: no entry can have more OS features than another. (On Windows an entry may
+    /// have "win32k" unasked.)
+    bool is_featureless() const noexcept { return os_features_.empty() && !windows_; }
 
 private:
     struct windows_version {
