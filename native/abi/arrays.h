@@ -60,6 +60,7 @@ class reference_arrays {
 public:
     explicit reference_arrays(const resolve::walk& walk);
     const refract_references& view() const noexcept { return view_; }
+    const resolve::attached& attached() const noexcept { return attached_; }
     std::size_t unread_indexes() const noexcept { return attached_.unread_indexes; }
 
 private:

@@ -72,8 +72,7 @@ refract_status read(refract_walk* walk, const void* out, refract_error* error, R
     return guarded(error, [&]() -> outcome {
         if (walk == nullptr || out == nullptr) return missing_argument("walk and out");
         if (!walk->walk.is_done()) return {status::invalid_argument, "the walk is not done"};
-        give();
-        return {};
+        return give();
     });
 }
 
@@ -120,7 +119,7 @@ refract_status refract_walk_missing(refract_walk* walk, const char* reason, size
 }
 
 refract_status refract_walk_result(refract_walk* walk, const refract_result** out, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, out, error, [&] {
+    return abi::read(walk, out, error, [&]() -> outcome {
         if (!walk->result) {
             walk->result.emplace(walk->walk);
             walk->view = walk->result->view();
@@ -128,19 +127,26 @@ refract_status refract_walk_result(refract_walk* walk, const refract_result** ou
             walk->view->unread_indexes_count = abi::references_of(*walk).unread_indexes();
         }
         *out = &*walk->view;
+        return {};
     });
 }
 
 refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, out, error, [&] {
+    return abi::read(walk, out, error, [&]() -> outcome {
         if (!walk->notes) walk->notes.emplace(walk->walk);
         *out = &walk->notes->view();
+        return {};
     });
 }
 
 refract_status refract_walk_references(refract_walk* walk, const refract_references** out,
                                        refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, out, error, [&] { *out = &abi::references_of(*walk).view(); });
+    return abi::read(walk, out, error, [&]() -> outcome {
+        const auto& arrays = abi::references_of(*walk);
+        if (outcome done = resolve::check_wanted(walk->walk, arrays.attached()); done.failed()) return done;
+        *out = &arrays.view();
+        return {};
+    });
 }
 
 }  // extern "C"

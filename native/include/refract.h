@@ -308,7 +308,8 @@ typedef struct refract_references {
     size_t tree_count;
 } refract_references;
 
-/* Built when first asked for. Only after REFRACT_OK. */
+/* Built when first asked for. Only after REFRACT_OK. REFRACT_LIMIT_EXCEEDED if the policy wants more of them fetched than
+ * refract_limits.fetched_references. */
 REFRACT_API refract_status refract_walk_references(refract_walk *walk, const refract_references **out,
                                                    refract_error *error) REFRACT_NOEXCEPT;
 

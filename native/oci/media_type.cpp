@@ -17,6 +17,17 @@ constexpr std::string_view docker_manifest = "application/vnd.docker.distributio
 constexpr std::string_view docker_config = "application/vnd.docker.container.image.v1+json";
 constexpr std::string_view octet_stream = "application/octet-stream";
 
+constexpr std::string_view oci_layer_prefix = "application/vnd.oci.image.layer.";
+/// Compared without what follows a "+".
+constexpr std::array other_layers = std::to_array<std::string_view>({
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.erofs.layer.v1",
+});
+
 /// Payloads are told by how their type begins, so that versions and suffixes ("+json", ";version=1.5") do not matter.
 constexpr std::array artifact_payloads = std::to_array<std::string_view>({
     "application/vnd.in-toto",
@@ -64,6 +75,12 @@ bool is_image_config(std::string_view media_type) noexcept {
 
 bool is_legacy_docker_config(std::string_view manifest_type, std::string_view config_type) noexcept {
     return manifest_type == docker_manifest && config_type == octet_stream;
+}
+
+bool is_file_system_layer(std::string_view media_type) noexcept {
+    if (media_type.starts_with(oci_layer_prefix)) return true;
+    const auto base = media_type.substr(0, media_type.find('+'));
+    return std::find(other_layers.begin(), other_layers.end(), base) != other_layers.end();
 }
 
 bool is_artifact_payload(std::string_view media_type) noexcept {

@@ -24,6 +24,10 @@ bool is_image_config(std::string_view media_type) noexcept;
 /// containerd still runs them, and so do we.
 bool is_legacy_docker_config(std::string_view manifest_type, std::string_view config_type) noexcept;
 
+/// A layer that containerd unpacks into a root file system and counts against the config's diff_ids (its
+/// images.IsLayerType): OCI's and Docker's in every compression, encrypted ones too, and EROFS.
+bool is_file_system_layer(std::string_view media_type) noexcept;
+
 /// A layer that is known to be no part of a root file system: in-toto, SPDX, CycloneDX, cosign, SOCI, Helm and the like.
 bool is_artifact_payload(std::string_view media_type) noexcept;
 

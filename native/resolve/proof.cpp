@@ -27,9 +27,12 @@ std::optional<std::string> disprove(const oci::manifest& manifest, std::string_v
 }
 
 std::optional<std::string> disprove(const oci::manifest& manifest, const oci::config& config) {
-    const auto layers = manifest.layers().size();
+    const auto& all = manifest.layers();
+    const auto layers = all.size();
+    const auto unpacked = static_cast<std::size_t>(std::count_if(
+        all.begin(), all.end(), [](const oci::descriptor& layer) { return oci::is_file_system_layer(layer.media_type); }));
     const auto diff_ids = config.diff_ids_count();
-    if (layers == diff_ids) return std::nullopt;
+    if (layers == diff_ids || (unpacked > 0 && unpacked == diff_ids)) return std::nullopt;
     return "it has " + std::to_string(layers) + (layers == 1 ? " layer" : " layers") + ", but its config names " +
            std::to_string(diff_ids);
 }

@@ -17,7 +17,8 @@ namespace refract::resolve {
 /// What the manifest says of itself: its config's type, its artifactType, its layers.
 std::optional<std::string> disprove(const oci::manifest& manifest, std::string_view media_type, const request& request);
 
-/// What its config says: each layer must have its diff_id, or containerd cannot unpack it.
+/// What its config says: each layer that containerd unpacks must have its diff_id. Layers of other types (WebAssembly,
+/// models) may have one or not, but a manifest of nothing else than such layers has borrowed the config of nothing.
 std::optional<std::string> disprove(const oci::manifest& manifest, const oci::config& config);
 
 }  // namespace refract::resolve

@@ -52,4 +52,7 @@ struct attached {
 
 attached find_attached(const walk& walk);
 
+/// Refuses more wanted references than the request allows: better nothing is fetched than an arbitrary part.
+outcome check_wanted(const walk& walk, const attached& all);
+
 }  // namespace refract::resolve
