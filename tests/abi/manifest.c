@@ -1,0 +1,41 @@
+/*
+ * Copyright The refract Authors.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * One manifest on its own, as `references get` reads it.
+ */
+#include "check.h"
+
+static refract_status read_manifest(const struct document *from, refract_manifest **out, const refract_manifest_view **view,
+                                    refract_error *error) {
+    return refract_manifest_new(out, from->digest, strlen(from->digest), from->bytes, from->size, view, error);
+}
+
+void test_manifest(void) {
+    const refract_manifest_view *view = NULL;
+    refract_manifest *manifest = NULL;
+    refract_error error;
+
+    CHECK_STATUS(REFRACT_OK, read_manifest(&sbom_document, &manifest, &view, &error));
+    CHECK(same(view->media_type, MANIFEST_TYPE));
+    CHECK(same(view->artifact_type, "application/spdx+json"));
+    CHECK(view->subject.size == 0);
+    CHECK(same(view->config.media_type, "application/vnd.oci.empty.v1+json") && view->config.size == 2);
+    CHECK(view->config.platform == NULL);
+    CHECK(view->layers_count == 1);
+    CHECK(same(view->layers[0].media_type, "application/spdx+json") && view->layers[0].size == 512);
+    refract_manifest_free(manifest);
+    refract_manifest_free(NULL);
+
+    manifest = NULL;
+    view = NULL;
+    CHECK_STATUS(REFRACT_TYPE_MISMATCH, read_manifest(&index_document, &manifest, &view, &error));
+    CHECK(strstr(error.message, index_document.digest) != NULL);
+    CHECK_STATUS(REFRACT_DIGEST_MISMATCH,
+                 refract_manifest_new(&manifest, image_document.digest, strlen(image_document.digest), sbom_document.bytes,
+                                      sbom_document.size, &view, &error));
+    CHECK_STATUS(REFRACT_MALFORMED, refract_manifest_new(&manifest, NULL, 0, NULL, 0, &view, &error));
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, NULL, &view, &error));
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, &manifest, NULL, NULL));
+    CHECK(manifest == NULL && view == NULL);
+}

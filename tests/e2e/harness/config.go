@@ -1,0 +1,77 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/containerd/containerd/v2/plugins/snapshots/overlay/overlayutils"
+)
+
+// Config is what is asked of a daemon besides the defaults of these tests.
+type Config struct {
+	// Top are lines before the first section; Sections are whole sections of the file.
+	Top, Sections string
+	// Policy are the lines of refract's own section; only containerd-refract knows it.
+	Policy string
+	// Images are lines of CRI's image section.
+	Images string
+	// Sandbox is the image of pods.
+	Sandbox string
+}
+
+// required makes the start stop where refract's configuration is wrong, as our drop-in for containerd does.
+const required = `required_plugins = ["io.containerd.refract.v1.policy", "io.containerd.transfer.v1.local"]` + "\n"
+
+const network = `{"cniVersion":"1.0.0","name":"test","plugins":[{"type":"bridge","bridge":"refract-test0","isGateway":true,` +
+	`"ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.199.0.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}`
+
+// snapshotter is overlayfs where the folder's file system can carry it.
+func snapshotter(dir string) string {
+	if overlayutils.Supported(dir) == nil {
+		return "overlayfs"
+	}
+	return "native"
+}
+
+// write writes the daemon's configuration, and the folders that it names.
+func (c Config) write(d *Daemon, refract bool) error {
+	hosts := filepath.Join(d.dir, "certs.d", "_default")
+	networks := filepath.Join(d.dir, "net.d")
+	if err := errors.Join(os.MkdirAll(hosts, 0o755), os.MkdirAll(networks, 0o755)); err != nil {
+		return err
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "version = 3\nroot = %q\nstate = %q\n", filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"))
+	fmt.Fprint(&text, `disabled_plugins = ["io.containerd.nri.v1.nri"]`, "\n")
+	if refract {
+		text.WriteString(required)
+	}
+	fmt.Fprintln(&text, c.Top)
+	fmt.Fprintf(&text, "[debug]\n  level = \"debug\"\n")
+	fmt.Fprintf(&text, "[plugins.'io.containerd.server.v1.grpc']\n  address = %q\n", d.Socket)
+	fmt.Fprintf(&text, "[plugins.'io.containerd.server.v1.ttrpc']\n  address = %q\n", d.Socket+".ttrpc")
+	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n")
+	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\"/usr/lib/cni\"]\n  conf_dir = %q\n", networks)
+	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.images']\n  snapshotter = %q\n%s\n", d.Snapshotter, c.Images)
+	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.images'.registry]\n  config_path = %q\n", filepath.Dir(hosts))
+	if c.Sandbox != "" {
+		fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.images'.pinned_images]\n  sandbox = %q\n", c.Sandbox)
+	}
+	fmt.Fprintf(&text, "[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]\n  platform = \"linux/%s\"\n  snapshotter = %q\n",
+		runtime.GOARCH, d.Snapshotter)
+	if c.Policy != "" {
+		fmt.Fprintf(&text, "[plugins.'io.containerd.refract.v1.policy']\n%s\n", c.Policy)
+	}
+	fmt.Fprintln(&text, c.Sections)
+	return errors.Join(
+		os.WriteFile(d.config, []byte(text.String()), 0o600),
+		os.WriteFile(filepath.Join(networks, "10-test.conflist"), []byte(network), 0o600),
+	)
+}

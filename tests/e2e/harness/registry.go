@@ -1,0 +1,64 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package harness
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// Registry is a running distribution registry.
+type Registry struct {
+	// Host is its name in references.
+	Host    string
+	process *process
+}
+
+var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
+
+// StartRegistry starts one that keeps its content in that folder, which must exist, on a port that the kernel chooses.
+func StartRegistry(tools Tools, dir string) (*Registry, error) {
+	config := filepath.Join(dir, "registry.yml")
+	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage:\n  filesystem: {rootdirectory: %q}\n  delete: {enabled: true}\nhttp: {addr: \"127.0.0.1:0\"}\n",
+		filepath.Join(dir, "content"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	r := &Registry{}
+	var err error
+	if r.process, err = start(filepath.Join(dir, "registry.log"), nil, tools.Registry, "serve", config); err != nil {
+		return nil, err
+	}
+	if err := Poll(startLimit, r.ready); err != nil {
+		_ = r.process.end() // it did not even start
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Registry) ready() error {
+	if err := r.process.running(); err != nil {
+		return err
+	}
+	log, err := os.ReadFile(r.process.log)
+	if err != nil {
+		return err
+	}
+	found := listening.FindSubmatch(log)
+	if found == nil {
+		return fmt.Errorf("the registry does not say where it listens: %s", log)
+	}
+	r.Host = string(found[1])
+	response, err := http.Get("http://" + r.Host + "/v2/")
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// Close ends it.
+func (r *Registry) Close() error { return r.process.end() }

@@ -1,0 +1,140 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/refract-oci/refract/tests/e2e/harness"
+	"github.com/refract-oci/refract/tests/shapes"
+)
+
+const criNamespace = "k8s.io"
+
+// namespaceOf keeps the ways apart, so that none finds what another has pulled.
+func namespaceOf(way string) string {
+	if way == "cri" {
+		return criNamespace
+	}
+	return "way-" + way
+}
+
+// pull pulls in one of the three ways.
+func pull(ctx context.Context, daemon *harness.Daemon, way, name string) error {
+	switch way {
+	case "cri":
+		_, err := daemon.CRIPull(ctx, name)
+		return err
+	case "local":
+		return daemon.Pull(ctx, namespaceOf(way), name, "--local")
+	default:
+		return daemon.Pull(ctx, namespaceOf(way), name)
+	}
+}
+
+func run(ctx context.Context, l *lazyDaemon, way, name string) (string, error) {
+	if way == "cri" {
+		return l.pod.Run(ctx, name)
+	}
+	return l.daemon.Run(ctx, namespaceOf(way), name)
+}
+
+func remove(ctx context.Context, daemon *harness.Daemon, way, name string) error {
+	if way == "cri" {
+		return daemon.CRIRemove(ctx, name)
+	}
+	result, err := daemon.Ctr(ctx, namespaceOf(way), "images", "rm", "--sync", name)
+	return errors.Join(err, result.Err())
+}
+
+// pullAndRun returns what went wrong, beginning with the step that did.
+func pullAndRun(ctx context.Context, l *lazyDaemon, way, name string, shape shapes.Shape) error {
+	if err := pull(ctx, l.daemon, way, name); err != nil {
+		return fmt.Errorf("pull: %w", err)
+	}
+	output, runErr := run(ctx, l, way, name)
+	removeErr := remove(ctx, l.daemon, way, name)
+	switch {
+	case runErr != nil:
+		return fmt.Errorf("run: %w", runErr)
+	case output != shape.Output:
+		return fmt.Errorf("other program ran: it printed %q, want %q", output, shape.Output)
+	}
+	return removeErr
+}
+
+// TestPullAndRun pulls every shape by tag and by digest in all three ways, runs it and compares what it prints.
+func TestPullAndRun(t *testing.T) {
+	daemon := refractDaemon(t)
+	runnable, _ := shared.runnable()
+	for _, shape := range runnable {
+		t.Run(shape.Name, func(t *testing.T) {
+			for by, name := range shared.names(shape) {
+				for _, way := range ways {
+					t.Run(by+"/"+way, func(t *testing.T) {
+						err := pullAndRun(t.Context(), &shared.refract, way, name, shape)
+						summary.note(shape.Name, "refract "+way+" "+by, words(err))
+						if err != nil {
+							t.Errorf("%s (%s): %v", name, shape.About, err)
+						}
+					})
+				}
+			}
+		})
+	}
+	for _, way := range ways {
+		t.Run("nothing stays/"+way, func(t *testing.T) { nothingStays(t, daemon, namespaceOf(way)) })
+	}
+}
+
+// TestRefused pulls every shape that must be refused: the error has the words, the daemon lives, and nothing is left.
+func TestRefused(t *testing.T) {
+	daemon := refractDaemon(t)
+	pid := daemon.PID()
+	_, refused := shared.runnable()
+	for _, shape := range refused {
+		t.Run(shape.Name, func(t *testing.T) {
+			for by, name := range shared.names(shape) {
+				for _, way := range ways {
+					t.Run(by+"/"+way, func(t *testing.T) {
+						err := pull(t.Context(), daemon, way, name)
+						failure := refusal(err, shape, name)
+						summary.note(shape.Name, "refract "+way+" "+by, failure)
+						if failure != "" {
+							t.Errorf("%s (%s): %s", name, shape.About, failure)
+						}
+						nothingStays(t, daemon, namespaceOf(way))
+					})
+				}
+			}
+		})
+	}
+	if err := daemon.Running(); err != nil || daemon.PID() != pid {
+		t.Errorf("the daemon was process %d and is %d: %v", pid, daemon.PID(), err)
+	}
+}
+
+// refusal is empty if the pull was refused in the right words.
+func refusal(err error, shape shapes.Shape, name string) string {
+	if err == nil {
+		return "pulled, though it must be refused"
+	}
+	for _, word := range append([]string{strings.SplitN(name, "/", 2)[1]}, shape.Refusal...) {
+		if !strings.Contains(err.Error(), word) {
+			return fmt.Sprintf("pull was refused without the word %q: %v", word, err)
+		}
+	}
+	return ""
+}
+
+func words(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,167 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Indexes and manifests as wholes: what a document is comes from its bytes (CVE-2021-41190).
+#include "oci/document.h"
+
+#include <gtest/gtest.h>
+
+#include "oci/config.h"
+#include "oci/index.h"
+#include "oci/manifest.h"
+#include "registry.h"
+
+namespace refract::oci {
+namespace {
+
+struct answer {
+    status code;
+    std::string message;
+};
+
+template <class Document>
+answer answer_of(std::string_view text) {
+    json_reader reader(64);
+    Document document;
+    outcome done;
+    if constexpr (requires { document.read(reader, test::bytes_of(text), limits{}); }) {
+        done = document.read(reader, test::bytes_of(text), limits{});
+    } else {
+        done = document.read(reader, test::bytes_of(text));
+    }
+    return done.ok() ? answer{status::ok, {}} : answer{done.why().code, done.why().message};
+}
+
+status read_index(std::string_view text) { return answer_of<index>(text).code; }
+status read_manifest(std::string_view text) { return answer_of<manifest>(text).code; }
+status read_config(std::string_view text) { return answer_of<config>(text).code; }
+
+const std::string config_descriptor = R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
+                                      test::digest_of('c') + R"(","size":7})";
+
+/// All combinations of fields and media types, asked for as an index and as a manifest.
+TEST(Document, FieldsAndMediaTypes) {
+    const std::string types[] = {"", test::oci_index, test::docker_index, test::oci_manifest, test::docker_manifest,
+                                 test::oci_config, "text/plain"};
+    for (const auto& type : types) {
+        for (unsigned fields = 0; fields < 8; ++fields) {
+            std::string text = R"({"schemaVersion":2)";
+            if (!type.empty()) text += R"(,"mediaType":")" + type + '"';
+            if ((fields & 1) != 0) text += R"(,"manifests":[])";
+            if ((fields & 2) != 0) text += R"(,"config":)" + config_descriptor;
+            if ((fields & 4) != 0) text += R"(,"layers":[])";
+            text += '}';
+            const bool like_index = fields == 1;
+            const bool like_manifest = (fields & 1) == 0 && (fields & 2) != 0;
+            const auto kind = kind_of(type);
+            const bool index_type = type.empty() || kind == media_kind::index;
+            const bool manifest_type = type.empty() || kind == media_kind::manifest;
+            EXPECT_EQ(read_index(text) == status::ok, like_index && index_type) << text;
+            EXPECT_EQ(read_manifest(text) == status::ok, like_manifest && manifest_type) << text;
+            if ((fields & 1) != 0 && fields != 1) {
+                EXPECT_EQ(read_index(text), status::ambiguous) << text;
+                EXPECT_EQ(read_manifest(text), status::ambiguous) << text;
+            }
+        }
+    }
+    EXPECT_EQ(read_index(R"({"config":)" + config_descriptor + R"(,"layers":[]})"), status::type_mismatch);
+    EXPECT_EQ(read_manifest(R"({"manifests":[]})"), status::type_mismatch);
+}
+
+TEST(Document, TopLevel) {
+    EXPECT_EQ(read_index(R"({"manifests":[]})"), status::ok);
+    EXPECT_EQ(read_index(R"({"manifests":null})"), status::ok);
+    EXPECT_EQ(read_index(R"({"schemaVersion":1,"manifests":[]})"), status::unsupported);
+    EXPECT_EQ(read_index(R"({"schemaVersion":"2","manifests":[]})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"schemaVersion":2.0,"manifests":[]})"), status::malformed);
+    EXPECT_EQ(read_manifest(R"({"schemaVersion":1,"fsLayers":[],"history":[]})"), status::unsupported);
+    EXPECT_EQ(read_index(R"({"manifests":{}})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[1]})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[null]})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":[]})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":1}})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":null}})"), status::ok);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":"","a":""}})"), status::ambiguous);
+    EXPECT_EQ(read_index(R"({"manifests":[],"artifactType":7})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"mediaType":7})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"subject":{}})"), status::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"subject":null})"), status::ok);
+    for (const std::string_view text : {"[]", "null", "1", "\"\"", "true", "{}", "[{\"manifests\":[]}]"}) {
+        EXPECT_EQ(read_index(text), status::malformed) << text;
+        EXPECT_EQ(read_manifest(text), status::malformed) << text;
+    }
+}
+
+TEST(Document, DuplicateAndFoldingKeys) {
+    for (const std::string_view more : {
+             R"("manifests":[])", R"("MANIFESTS":[])", R"("Manifests":null)", "\"manife\xC5\xBFts\":[]", R"("mediatype":"")",
+             R"("MEDIATYPE":"x")", R"("schemaversion":2)", R"("Layers":[])", R"("CONFIG":{})", R"("Subject":null)",
+             R"("ArtifactType":"")", R"("Annotations":{})", R"("x":1,"x":2)", R"("x":{"y":1,"y":2})", R"("x":[{"y":1,"y":2}])",
+             "\"\xC5\xBFubject\":null", R"("fslayers":[])",
+         }) {
+        EXPECT_EQ(read_index(R"({"manifests":[],)" + std::string(more) + '}'), status::ambiguous) << more;
+        EXPECT_EQ(read_index('{' + std::string(more) + R"(,"manifests":[]})"), status::ambiguous) << more;
+    }
+    // A lone folding key is refused too: Go would read it.
+    EXPECT_EQ(read_index(R"({"MANIFESTS":[]})"), status::ambiguous);
+    // Keys that neither reads are nobody's business, at any level.
+    EXPECT_EQ(read_index(R"({"manifests":[],"x":1,"X":2,"org.example":{"mediatype":1,"MEDIATYPE":2}})"), status::ok);
+    // Annotations are a map in Go: case matters there.
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":"","A":""}})"), status::ok);
+}
+
+TEST(Document, ErrorsNameThePlace) {
+    const auto digest = test::digest_of('a');
+    const auto got = answer_of<index>(R"({"manifests":[{"mediaType":"a","digest":")" + digest +
+                                      R"(","size":1},{"mediaType":"a","digest":")" + digest +
+                                      R"(","size":1,"platform":{"os":"linux","os.features":["a",1]}}]})");
+    EXPECT_EQ(got.message, "manifests[1]: platform: os.features[1]: want a string, got a number");
+    EXPECT_EQ(got.code, status::malformed);
+}
+
+TEST(Manifest, Parts) {
+    const std::string begin = R"({"config":)" + config_descriptor;
+    EXPECT_EQ(read_manifest(begin + '}'), status::ok);
+    EXPECT_EQ(read_manifest(R"({"config":null,"layers":[]})"), status::malformed);
+    EXPECT_EQ(read_manifest(R"({"layers":[]})"), status::malformed);
+    EXPECT_EQ(read_manifest(begin + R"(,"layers":null})"), status::ok);
+    EXPECT_EQ(read_manifest(begin + R"(,"layers":[{}]})"), status::malformed);
+    EXPECT_EQ(read_manifest(begin + R"(,"layers":[)" + config_descriptor + "," + config_descriptor + "]}"), status::ok);
+    EXPECT_EQ(read_manifest(begin + R"(,"subject":)" + config_descriptor + '}'), status::ok);
+    EXPECT_EQ(read_manifest(begin + R"(,"subject":{"digest":"x"}})"), status::malformed);
+    EXPECT_EQ(read_manifest(begin + R"(,"Layers":[]})"), status::ambiguous);
+}
+
+TEST(Config, WhatIsRead) {
+    EXPECT_EQ(read_config("{}"), status::ok);
+    EXPECT_EQ(read_config(R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})"), status::ok);
+    EXPECT_EQ(read_config(R"({"rootfs":null})"), status::ok);
+    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":[")" + test::digest_of('a') + R"("]}})"), status::ok);
+    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":["sha256:x"]}})"), status::malformed);
+    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":[1]}})"), status::malformed);
+    EXPECT_EQ(read_config(R"({"rootfs":[]})"), status::malformed);
+    EXPECT_EQ(read_config(R"({"os":1})"), status::malformed);
+    EXPECT_EQ(read_config(R"({"os.features":"a"})"), status::malformed);
+    EXPECT_EQ(read_config("[]"), status::malformed);
+    // Duplicates anywhere; folding only of the keys that are read.
+    EXPECT_EQ(read_config(R"({"os":"linux","os":"windows"})"), status::ambiguous);
+    EXPECT_EQ(read_config(R"({"config":{"Env":[],"Env":[]}})"), status::ambiguous);
+    EXPECT_EQ(read_config(R"({"history":[{"a":1,"a":2}]})"), status::ambiguous);
+    EXPECT_EQ(read_config(R"({"OS":"linux"})"), status::ambiguous);
+    EXPECT_EQ(read_config(R"({"ROOTFS":{}})"), status::ambiguous);
+    EXPECT_EQ(read_config(R"({"rootfs":{"DIFF_IDS":[]}})"), status::ambiguous);
+    EXPECT_EQ(read_config(R"({"config":{"Env":[],"env":[]},"Created":"x","created":"y"})"), status::ok);
+}
+
+TEST(Config, KnowsItsPlatformAndDiffIds) {
+    json_reader reader(64);
+    config read;
+    const std::string text = R"({"os":"windows","architecture":"arm64","variant":"v8","os.version":"10.0","os.features":["a","b"],)"
+                             R"("rootfs":{"diff_ids":[")" + test::digest_of('a') + R"(",")" + test::digest_of('b') + R"("]}})";
+    ASSERT_TRUE(read.read(reader, test::bytes_of(text)).ok());
+    EXPECT_EQ(describe(read.declared()), "windows(10.0+a+b)/arm64/v8");
+    EXPECT_EQ(read.diff_ids_count(), 2u);
+}
+
+}  // namespace
+}  // namespace refract::oci
