@@ -1,0 +1,217 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package command holds what ctr-refract adds to ctr.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/cmd/ctr/commands"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	"github.com/urfave/cli/v3"
+
+	"github.com/refract-oci/refract/plugin/references"
+)
+
+// Exit codes of the references commands. Everything else of ctr exits as ever.
+const (
+	exitFailure  = 1
+	exitUsage    = 2
+	exitNotFound = 3
+)
+
+// ExitCode is what a program exits with after an error.
+func ExitCode(err error) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, errNothing):
+		return exitNotFound
+	default:
+		return exitFailure
+	}
+}
+
+// errNothing marks errors that say that what was asked for is not there.
+var errNothing = errors.New("not found")
+
+// usageError is a mistake in how a command was called.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func misused(cmd *cli.Command, format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...) + fmt.Sprintf(" (see %s --help)", cmd.FullName())}
+}
+
+// nothing is an error of exit code 3 whose text is err's.
+type nothing struct{ error }
+
+func (n nothing) Unwrap() []error { return []error{n.error, errNothing} }
+
+// marked gives containerd's NotFound errors their exit code.
+func marked(err error) error {
+	if errdefs.IsNotFound(err) && !errors.Is(err, errNothing) {
+		return nothing{err}
+	}
+	return err
+}
+
+// Node is what the commands use of a containerd.
+type Node struct {
+	Images  images.Store
+	Content content.Store
+	// Lease keeps what is written from the garbage collector until it is released.
+	Lease func(context.Context) (context.Context, func(context.Context) error, error)
+}
+
+// Connect finds the node that a command is about. The returned context holds its namespace.
+type Connect func(context.Context, *cli.Command) (*Node, context.Context, context.CancelFunc, error)
+
+// toDaemon connects to the containerd that ctr's own flags name.
+func toDaemon(ctx context.Context, cmd *cli.Command) (*Node, context.Context, context.CancelFunc, error) {
+	client, ctx, cancel, err := commands.NewClient(ctx, cmd)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	node := &Node{
+		Images:  client.ImageService(),
+		Content: client.ContentStore(),
+		Lease: func(ctx context.Context) (context.Context, func(context.Context) error, error) {
+			return client.WithLease(ctx)
+		},
+	}
+	return node, ctx, func() { cancel(); client.Close() }, nil
+}
+
+// Extend adds refract's commands to ctr's, and puts a local pull that understands extended indexes in place of ctr's own.
+func Extend(ctr *cli.Command) error {
+	ctr.Commands = append(ctr.Commands, References(toDaemon))
+	return replacePull(ctr)
+}
+
+// References is the command for what is attached to images.
+func References(connect Connect) *cli.Command {
+	all := []*cli.Command{lsCommand(connect), treeCommand(connect), getCommand(connect), fetchCommand(connect)}
+	for _, one := range all {
+		one.DisableSliceFlagSeparator = true
+		one.OnUsageError = func(_ context.Context, cmd *cli.Command, err error, _ bool) error {
+			return misused(cmd, "%s", err)
+		}
+	}
+	return &cli.Command{
+		Name:    "references",
+		Aliases: []string{"reference", "refs"},
+		Usage:   "Show, get and fetch what is attached to an image",
+		Description: `SBOMs, signatures, attestations and whatever else the index that an image was pulled from holds beside its images.
+ls, tree and get read the node's store and ask no registry.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found.`,
+		Commands: all,
+		Action: func(_ context.Context, cmd *cli.Command) error {
+			if cmd.Args().Present() {
+				return misused(cmd, "unknown command %q", printable(cmd.Args().First()))
+			}
+			return cli.ShowSubcommandHelp(cmd)
+		},
+	}
+}
+
+// arguments checks how many there are, and returns the image's name and the further ones.
+func arguments(cmd *cli.Command, most int) (string, []string, error) {
+	given := cmd.Args().Slice()
+	if len(given) == 0 || given[0] == "" {
+		return "", nil, misused(cmd, "the name of an image is missing")
+	}
+	if len(given) > most {
+		return "", nil, misused(cmd, "too many arguments: %q", given[most:])
+	}
+	return given[0], given[1:], nil
+}
+
+// query reads what a command is to look for.
+func query(cmd *cli.Command, names []string) (references.Query, error) {
+	asked := references.Query{Type: cmd.String("type")}
+	if cmd.IsSet("type") && asked.Type == "" {
+		return asked, misused(cmd, "--type is empty")
+	}
+	if len(names) > 0 {
+		if names[0] == "" {
+			return asked, misused(cmd, "the digest is empty")
+		}
+		asked.Name = names[0]
+	}
+	return asked, nil
+}
+
+// list reads what is attached to the named image.
+func list(ctx context.Context, node *Node, name string) (*references.Listing, error) {
+	image, err := node.Images.Get(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return nil, nothing{fmt.Errorf("there is no image %q here (ctr-refract images ls -q lists them; names are given in full)", name)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	listing, err := references.List(ctx, node.Content, image)
+	return listing, marked(err)
+}
+
+// find looks for references, and says what is wrong if there are none.
+func find(listing *references.Listing, asked references.Query) ([]references.Reference, error) {
+	found := listing.Find(asked)
+	if len(found) > 0 {
+		return found, nil
+	}
+	what := "nothing"
+	switch {
+	case listing.Root.Digest == "":
+		return nil, nothing{fmt.Errorf("image %q was pulled as a single manifest, not from an index: nothing is attached to it here", listing.Image)}
+	case asked.Name != "" && asked.Type != "":
+		what = fmt.Sprintf("no %q of type %q", asked.Name, asked.Type)
+	case asked.Name != "":
+		what = fmt.Sprintf("no %q", asked.Name)
+	case asked.Type != "":
+		what = fmt.Sprintf("nothing of type %q", asked.Type)
+	}
+	text := fmt.Sprintf("image %q: %s is attached to it", listing.Image, what)
+	if listing.UnreadIndexes > 0 {
+		text += fmt.Sprintf("; %d nested indexes are not in the content store, what they hold is not known", listing.UnreadIndexes)
+	}
+	return nil, nothing{errors.New(text)}
+}
+
+func typeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "type", Usage: "only references of this reference type or artifact type, compared exactly"}
+}
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Usage: "how to print: text or json", Value: outputText}
+}
+
+func wholeFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "no-trunc", Usage: "print digests and types in full"}
+}
+
+const (
+	outputText = "text"
+	outputJSON = "json"
+)
+
+// asJSON reads the --output flag.
+func asJSON(cmd *cli.Command) (bool, error) {
+	switch output := cmd.String("output"); output {
+	case outputText, outputJSON:
+		return output == outputJSON, nil
+	default:
+		return false, misused(cmd, "--output is %q, it can be %s or %s", output, outputText, outputJSON)
+	}
+}

@@ -1,0 +1,182 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/references"
+)
+
+// schemaVersion is raised when a field changes its meaning or goes. New fields may come without it.
+const schemaVersion = 1
+
+// listingJSON is what `references ls --output json` prints.
+type listingJSON struct {
+	SchemaVersion int    `json:"schemaVersion"`
+	Image         string `json:"image"`
+	// Target is what the image record points at.
+	Target documentJSON `json:"target"`
+	// Index is what the image was pulled from; null for a single manifest.
+	Index *documentJSON `json:"index"`
+	// UnreadIndexes is how many nested indexes the node does not have: what they hold is not known.
+	UnreadIndexes int             `json:"unreadIndexes"`
+	References    []referenceJSON `json:"references"`
+}
+
+// treeJSON is what `references tree --output json` prints: a listing, and its tree line by line.
+type treeJSON struct {
+	listingJSON
+	// Tree is in the order in which a person would print it, the root first.
+	Tree []nodeJSON `json:"tree"`
+}
+
+type documentJSON struct {
+	MediaType string        `json:"mediaType"`
+	Digest    digest.Digest `json:"digest"`
+	Size      int64         `json:"size"`
+}
+
+// referenceJSON is one reference. Fields that a reference does not have are left out.
+type referenceJSON struct {
+	// Digest, MediaType, ArtifactType, Size and Platform are the artifact's descriptor. An inline annotation has only a size.
+	Digest       digest.Digest     `json:"digest,omitempty"`
+	MediaType    string            `json:"mediaType,omitempty"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Size         int64             `json:"size"`
+	Platform     *ocispec.Platform `json:"platform,omitempty"`
+	// Type is the reference type, else the artifactType, else what the source implies.
+	Type        string `json:"type,omitempty"`
+	Description string `json:"description,omitempty"`
+	// Subject is the digest of what it is about. MalformedSubject is what stands in its place and is no digest, escaped.
+	Subject          digest.Digest `json:"subject,omitempty"`
+	MalformedSubject string        `json:"malformedSubject,omitempty"`
+	// Annotation is the key of an inline annotation, and Value the content that it holds.
+	Annotation string  `json:"annotation,omitempty"`
+	Value      *string `json:"value,omitempty"`
+	// Sources tell where it was found: index, annotation, buildkit, soci.
+	Sources []string `json:"sources"`
+	// Weak tells whether nothing in the index is the subject: no, yes, unknown.
+	Weak string `json:"weak"`
+	// Present tells whether the node has it whole: no, yes, unknown.
+	Present string `json:"present"`
+}
+
+// nodeJSON is one line of the tree.
+type nodeJSON struct {
+	// Kind is index, image, reference or subject: the last is a digest that no index lists and that something is about.
+	Kind      string            `json:"kind"`
+	Depth     int               `json:"depth"`
+	Digest    digest.Digest     `json:"digest,omitempty"`
+	MediaType string            `json:"mediaType,omitempty"`
+	Size      int64             `json:"size,omitempty"`
+	Platform  *ocispec.Platform `json:"platform,omitempty"`
+	// Reference is its number in the list of references.
+	Reference *int `json:"reference,omitempty"`
+	Repeated  bool `json:"repeated,omitempty"`
+	Unread    bool `json:"unread,omitempty"`
+	Selected  bool `json:"selected,omitempty"`
+}
+
+func newListingJSON(listing *references.Listing, found []references.Reference) listingJSON {
+	made := listingJSON{
+		SchemaVersion: schemaVersion,
+		Image:         listing.Image,
+		Target:        newDocumentJSON(listing.Target),
+		UnreadIndexes: listing.UnreadIndexes,
+		References:    []referenceJSON{},
+	}
+	if listing.Root.Digest != "" {
+		root := newDocumentJSON(listing.Root)
+		made.Index = &root
+	}
+	for _, reference := range found {
+		made.References = append(made.References, newReferenceJSON(reference))
+	}
+	return made
+}
+
+func newReferenceJSON(reference references.Reference) referenceJSON {
+	made := referenceJSON{
+		Digest:           reference.Descriptor.Digest,
+		MediaType:        reference.Descriptor.MediaType,
+		ArtifactType:     reference.Descriptor.ArtifactType,
+		Size:             sizeOf(reference),
+		Platform:         reference.Descriptor.Platform,
+		Type:             reference.Type,
+		Description:      reference.Description,
+		Subject:          reference.Subject,
+		MalformedSubject: reference.Malformed,
+		Annotation:       reference.Annotation,
+		Sources:          reference.Sources.Names(),
+		Weak:             reference.Weak.String(),
+		Present:          reference.Present.String(),
+	}
+	if reference.Annotation != "" {
+		made.Value = &reference.Value
+	}
+	return made
+}
+
+func newTreeJSON(listing *references.Listing) treeJSON {
+	made := treeJSON{listingJSON: newListingJSON(listing, listing.References), Tree: []nodeJSON{}}
+	for _, node := range listing.Tree {
+		line := nodeJSON{
+			Kind:      kindText(node.Kind),
+			Depth:     node.Depth,
+			Digest:    node.Descriptor.Digest,
+			MediaType: node.Descriptor.MediaType,
+			Size:      node.Descriptor.Size,
+			Platform:  node.Descriptor.Platform,
+			Repeated:  node.Flags&native.NodeRepeated != 0,
+			Unread:    node.Flags&native.NodeUnread != 0,
+			Selected:  node.Flags&native.NodeSelected != 0,
+		}
+		if node.Reference >= 0 {
+			line.Reference = &node.Reference
+		}
+		made.Tree = append(made.Tree, line)
+	}
+	return made
+}
+
+func newDocumentJSON(of ocispec.Descriptor) documentJSON {
+	return documentJSON{MediaType: of.MediaType, Digest: of.Digest, Size: of.Size}
+}
+
+// writeJSON prints for programs, and so that a terminal does nothing but show it: what is not printable is escaped further than
+// JSON asks for.
+func writeJSON(to io.Writer, value any) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	var safe bytes.Buffer
+	for _, r := range text.String() {
+		switch {
+		case r < utf8.RuneSelf && r != 0x7f, unicode.IsPrint(r):
+			safe.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&safe, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		}
+	}
+	_, err := safe.WriteTo(to)
+	return err
+}

@@ -1,0 +1,111 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/containerd/containerd/v2/pkg/progress"
+	"github.com/urfave/cli/v3"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/references"
+)
+
+func lsCommand(connect Connect) *cli.Command {
+	return &cli.Command{
+		Name:        "list",
+		Aliases:     []string{"ls"},
+		Usage:       "List what is attached to an image",
+		ArgsUsage:   "<image>",
+		Description: "Lists what the index of a pulled image attaches to it. PRESENT tells whether the node has it whole.",
+		Flags:       []cli.Flag{typeFlag(), outputFlag(), wholeFlag()},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			name, _, err := arguments(cmd, 1)
+			if err != nil {
+				return err
+			}
+			asked, err := query(cmd, nil)
+			if err != nil {
+				return err
+			}
+			inJSON, err := asJSON(cmd)
+			if err != nil {
+				return err
+			}
+			node, ctx, cancel, err := connect(ctx, cmd)
+			if err != nil {
+				return err
+			}
+			defer cancel()
+			listing, err := list(ctx, node, name)
+			if err != nil {
+				return err
+			}
+			found := listing.Find(asked)
+			if inJSON {
+				return writeJSON(cmd.Root().Writer, newListingJSON(listing, found))
+			}
+			if err := printTable(cmd.Root().Writer, found, newStyle(cmd.Root().Writer, cmd.Bool("no-trunc"))); err != nil {
+				return err
+			}
+			explain(cmd.Root().ErrWriter, listing)
+			return nil
+		},
+	}
+}
+
+// explain says what a person should know about a listing besides what it lists.
+func explain(to io.Writer, listing *references.Listing) {
+	if listing.Root.Digest == "" {
+		fmt.Fprintf(to, "image %q was pulled as a single manifest, not from an index: nothing is attached to it here\n", listing.Image)
+	}
+	if listing.UnreadIndexes > 0 {
+		fmt.Fprintf(to, "%d nested indexes are not in the content store: what they hold is not known\n", listing.UnreadIndexes)
+	}
+}
+
+func printTable(to io.Writer, found []references.Reference, style style) error {
+	table := tabwriter.NewWriter(to, 1, 8, 1, ' ', 0)
+	fmt.Fprintln(table, "DIGEST\tTYPE\tARTIFACT TYPE\tSIZE\tSUBJECT\tSOURCE\tPRESENT\tNOTES")
+	for _, reference := range found {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			orDash(style.digest(reference.Descriptor.Digest.String())),
+			orDash(style.text(reference.Type)),
+			orDash(style.text(artifactText(reference))),
+			progress.Bytes(sizeOf(reference)),
+			orDash(style.digest(reference.Subject.String())),
+			strings.Join(reference.Sources.Names(), ","),
+			reference.Present,
+			orDash(strings.Join(remarks(reference, style), ", ")))
+	}
+	return table.Flush()
+}
+
+// remarks are what is odd about a reference's subject.
+func remarks(reference references.Reference, style style) []string {
+	var remarks []string
+	switch {
+	case reference.Malformed != "":
+		remarks = append(remarks, "malformed subject \""+style.text(reference.Malformed)+"\"")
+	case reference.Subject == "":
+		remarks = append(remarks, "no subject stated")
+	case reference.Weak == native.Yes:
+		remarks = append(remarks, "weak")
+	case reference.Weak == native.Unknown:
+		remarks = append(remarks, "perhaps weak")
+	}
+	return remarks
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

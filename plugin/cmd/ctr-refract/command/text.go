@@ -1,0 +1,125 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/containerd/platforms"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/term"
+
+	"github.com/refract-oci/refract/plugin/references"
+)
+
+// printable writes text from a registry so that a terminal does nothing but show it: control characters, escape sequences,
+// line ends, marks that turn the direction of writing, and bytes that are no UTF-8 are shown as Go writes them in a string.
+func printable(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			out.WriteString(`\x` + strconv.FormatUint(uint64(text[i])|0x100, 16)[1:])
+		case unicode.IsPrint(r):
+			out.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+		}
+		i += size
+	}
+	return out.String()
+}
+
+// shortText is where a type or description is cut in tables and trees: annotations may be 64 KiB long.
+const shortText = 60
+
+// style is how text is printed for people.
+type style struct {
+	whole  bool // digests and types in full
+	colour bool
+}
+
+func newStyle(to io.Writer, whole bool) style {
+	file, ok := to.(*os.File)
+	return style{whole: whole, colour: ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))}
+}
+
+// text makes text from a registry fit for a line.
+func (s style) text(text string) string {
+	shown := printable(text)
+	if s.whole || utf8.RuneCountInString(shown) <= shortText {
+		return shown
+	}
+	runes := []rune(shown)
+	return string(runes[:shortText-1]) + "…"
+}
+
+// shortHex is how many hex digits of a digest are shown: no two references of an image are known to share so many.
+const shortHex = 12
+
+func (s style) digest(digest string) string {
+	algorithm, hex, ok := strings.Cut(printable(digest), ":")
+	if !ok || s.whole || len(hex) <= shortHex {
+		return printable(digest)
+	}
+	return algorithm + ":" + hex[:shortHex]
+}
+
+const (
+	bold   = "\x1b[1m"
+	yellow = "\x1b[33m"
+	plain  = "\x1b[0m"
+)
+
+func (s style) in(colour, text string) string {
+	if !s.colour || text == "" {
+		return text
+	}
+	return colour + text + plain
+}
+
+func platformText(platform *ocispec.Platform) string {
+	if platform == nil {
+		return ""
+	}
+	return printable(platforms.FormatAll(*platform))
+}
+
+// typeText is what kind of thing a reference is, for people: its reference type, else the media type of its content.
+func typeText(reference references.Reference) string {
+	switch {
+	case reference.Type != "":
+		return reference.Type
+	case reference.Descriptor.ArtifactType != "":
+		return reference.Descriptor.ArtifactType
+	default:
+		return reference.Descriptor.MediaType
+	}
+}
+
+// artifactText is what the content of a reference is.
+func artifactText(reference references.Reference) string {
+	switch {
+	case reference.Annotation != "":
+		return reference.Annotation
+	case reference.Descriptor.ArtifactType != "":
+		return reference.Descriptor.ArtifactType
+	default:
+		return reference.Descriptor.MediaType
+	}
+}
+
+func sizeOf(reference references.Reference) int64 {
+	if reference.Annotation != "" {
+		return int64(len(reference.Value))
+	}
+	return reference.Descriptor.Size
+}

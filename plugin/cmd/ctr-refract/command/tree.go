@@ -1,0 +1,177 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/containerd/containerd/v2/pkg/display"
+	"github.com/containerd/containerd/v2/pkg/progress"
+	"github.com/urfave/cli/v3"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/references"
+)
+
+func treeCommand(connect Connect) *cli.Command {
+	return &cli.Command{
+		Name:      "tree",
+		Usage:     "Show what is attached to what, as a tree",
+		ArgsUsage: "<image>",
+		Description: `Shows the index that an image was pulled from, its images, what is attached to each, and what is attached to that.
+Marks: selected (the image that this node runs), not fetched (see references fetch), weak (nothing in the index is what it
+is about), repeated (shown above, with what is attached to it), unread (a nested index that this node does not have).`,
+		Flags: []cli.Flag{outputFlag(), wholeFlag()},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			name, _, err := arguments(cmd, 1)
+			if err != nil {
+				return err
+			}
+			inJSON, err := asJSON(cmd)
+			if err != nil {
+				return err
+			}
+			node, ctx, cancel, err := connect(ctx, cmd)
+			if err != nil {
+				return err
+			}
+			defer cancel()
+			listing, err := list(ctx, node, name)
+			if err != nil {
+				return err
+			}
+			if inJSON {
+				return writeJSON(cmd.Root().Writer, newTreeJSON(listing))
+			}
+			if err := printTree(cmd.Root().Writer, listing, newStyle(cmd.Root().Writer, cmd.Bool("no-trunc"))); err != nil {
+				return err
+			}
+			explain(cmd.Root().ErrWriter, listing)
+			return nil
+		},
+	}
+}
+
+// deepest is how far lines are indented. An index can hold a chain of ten thousand references, each about the one before:
+// indented all the way, they would make hundreds of megabytes of spaces.
+const deepest = 40
+
+func printTree(to io.Writer, listing *references.Listing, style style) error {
+	out := bufio.NewWriter(to)
+	fmt.Fprintln(out, style.in(bold, printable(listing.Image)))
+	if len(listing.Tree) == 0 {
+		fmt.Fprintf(out, "%smanifest %s\n", display.LineTreeFormat.LastDrop, style.digest(listing.Target.Digest.String()))
+		return out.Flush()
+	}
+	last := lastOfSiblings(listing.Tree)
+	// Whether the node that leads here at each depth has siblings below it, so that a line has to go on to them.
+	var ended []bool
+	for i, node := range listing.Tree {
+		ended = append(ended[:node.Depth], last[i])
+		for _, end := range ended[:min(node.Depth, deepest)] {
+			fmt.Fprint(out, pick(end, display.LineTreeFormat.Spacer, display.LineTreeFormat.SkipLine))
+		}
+		if node.Depth > deepest {
+			fmt.Fprintf(out, "(%d deeper) ", node.Depth-deepest)
+		}
+		fmt.Fprint(out, pick(last[i], display.LineTreeFormat.LastDrop, display.LineTreeFormat.MiddleDrop))
+		fmt.Fprintln(out, nodeText(listing, node, style))
+	}
+	return out.Flush()
+}
+
+// lastOfSiblings tells of each node whether no other node of its parent comes after it. It reads from the end, where the
+// deepest chain costs no more than one step a node.
+func lastOfSiblings(tree []native.Node) []bool {
+	last := make([]bool, len(tree))
+	var follows []bool // at each depth up to the current one: a sibling follows
+	for i := len(tree) - 1; i >= 0; i-- {
+		depth := tree[i].Depth
+		for len(follows) <= depth {
+			follows = append(follows, false)
+		}
+		follows = follows[:depth+1]
+		last[i] = !follows[depth]
+		follows[depth] = true
+	}
+	return last
+}
+
+// nodeText is what a line says: what it is, which, and in brackets what is to be known about it.
+func nodeText(listing *references.Listing, node native.Node, style style) string {
+	var parts, marks []string
+	add := func(text string) {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	add(kindText(node.Kind))
+	switch {
+	case node.Reference >= 0 && node.Reference < len(listing.References):
+		reference := listing.References[node.Reference]
+		parts = parts[:0]
+		add(style.text(typeText(reference)))
+		add(style.digest(reference.Descriptor.Digest.String()))
+		if artifact := artifactText(reference); artifact != typeText(reference) {
+			add(style.text(artifact))
+		}
+		add(fmt.Sprint(progress.Bytes(sizeOf(reference))))
+		if reference.Description != "" {
+			add(`"` + style.text(reference.Description) + `"`)
+		}
+		marks = remarks(reference, style)
+		switch reference.Present {
+		case native.No:
+			marks = append(marks, "not fetched")
+		case native.Unknown:
+			marks = append(marks, "unreadable")
+		}
+	default:
+		add(platformText(node.Descriptor.Platform))
+		add(style.digest(node.Descriptor.Digest.String()))
+		if node.Kind == native.NodeSubject {
+			marks = append(marks, pick(node.Descriptor.Digest == "", "subject not stated", "not in this index"))
+		}
+	}
+	if node.Flags&native.NodeUnread != 0 {
+		marks = append(marks, "unread")
+	}
+	if node.Flags&native.NodeRepeated != 0 {
+		marks = append(marks, "repeated")
+	}
+	text := strings.Join(parts, " ")
+	if node.Flags&native.NodeSelected != 0 {
+		text = style.in(bold, text+" [selected]")
+	}
+	if len(marks) > 0 {
+		text += " " + style.in(yellow, "["+strings.Join(marks, ", ")+"]")
+	}
+	return text
+}
+
+func kindText(kind native.NodeKind) string {
+	switch kind {
+	case native.NodeIndex:
+		return "index"
+	case native.NodeImage:
+		return "image"
+	case native.NodeReference:
+		return "reference"
+	case native.NodeSubject:
+		return "subject"
+	default:
+		return "unknown"
+	}
+}
+
+func pick(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,126 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package native is the Go view of librefract, refract's C++ core, and the only place where the two meet.
+//
+// C++ decides and Go carries: a [Walk] is handed the bytes of an index and answers with the document that it needs next, or
+// with what it selected and what is attached to it. There is one crossing a document; results come back as flat arrays that
+// are copied once. The C interface, native/include/refract.h, explains every field; the names here are the same.
+//
+// The library's place is told by CGO_LDFLAGS, which make sets (eval "$(make -s go-env)" does for a shell).
+package native
+
+/*
+#cgo CFLAGS: -std=c11 -I${SRCDIR}/../../native/include
+#include "refract.h"
+
+#cgo noescape refract_media_type_kind
+#cgo nocallback refract_media_type_kind
+#cgo noescape refract_digest_verify
+#cgo nocallback refract_digest_verify
+#cgo nocallback refract_limits_default
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Descriptor is the specification's: where no platform is declared, Platform is nil.
+type Descriptor = ocispec.Descriptor
+
+// DocumentKind is what kind of document a media type names.
+type DocumentKind uint32
+
+// The kinds of documents. KindOther is only ever an answer of [MediaTypeKind].
+const (
+	KindOther    DocumentKind = C.REFRACT_DOCUMENT_OTHER
+	KindIndex    DocumentKind = C.REFRACT_DOCUMENT_INDEX
+	KindManifest DocumentKind = C.REFRACT_DOCUMENT_MANIFEST
+	KindConfig   DocumentKind = C.REFRACT_DOCUMENT_CONFIG
+)
+
+// MediaTypeKind tells what kind of document a media type names, OCI's and Docker's alike.
+func MediaTypeKind(mediaType string) DocumentKind {
+	return DocumentKind(C.refract_media_type_kind(chars(mediaType), C.size_t(len(mediaType))))
+}
+
+// CheckABI compares the interface that this package was compiled against with that of the library in use. Programs call it
+// once, before anything else of this package.
+func CheckABI() error {
+	if got := uint32(C.refract_abi_version()); got != C.REFRACT_ABI_VERSION {
+		return fmt.Errorf("librefract has interface version %d, this program was built for %d: install both from one release",
+			got, uint32(C.REFRACT_ABI_VERSION))
+	}
+	return nil
+}
+
+// library is the hash of librefract. make sets it, because Go's cache would not notice another library under the same name.
+var library string
+
+// Library is the hash of the librefract that was linked in; empty in a program that make did not build.
+func Library() string { return library }
+
+// Version is refract's own version, e.g. "0.1.0".
+func Version() string { return static(C.refract_version()) }
+
+// SIMDKernel names the kernel of simdjson in use: "haswell", "westmere", "fallback", …
+func SIMDKernel() string { return static(C.refract_simd_kernel()) }
+
+// VerifyDigest tells whether bytes have the digest, and if not, why.
+func VerifyDigest(digest string, bytes []byte) error {
+	var failed C.refract_error
+	return failure(C.refract_digest_verify(chars(digest), C.size_t(len(digest)), data(bytes), C.size_t(len(bytes)), &failed), &failed)
+}
+
+// Limits bound what a walk reads. A zero field means the default.
+type Limits struct {
+	DocumentBytes     uint64 // of an index or manifest
+	ConfigBytes       uint64 // of an image config
+	JSONDepth         uint32
+	Nesting           uint32 // indexes inside indexes, the root not counted
+	Documents         uint32 // unique documents in one walk, the root counted
+	AnnotationBytes   uint32 // keys and values of one descriptor's annotations
+	FetchedReferences uint32 // that a policy may fetch for one image
+}
+
+// DefaultLimits returns the library's table of limits.
+func DefaultLimits() Limits {
+	var limits C.refract_limits
+	C.refract_limits_default(&limits)
+	return Limits{
+		DocumentBytes:     uint64(limits.document_bytes),
+		ConfigBytes:       uint64(limits.config_bytes),
+		JSONDepth:         uint32(limits.json_depth),
+		Nesting:           uint32(limits.nesting),
+		Documents:         uint32(limits.documents),
+		AnnotationBytes:   uint32(limits.annotation_bytes),
+		FetchedReferences: uint32(limits.fetched_references),
+	}
+}
+
+func (l Limits) native() C.refract_limits {
+	return C.refract_limits{
+		document_bytes:     C.uint64_t(l.DocumentBytes),
+		config_bytes:       C.uint64_t(l.ConfigBytes),
+		json_depth:         C.uint32_t(l.JSONDepth),
+		nesting:            C.uint32_t(l.Nesting),
+		documents:          C.uint32_t(l.Documents),
+		annotation_bytes:   C.uint32_t(l.AnnotationBytes),
+		fetched_references: C.uint32_t(l.FetchedReferences),
+	}
+}
+
+// chars lends a string's bytes to C for one call; nil for an empty one.
+func chars(s string) *C.char { return (*C.char)(unsafe.Pointer(unsafe.StringData(s))) }
+
+// data lends bytes to C for one call; nil for none.
+func data(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
+
+// static reads a string that lives as long as the library.
+func static(s C.refract_string) string {
+	return unsafe.String((*byte)(unsafe.Pointer(s.data)), int(s.size))
+}

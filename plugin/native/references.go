@@ -1,0 +1,145 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package native
+
+/*
+#include "refract.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Source is where a reference was found. It is a bit, because two sources may tell of the same one.
+type Source uint32
+
+// The sources that are found inside indexes.
+const (
+	SourceIndex      Source = C.REFRACT_SOURCE_INDEX      // Proposal F: an entry of an extended index
+	SourceAnnotation Source = C.REFRACT_SOURCE_ANNOTATION // Proposal F: a signature in annotations of the image's descriptor
+	SourceBuildKit   Source = C.REFRACT_SOURCE_BUILDKIT   // an attestation manifest of BuildKit
+	SourceSOCI       Source = C.REFRACT_SOURCE_SOCI       // a SOCI v2 index
+)
+
+// Names of the sources in s, in the order of their bits, e.g. "index".
+func (s Source) Names() []string {
+	var names []string
+	for bit := Source(1); bit <= s && bit != 0; bit <<= 1 {
+		if name := static(C.refract_source_name(C.uint32_t(s & bit))); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Answer is no, yes or unknown: a walk that stopped early does not know everything.
+type Answer uint32
+
+// The answers.
+const (
+	No      Answer = C.REFRACT_NO
+	Yes     Answer = C.REFRACT_YES
+	Unknown Answer = C.REFRACT_UNKNOWN
+)
+
+func (a Answer) String() string {
+	switch a {
+	case No:
+		return "no"
+	case Yes:
+		return "yes"
+	default:
+		return "unknown"
+	}
+}
+
+// Reference is something attached.
+type Reference struct {
+	Descriptor  Descriptor    // of the artifact; an annotation has none: digest and media type are empty
+	Subject     digest.Digest // what it is about; empty if its entry does not say, or says it malformed
+	Malformed   string        // the malformed subject as it stands there, control characters escaped
+	Type        string        // reference type, else artifactType, else what the source implies; may be empty
+	Description string
+	Annotation  string // key of an inline annotation
+	Value       string // its value: the content itself
+	Sources     Source
+	Weak        Answer // yes: nothing in the root or a nested index is the subject
+	Wanted      bool   // the request's policy wants it fetched
+	Place       Place  // the first entry that tells of it
+}
+
+// NodeKind is what a line of the tree stands for.
+type NodeKind uint32
+
+// The kinds of nodes. A subject is one that no index lists: weak references hang below it.
+const (
+	NodeIndex     NodeKind = C.REFRACT_NODE_INDEX
+	NodeImage     NodeKind = C.REFRACT_NODE_IMAGE
+	NodeReference NodeKind = C.REFRACT_NODE_REFERENCE
+	NodeSubject   NodeKind = C.REFRACT_NODE_SUBJECT
+)
+
+// NodeFlags say more about a node.
+type NodeFlags uint32
+
+// The flags of nodes.
+const (
+	NodeRepeated NodeFlags = C.REFRACT_NODE_REPEATED // shown before: a cycle ends here, or a second path joins
+	NodeUnread   NodeFlags = C.REFRACT_NODE_UNREAD   // an index that was not read
+	NodeSelected NodeFlags = C.REFRACT_NODE_SELECTED // the image that a selection chose
+)
+
+// Node is one line of the tree, in the order in which a person would print it; the root first, at depth 0.
+type Node struct {
+	Kind       NodeKind
+	Depth      int
+	Flags      NodeFlags
+	Reference  int        // number in the list of references, or -1
+	Descriptor Descriptor // of the index, image or reference; a subject has only a digest
+}
+
+// References are what is attached: a list in document order, each once, and a tree of it.
+type References struct {
+	List []Reference
+	Tree []Node
+}
+
+func newReferences(from *C.refract_references) *References {
+	list := unsafe.Slice(from.references, int(from.count))
+	tree := unsafe.Slice(from.tree, int(from.tree_count))
+	references := &References{List: make([]Reference, len(list)), Tree: make([]Node, len(tree))}
+	var text text
+	for i := range list {
+		references.List[i] = Reference{
+			Descriptor:  text.descriptor(&list[i].descriptor),
+			Subject:     digest.Digest(text.copy(list[i].subject)),
+			Malformed:   text.copy(list[i].malformed),
+			Type:        text.copy(list[i]._type),
+			Description: text.copy(list[i].description),
+			Annotation:  text.copy(list[i].annotation),
+			Value:       text.copy(list[i].value),
+			Sources:     Source(list[i].sources),
+			Weak:        Answer(list[i].weak),
+			Wanted:      list[i].wanted != 0,
+			Place:       place(list[i].place),
+		}
+	}
+	for i := range tree {
+		reference := -1
+		if uint32(tree[i].reference) != None {
+			reference = int(tree[i].reference)
+		}
+		references.Tree[i] = Node{
+			Kind:       NodeKind(tree[i].kind),
+			Depth:      int(tree[i].depth),
+			Flags:      NodeFlags(tree[i].flags),
+			Reference:  reference,
+			Descriptor: text.descriptor(&tree[i].descriptor),
+		}
+	}
+	return references
+}

@@ -1,0 +1,155 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package native
+
+/*
+#include "refract.h"
+*/
+import "C"
+
+import (
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Mode is what a walk is for.
+type Mode uint32
+
+// Select finds the image to run, as a pull does. List selects nothing and reads every nested index that can be had.
+const (
+	Select Mode = C.REFRACT_SELECT
+	List   Mode = C.REFRACT_LIST
+)
+
+// MatchMode is which platforms a requested one matches.
+type MatchMode uint32
+
+// Exact is containerd's platforms.Ordered: a platform matches itself. Compatible is platforms.Only: and what it can also run,
+// best first.
+const (
+	Exact      MatchMode = C.REFRACT_MATCH_EXACT
+	Compatible MatchMode = C.REFRACT_MATCH_COMPATIBLE
+)
+
+// RequestOptions say what to look for.
+type RequestOptions struct {
+	Mode            Mode
+	Match           MatchMode
+	Platforms       []ocispec.Platform // one selection for each; none: every image of the index
+	ConfigTypes     []string           // further config media types that make a manifest an image
+	OtherPlatforms  bool               // images of other platforms are children too, unproven ("all metadata")
+	FetchReferences bool               // mark the references that the policy wants fetched
+	ReferenceTypes  []string           // only these, compared exactly; none: all
+	Limits          Limits
+}
+
+// Request is what to look for, checked and compiled. It never changes, and goroutines may share it.
+type Request struct {
+	native *C.refract_request
+	// users counts the request itself and its walks: the library wants a request to outlive them.
+	users atomic.Int32
+}
+
+// NewRequest checks and compiles options. Close it when no more walks are to be made from it.
+func NewRequest(options RequestOptions) (*Request, error) {
+	var (
+		pins   runtime.Pinner
+		failed C.refract_error
+		made   *C.refract_request
+	)
+	defer pins.Unpin()
+	native := C.refract_request_options{
+		abi_version:           C.REFRACT_ABI_VERSION,
+		mode:                  C.refract_mode(options.Mode),
+		match:                 C.refract_match(options.Match),
+		platforms_count:       C.size_t(len(options.Platforms)),
+		config_types:          lendStrings(&pins, options.ConfigTypes),
+		config_types_count:    C.size_t(len(options.ConfigTypes)),
+		other_platforms:       flag(options.OtherPlatforms),
+		fetch_references:      flag(options.FetchReferences),
+		reference_types:       lendStrings(&pins, options.ReferenceTypes),
+		reference_types_count: C.size_t(len(options.ReferenceTypes)),
+		limits:                options.Limits.native(),
+	}
+	if len(options.Platforms) > 0 {
+		platforms := make([]C.refract_platform, len(options.Platforms))
+		for i := range options.Platforms {
+			platforms[i] = lendPlatform(&pins, &options.Platforms[i])
+		}
+		pins.Pin(&platforms[0])
+		native.platforms = &platforms[0]
+	}
+	if err := failure(C.refract_request_new(&made, &native, &failed), &failed); err != nil {
+		return nil, err
+	}
+	request := &Request{native: made}
+	request.users.Store(1)
+	return request, nil
+}
+
+// Match tells whether a platform matches any requested one.
+func (r *Request) Match(platform ocispec.Platform) bool {
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	lent := lendPlatform(&pins, &platform)
+	return C.refract_request_match(r.native, &lent) != 0
+}
+
+// Less tells whether a is preferred to b.
+func (r *Request) Less(a, b ocispec.Platform) bool {
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	lentA, lentB := lendPlatform(&pins, &a), lendPlatform(&pins, &b)
+	return C.refract_request_less(r.native, &lentA, &lentB) != 0
+}
+
+// Close lets go of the request; its walks go on. It may be called once only.
+func (r *Request) Close() {
+	if r.users.Add(-1) == 0 {
+		C.refract_request_free(r.native)
+		r.native = nil
+	}
+}
+
+// lendPlatform gives C a platform to read while the pins hold.
+func lendPlatform(pins *runtime.Pinner, from *ocispec.Platform) C.refract_platform {
+	return C.refract_platform{
+		os:                lendString(pins, from.OS),
+		architecture:      lendString(pins, from.Architecture),
+		variant:           lendString(pins, from.Variant),
+		os_version:        lendString(pins, from.OSVersion),
+		os_features:       lendStrings(pins, from.OSFeatures),
+		os_features_count: C.size_t(len(from.OSFeatures)),
+	}
+}
+
+func lendString(pins *runtime.Pinner, s string) C.refract_string {
+	if len(s) == 0 {
+		return C.refract_string{}
+	}
+	pins.Pin(unsafe.StringData(s))
+	return C.refract_string{data: chars(s), size: C.size_t(len(s))}
+}
+
+func lendStrings(pins *runtime.Pinner, from []string) *C.refract_string {
+	if len(from) == 0 {
+		return nil
+	}
+	lent := make([]C.refract_string, len(from))
+	for i, s := range from {
+		lent[i] = lendString(pins, s)
+	}
+	pins.Pin(&lent[0])
+	return &lent[0]
+}
+
+func flag(set bool) C.int32_t {
+	if set {
+		return 1
+	}
+	return 0
+}

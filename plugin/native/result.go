@@ -1,0 +1,121 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package native
+
+/*
+#include "refract.h"
+*/
+import "C"
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// None is "no such document" and "no such position": the root has no place.
+const None = ^uint32(0)
+
+// Place is an entry of an index: its position in the manifests of the index numbered Document. It has the same layout as
+// refract_place, so that arrays of it are copied whole.
+type Place struct {
+	Document uint32
+	Position uint32
+}
+
+// Document is one that was read. The root is number 0.
+type Document struct {
+	Kind      DocumentKind
+	MediaType string
+	Digest    digest.Digest
+	Size      int64
+	Place     Place // of the entry that led to it first; for a config, of its manifest's entry
+}
+
+// Selection is an image that was chosen.
+type Selection struct {
+	Manifest  Descriptor // its platform is the declared one, else the config's
+	Config    digest.Digest
+	Requested int     // number of the requested platform; -1 if all were requested
+	Path      []Place // from the root's entry down to the manifest's own
+}
+
+// Result is what a walk came to.
+type Result struct {
+	Documents  []Document
+	Selections []Selection
+	// Children are the entries that a pull follows, each once, ordered by document and position.
+	Children []Place
+	// LeftOut are entries that a plain containerd would have taken too, and that are not children.
+	LeftOut             []Place
+	LeftOutPlatformless int
+	References          int // how many [Walk.References] will list
+	UnreadIndexes       int // nested indexes that were not read: what they hold is not known
+}
+
+func newResult(from *C.refract_result) *Result {
+	var text text
+	result := &Result{
+		Children:            places(from.children, from.children_count),
+		LeftOut:             places(from.left_out, from.left_out_count),
+		LeftOutPlatformless: int(from.left_out_platformless),
+		References:          int(from.references_count),
+		UnreadIndexes:       int(from.unread_indexes_count),
+	}
+	documents := unsafe.Slice(from.documents, int(from.documents_count))
+	result.Documents = make([]Document, len(documents))
+	for i := range documents {
+		result.Documents[i] = Document{
+			Kind:      DocumentKind(documents[i].kind),
+			MediaType: text.copy(documents[i].media_type),
+			Digest:    digest.Digest(text.copy(documents[i].digest)),
+			Size:      int64(documents[i].size),
+			Place:     place(documents[i].place),
+		}
+	}
+	selections := unsafe.Slice(from.selections, int(from.selections_count))
+	result.Selections = make([]Selection, len(selections))
+	for i := range selections {
+		requested := -1
+		if uint32(selections[i].requested) != None {
+			requested = int(selections[i].requested)
+		}
+		result.Selections[i] = Selection{
+			Manifest:  text.descriptor(&selections[i].manifest),
+			Config:    digest.Digest(text.copy(selections[i].config_digest)),
+			Requested: requested,
+			Path:      places(selections[i].path, selections[i].path_count),
+		}
+	}
+	return result
+}
+
+// Note says why an entry was passed over.
+type Note struct {
+	Place  Place
+	Digest digest.Digest
+	Reason string
+}
+
+func newNotes(from *C.refract_notes) []Note {
+	var text text
+	notes := make([]Note, 0, int(from.count))
+	for _, note := range unsafe.Slice(from.notes, int(from.count)) {
+		notes = append(notes, Note{
+			Place:  place(note.place),
+			Digest: digest.Digest(text.copy(note.digest)),
+			Reason: text.copy(note.reason),
+		})
+	}
+	return notes
+}
+
+func place(from C.refract_place) Place {
+	return Place{Document: uint32(from.document), Position: uint32(from.position)}
+}
+
+func places(from *C.refract_place, count C.size_t) []Place {
+	return slices.Clone(unsafe.Slice((*Place)(unsafe.Pointer(from)), int(count)))
+}

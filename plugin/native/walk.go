@@ -1,0 +1,166 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package native
+
+/*
+#include "refract.h"
+
+#cgo noescape refract_walk_begin
+#cgo nocallback refract_walk_begin
+#cgo noescape refract_walk_feed
+#cgo nocallback refract_walk_feed
+#cgo noescape refract_walk_missing
+#cgo nocallback refract_walk_missing
+#cgo noescape refract_walk_result
+#cgo nocallback refract_walk_result
+#cgo noescape refract_walk_notes
+#cgo nocallback refract_walk_notes
+#cgo noescape refract_walk_references
+#cgo nocallback refract_walk_references
+*/
+import "C"
+
+import (
+	"runtime"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Walk goes through an index without doing any I/O: it says which document it needs, and is fed it, until it is done. It is
+// not for several goroutines at once. What it returns is the caller's, but for a [Need].
+type Walk struct {
+	native  *C.refract_walk
+	request *Request
+
+	// What C fills in on every step lives here, so that a step allocates nothing for it.
+	failed C.refract_error
+	asked  C.refract_need
+
+	need     Need
+	platform ocispec.Platform
+	text     text
+}
+
+// Need is a document that a walk waits for. It is the walk's, and valid until its next step.
+type Need struct {
+	Descriptor Descriptor
+	Kind       DocumentKind
+	MaxBytes   uint64 // never read more than this many; the descriptor's size is within it
+	Required   bool   // if it is missing, the walk ends with [StatusMissing]; else it goes on without it
+}
+
+// NewWalk makes a walk for a request. It may be begun again and again; Close it at the end.
+func NewWalk(request *Request) (*Walk, error) {
+	// The request is counted first: it must not go away while the walk is being made.
+	if request.users.Add(1) < 2 {
+		request.users.Add(-1)
+		return nil, closed("request")
+	}
+	walk := &Walk{request: request}
+	if err := failure(C.refract_walk_new(&walk.native, request.native, &walk.failed), &walk.failed); err != nil {
+		request.Close()
+		return nil, err
+	}
+	return walk, nil
+}
+
+// Close frees what the walk holds. Calling it again does nothing.
+func (w *Walk) Close() {
+	if w.native == nil {
+		return
+	}
+	C.refract_walk_free(w.native)
+	w.native = nil
+	w.request.Close()
+}
+
+// Begin begins, or begins again, at an index: the root's descriptor as the registry gave it, and its bytes. It returns the
+// document that is needed next, or nil if the walk is done.
+func (w *Walk) Begin(mediaType, digest string, size int64, bytes []byte) (*Need, error) {
+	if w.native == nil {
+		return nil, closed("walk")
+	}
+	return w.stepped(C.refract_walk_begin(w.native, chars(mediaType), C.size_t(len(mediaType)), chars(digest), C.size_t(len(digest)),
+		C.int64_t(size), data(bytes), C.size_t(len(bytes)), &w.asked, &w.failed))
+}
+
+// Feed hands over the document that was asked for.
+func (w *Walk) Feed(bytes []byte) (*Need, error) {
+	if w.native == nil {
+		return nil, closed("walk")
+	}
+	return w.stepped(C.refract_walk_feed(w.native, data(bytes), C.size_t(len(bytes)), &w.asked, &w.failed))
+}
+
+// Missing says that the document cannot be had, for good (not: try again later). The reason is for the person who reads it.
+func (w *Walk) Missing(reason string) (*Need, error) {
+	if w.native == nil {
+		return nil, closed("walk")
+	}
+	return w.stepped(C.refract_walk_missing(w.native, chars(reason), C.size_t(len(reason)), &w.asked, &w.failed))
+}
+
+func (w *Walk) stepped(status C.refract_status) (*Need, error) {
+	if status == C.REFRACT_OK {
+		return nil, nil
+	}
+	if err := failure(status, &w.failed); err != nil {
+		return nil, err
+	}
+	w.text = text{}
+	platform := w.asked.descriptor.platform
+	w.asked.descriptor.platform = nil
+	w.need = Need{
+		Descriptor: w.text.descriptor(&w.asked.descriptor),
+		Kind:       DocumentKind(w.asked.kind),
+		MaxBytes:   uint64(w.asked.max_bytes),
+		Required:   w.asked.required != 0,
+	}
+	if platform != nil {
+		w.text.platform(platform, &w.platform)
+		w.need.Descriptor.Platform = &w.platform
+	}
+	// Pointers into the library's memory must not lie about in Go's once that memory may be gone.
+	w.asked = C.refract_need{}
+	return &w.need, nil
+}
+
+// Result is what the walk came to. Only once it is done.
+func (w *Walk) Result() (*Result, error) {
+	if w.native == nil {
+		return nil, closed("walk")
+	}
+	var found *C.refract_result
+	if err := failure(C.refract_walk_result(w.native, &found, &w.failed), &w.failed); err != nil {
+		return nil, err
+	}
+	defer runtime.KeepAlive(w)
+	return newResult(found), nil
+}
+
+// Notes say why entries were passed over. Only once the walk is done.
+func (w *Walk) Notes() ([]Note, error) {
+	if w.native == nil {
+		return nil, closed("walk")
+	}
+	var found *C.refract_notes
+	if err := failure(C.refract_walk_notes(w.native, &found, &w.failed), &w.failed); err != nil {
+		return nil, err
+	}
+	defer runtime.KeepAlive(w)
+	return newNotes(found), nil
+}
+
+// References are what is attached, as a list and as a tree. Only once the walk is done.
+func (w *Walk) References() (*References, error) {
+	if w.native == nil {
+		return nil, closed("walk")
+	}
+	var found *C.refract_references
+	if err := failure(C.refract_walk_references(w.native, &found, &w.failed), &w.failed); err != nil {
+		return nil, err
+	}
+	defer runtime.KeepAlive(w)
+	return newReferences(found), nil
+}

@@ -1,0 +1,87 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package records keeps what refract needs to know later on containerd's image records, as labels that containerd's garbage
+// collector follows. They are never put on content: a manifest's content is shared by all images that hold that manifest.
+package records
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+const (
+	// prefix makes containerd's garbage collector keep what a label's value names, as long as the image lives.
+	prefix = "containerd.io/gc.ref.content.refract."
+	// IndexLabel names the root index that an image was pulled from, also where the image's target is a manifest.
+	IndexLabel = prefix + "index"
+)
+
+// Root is the index that an image record was pulled from, if its labels name one.
+func Root(labels map[string]string) (digest.Digest, bool) {
+	root, err := digest.Parse(labels[IndexLabel])
+	return root, err == nil
+}
+
+// Fetched are the digests of attached content that an image record keeps, in the order in which they were added.
+func Fetched(labels map[string]string) []digest.Digest {
+	var numbers []int
+	for label := range labels {
+		if number, ok := numberOf(label); ok {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	fetched := make([]digest.Digest, 0, len(numbers))
+	for _, number := range numbers {
+		if d, err := digest.Parse(labels[prefix+strconv.Itoa(number)]); err == nil && !slices.Contains(fetched, d) {
+			fetched = append(fetched, d)
+		}
+	}
+	return fetched
+}
+
+// With gives a copy of labels that name the root and the fetched content, and nothing else of refract's. An empty root takes
+// refract's labels away.
+func With(labels map[string]string, root digest.Digest, fetched []digest.Digest) map[string]string {
+	named := make(map[string]string, len(labels)+len(fetched)+1)
+	maps.Copy(named, labels)
+	maps.DeleteFunc(named, func(label, _ string) bool { return strings.HasPrefix(label, prefix) })
+	if root == "" {
+		return named
+	}
+	named[IndexLabel] = root.String()
+	for number, d := range fetched {
+		named[prefix+strconv.Itoa(number)] = d.String()
+	}
+	return named
+}
+
+// Merge adds to what an image record has. What was fetched before stays while the root is the same: pulling again must not
+// lose it. It goes when the root changed, because it belonged to another image.
+func Merge(labels, before map[string]string, root digest.Digest, fetched []digest.Digest) map[string]string {
+	if old, ok := Root(before); ok && old == root {
+		kept := Fetched(before)
+		for _, d := range fetched {
+			if !slices.Contains(kept, d) {
+				kept = append(kept, d)
+			}
+		}
+		fetched = kept
+	}
+	return With(labels, root, fetched)
+}
+
+// numberOf reads the number of a label for fetched content.
+func numberOf(label string) (int, bool) {
+	text, ok := strings.CutPrefix(label, prefix)
+	if !ok {
+		return 0, false
+	}
+	number, err := strconv.Atoi(text)
+	return number, err == nil && number >= 0
+}

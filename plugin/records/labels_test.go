@@ -1,0 +1,92 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package records_test
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/refract-oci/refract/plugin/records"
+)
+
+var (
+	rootA = digest.FromString("root a")
+	rootB = digest.FromString("root b")
+	one   = digest.FromString("one")
+	two   = digest.FromString("two")
+	three = digest.FromString("three")
+)
+
+func TestWith(t *testing.T) {
+	labels := map[string]string{"mine": "stays", "containerd.io/gc.ref.content.l.0": "stays too"}
+	named := records.With(labels, rootA, []digest.Digest{one, two})
+	if root, ok := records.Root(named); !ok || root != rootA {
+		t.Fatalf("root %q", root)
+	}
+	if got := records.Fetched(named); !slices.Equal(got, []digest.Digest{one, two}) {
+		t.Fatalf("fetched %v", got)
+	}
+	if named["mine"] != "stays" || len(labels) != 2 {
+		t.Fatalf("labels %v, of %v", named, labels)
+	}
+	if without := records.With(named, "", nil); !maps.Equal(without, labels) {
+		t.Fatalf("taken away: %v", without)
+	}
+	if _, ok := records.Root(nil); ok {
+		t.Fatal("nothing has no root")
+	}
+	if _, ok := records.Root(map[string]string{records.IndexLabel: "sha256:../../etc"}); ok {
+		t.Fatal("a malformed digest is no root")
+	}
+}
+
+func TestMerge(t *testing.T) {
+	before := records.With(nil, rootA, []digest.Digest{one, two})
+	cases := []struct {
+		name    string
+		before  map[string]string
+		root    digest.Digest
+		fetched []digest.Digest
+		want    []digest.Digest
+	}{
+		{"new", nil, rootA, []digest.Digest{one}, []digest.Digest{one}},
+		{"pulled again", before, rootA, nil, []digest.Digest{one, two}},
+		{"pulled again with more", before, rootA, []digest.Digest{two, three}, []digest.Digest{one, two, three}},
+		{"another root", before, rootB, []digest.Digest{three}, []digest.Digest{three}},
+		{"no root any more", before, "", nil, nil},
+	}
+	for _, c := range cases {
+		merged := records.Merge(map[string]string{"mine": "1"}, c.before, c.root, c.fetched)
+		if got := records.Fetched(merged); !slices.Equal(got, c.want) {
+			t.Errorf("%s: fetched %v, want %v", c.name, got, c.want)
+		}
+		if root, ok := records.Root(merged); ok != (c.root != "") || root != c.root {
+			t.Errorf("%s: root %q, want %q", c.name, root, c.root)
+		}
+		if merged["mine"] != "1" {
+			t.Errorf("%s: %v", c.name, merged)
+		}
+	}
+}
+
+func TestFetchedAreOrderedAndCheckedAndUnique(t *testing.T) {
+	labels := map[string]string{}
+	for number := range 12 {
+		labels["containerd.io/gc.ref.content.refract."+strconv.Itoa(number)] = digest.FromString(strconv.Itoa(number / 2)).String()
+	}
+	labels["containerd.io/gc.ref.content.refract.12"] = "not a digest"
+	labels["containerd.io/gc.ref.content.refract.x"] = one.String()
+	labels["containerd.io/gc.ref.content.refract.-1"] = one.String()
+	var want []digest.Digest
+	for number := range 6 {
+		want = append(want, digest.FromString(strconv.Itoa(number)))
+	}
+	if got := records.Fetched(labels); !slices.Equal(got, want) {
+		t.Fatalf("fetched %v, want %v", got, want)
+	}
+}

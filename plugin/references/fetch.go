@@ -1,0 +1,81 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package references
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/records"
+)
+
+// concurrentFetches is how many references are downloaded at a time, as a pull does it.
+const concurrentFetches = 4
+
+// Fetched is what became of one reference.
+type Fetched struct {
+	Reference Reference
+	// Content are the digests of everything it consists of, its own first.
+	Content []digest.Digest
+	Err     error
+}
+
+// Fetch downloads references whole and has the image's record keep them. What the store has already is not asked for. Of those
+// that fail the others know nothing; an error is returned only where nothing can be said about single ones.
+//
+// The caller holds a lease: until the record is changed, nothing else keeps the content.
+func (l *Listing) Fetch(ctx context.Context, store content.Store, records images.Store, fetcher remotes.Fetcher, wanted []Reference, maxBytes int64) ([]Fetched, error) {
+	var outcomes []Fetched
+	for _, reference := range Distinct(wanted) {
+		// What an annotation holds came with its index.
+		if reference.Descriptor.Digest != "" {
+			outcomes = append(outcomes, Fetched{Reference: reference})
+		}
+	}
+	if limit := int(native.DefaultLimits().FetchedReferences); len(outcomes) > limit {
+		return nil, fmt.Errorf("image %q: %d references are to be fetched, more than the limit of %d (name one, or narrow by type): %w",
+			l.Image, len(outcomes), limit, errdefs.ErrResourceExhausted)
+	}
+	var group errgroup.Group
+	group.SetLimit(concurrentFetches)
+	for i := range outcomes {
+		one := &outcomes[i]
+		group.Go(func() error {
+			one.Content, one.Err = artifact.Fetch(ctx, store, fetcher, one.Reference.Descriptor, maxBytes)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return outcomes, l.keep(ctx, records, outcomes)
+}
+
+func (l *Listing) keep(ctx context.Context, store images.Store, outcomes []Fetched) error {
+	var fetched []digest.Digest
+	for _, one := range outcomes {
+		if one.Err == nil {
+			fetched = append(fetched, one.Content...)
+		}
+	}
+	if len(fetched) == 0 {
+		return nil
+	}
+	if err := records.Add(ctx, store, l.Image, l.Root.Digest, fetched); err != nil {
+		return fmt.Errorf("image %q: its record could not be made to keep what was fetched: %w", l.Image, err)
+	}
+	return nil
+}

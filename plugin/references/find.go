@@ -1,0 +1,55 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package references
+
+import (
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Query narrows what is looked for. Its zero value is everything.
+type Query struct {
+	// Name is a digest, the beginning of one with or without its algorithm, or the key of an inline annotation.
+	Name string
+	// Type is a reference type or an artifact type, compared exactly.
+	Type string
+}
+
+// Find returns the references that a query means, in the order of the listing. One that is named in full wins over those whose
+// names only begin so.
+func (l *Listing) Find(query Query) []Reference {
+	var whole, begin []Reference
+	for _, reference := range l.References {
+		if query.Type != "" && reference.Type != query.Type && reference.Descriptor.ArtifactType != query.Type {
+			continue
+		}
+		named := reference.Descriptor.Digest.String()
+		_, hex, _ := strings.Cut(named, ":")
+		switch {
+		case query.Name == "", query.Name == named && named != "", query.Name == reference.Annotation:
+			whole = append(whole, reference)
+		case named != "" && (strings.HasPrefix(named, query.Name) || strings.HasPrefix(hex, query.Name)):
+			begin = append(begin, reference)
+		}
+	}
+	if len(whole) > 0 {
+		return whole
+	}
+	return begin
+}
+
+// Distinct leaves one of the references that share content: an artifact may be about several subjects.
+func Distinct(references []Reference) []Reference {
+	seen := map[digest.Digest]bool{}
+	var distinct []Reference
+	for _, reference := range references {
+		d := reference.Descriptor.Digest
+		if d == "" || !seen[d] {
+			distinct = append(distinct, reference)
+		}
+		seen[d] = true
+	}
+	return distinct
+}

@@ -1,0 +1,91 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package references answers what is attached to an image in a containerd store: it lists SBOMs, signatures and whatever else
+// an extended index holds, gets their content, and fetches what is not on the node yet. Listing and getting ask no registry.
+//
+// What is a reference, what it is about, and how the tree of them looks is decided by the C++ core, which is fed the documents
+// that the store has. This package only adds what it sees in the store.
+package references
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/records"
+)
+
+// Listing is everything that is attached to an image.
+type Listing struct {
+	Image  string
+	Target ocispec.Descriptor
+	// Root is the index that the image was pulled from; its digest is empty if there is none, and then nothing is listed.
+	Root       ocispec.Descriptor
+	References []Reference
+	// Tree is in the order in which a person would print it, the root first; a node's Reference is a number in References.
+	Tree []native.Node
+	// UnreadIndexes are nested indexes that the store does not have: what they hold is not known.
+	UnreadIndexes int
+}
+
+// Reference is something attached, and whether the store has it.
+type Reference struct {
+	native.Reference
+	// Present is yes where the store has it with all its blobs, no where anything is missing, and unknown where what the store
+	// has under its digest cannot be read as what its descriptor says.
+	Present native.Answer
+}
+
+// List tells what is attached to an image. The index is the one that the pull recorded, else the image's target. Of an image
+// that was pulled as a single manifest the listing has no root.
+func List(ctx context.Context, store content.InfoReaderProvider, image images.Image) (*Listing, error) {
+	listing := &Listing{Image: image.Name, Target: image.Target}
+	root, err := rootOf(ctx, store, image)
+	if err != nil || root.Digest == "" {
+		return listing, err
+	}
+	listing.Root = root
+	found, err := readIndex(ctx, store, root, image.Target)
+	if err != nil {
+		return nil, fmt.Errorf("image %q: %w", image.Name, err)
+	}
+	listing.Root.MediaType = found.mediaType
+	listing.Tree = found.references.Tree
+	listing.UnreadIndexes = found.unread
+	listing.References = make([]Reference, len(found.references.List))
+	for i, reference := range found.references.List {
+		listing.References[i].Reference = reference
+	}
+	return listing, listing.look(ctx, store)
+}
+
+// rootOf finds the index that an image was pulled from. The recorded one is known by its digest alone, so its size is the
+// store's and its media type is read later.
+func rootOf(ctx context.Context, store content.InfoProvider, image images.Image) (ocispec.Descriptor, error) {
+	root := image.Target
+	if recorded, ok := records.Root(image.Labels); ok && recorded != root.Digest {
+		root = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: recorded}
+	} else if native.MediaTypeKind(root.MediaType) != native.KindIndex {
+		return ocispec.Descriptor{}, nil
+	}
+	info, err := store.Info(ctx, root.Digest)
+	if errdefs.IsNotFound(err) {
+		return ocispec.Descriptor{}, fmt.Errorf("image %q: its index %s is not in the content store, pull the image again: %w",
+			image.Name, root.Digest, errdefs.ErrNotFound)
+	}
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("image %q: index %s: %w", image.Name, root.Digest, err)
+	}
+	root.Size = info.Size
+	return root, nil
+}
+
+// ErrSeveral is why nothing was chosen: more than one reference matches.
+var ErrSeveral = errors.New("several references match")

@@ -1,0 +1,159 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package references
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
+)
+
+// index is what a walk through an index in the store came to.
+type index struct {
+	mediaType  string
+	references *native.References
+	selections []native.Selection
+	unread     int
+}
+
+// readIndex reads an index and everything in it that the store has.
+//
+// First it is walked as a pull walks it, because only that looks into candidates: an artifact that does not say so in its
+// descriptor is known by its bytes, and the image that was chosen is marked. A pull stops when it has found its image, though.
+// Where that leaves indexes unread, or where the image is not found again, a listing walk reads them all.
+func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor) (*index, error) {
+	selecting := native.RequestOptions{Match: native.Compatible, Platforms: []ocispec.Platform{platforms.DefaultSpec()}}
+	targetIsImage := target.Digest != root.Digest && native.MediaTypeKind(target.MediaType) == native.KindManifest
+	if targetIsImage {
+		selecting.Match = native.Exact
+		if declared, err := images.Platforms(ctx, store, target); err == nil && len(declared) == 1 {
+			selecting.Platforms = declared
+		}
+	}
+	selected := map[digest.Digest]bool{}
+	if targetIsImage {
+		selected[target.Digest] = true
+	}
+	pulled, err := through(ctx, store, root, selecting)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	// An error of this walk says that a pull would fail now, which is no reason not to list: the listing walk decides.
+	if err == nil && (!targetIsImage || pulled.selects(target.Digest)) {
+		if pulled.unread == 0 {
+			return pulled, nil
+		}
+		for _, selection := range pulled.selections {
+			selected[selection.Manifest.Digest] = true
+		}
+	}
+	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List})
+	if err != nil {
+		return nil, err
+	}
+	for i := range listed.references.Tree {
+		if node := &listed.references.Tree[i]; node.Kind == native.NodeImage && selected[node.Descriptor.Digest] {
+			node.Flags |= native.NodeSelected
+		}
+	}
+	return listed, nil
+}
+
+func (i *index) selects(manifest digest.Digest) bool {
+	for _, selection := range i.selections {
+		if selection.Manifest.Digest == manifest {
+			return true
+		}
+	}
+	return false
+}
+
+// Images are those that an index in the store holds for any platform, each proven by its bytes.
+func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor) ([]native.Selection, error) {
+	found, err := through(ctx, store, root, native.RequestOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return found.selections, nil
+}
+
+// through walks through an index, feeding the walk from the store alone.
+func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions) (*index, error) {
+	request, err := native.NewRequest(options)
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close()
+	walk, err := native.NewWalk(request)
+	if err != nil {
+		return nil, err
+	}
+	defer walk.Close()
+	raw, err := read(ctx, store, root, native.DefaultLimits().DocumentBytes)
+	if err != nil {
+		return nil, fmt.Errorf("index %s: %w", root.Digest, err)
+	}
+	need, err := walk.Begin(root.MediaType, root.Digest.String(), root.Size, raw)
+	for err == nil && need != nil {
+		need, err = feed(ctx, store, walk, need)
+	}
+	if err != nil {
+		return nil, err
+	}
+	result, err := walk.Result()
+	if err != nil {
+		return nil, err
+	}
+	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
+	found.references, err = walk.References()
+	return found, err
+}
+
+func feed(ctx context.Context, store content.Provider, walk *native.Walk, need *native.Need) (*native.Need, error) {
+	raw, err := read(ctx, store, need.Descriptor, need.MaxBytes)
+	switch {
+	case errdefs.IsNotFound(err):
+		return walk.Missing("not in the content store")
+	case err != nil:
+		return nil, fmt.Errorf("document %s: %w", need.Descriptor.Digest, err)
+	default:
+		return walk.Feed(raw)
+	}
+}
+
+// read gets a document's bytes, never more than one past what its descriptor and the limit allow, whatever the store has under
+// that digest: an index may name anything as a document of its own. Who is handed the bytes checks them.
+func read(ctx context.Context, store content.Provider, desc ocispec.Descriptor, limit uint64) ([]byte, error) {
+	if desc.Size < 0 {
+		return nil, fmt.Errorf("%s has the size %d: %w", desc.Digest, desc.Size, errdefs.ErrInvalidArgument)
+	}
+	reader, err := store.ReaderAt(ctx, ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size})
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	most := int64(min(uint64(desc.Size), limit)) + 1
+	return io.ReadAll(io.NewSectionReader(reader, 0, min(reader.Size(), most)))
+}
+
+// mediaTypeOf is the media type that an accepted index gives itself, which a record of its digest alone does not tell.
+func mediaTypeOf(root ocispec.Descriptor, raw []byte) string {
+	var named struct {
+		MediaType string `json:"mediaType"`
+	}
+	if err := json.Unmarshal(raw, &named); err != nil || named.MediaType == "" {
+		return root.MediaType
+	}
+	return named.MediaType
+}

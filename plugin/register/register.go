@@ -1,0 +1,56 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package register decorates containerd's plugins: it takes all registrations, changes three of them and leaves the rest as it
+// is. Nothing happens on import; a program's main calls [Decorate], so that the order is there to be read.
+package register
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/plugin"
+	"github.com/containerd/plugin/registry"
+
+	"github.com/refract-oci/refract/plugin/native"
+)
+
+const (
+	transferID = "local"
+	criImageID = "images"
+)
+
+// Decorate adds refract to the plugins that are registered: its policy, the transfer service that asks it, and a warning where
+// the Kubernetes runtime interface goes round that service. It is called once, when all built-in plugins are registered and
+// before containerd's app runs.
+func Decorate() error {
+	if err := native.CheckABI(); err != nil {
+		return err
+	}
+	registrations := registry.Graph(nil)
+	transfers, err := find(registrations, plugins.TransferPlugin, transferID)
+	if err != nil {
+		return err
+	}
+	decorateTransfer(transfers)
+	// A build of containerd may have been made without the runtime interface.
+	if cri, err := find(registrations, plugins.CRIServicePlugin, criImageID); err == nil {
+		decorateImages(cri)
+	}
+	registry.Reset()
+	registry.Register(policyRegistration())
+	for i := range registrations {
+		registry.Register(&registrations[i])
+	}
+	return nil
+}
+
+func find(registrations []plugin.Registration, kind plugin.Type, id string) (*plugin.Registration, error) {
+	at := slices.IndexFunc(registrations, func(r plugin.Registration) bool { return r.Type == kind && r.ID == id })
+	if at < 0 {
+		return nil, fmt.Errorf("containerd's plugin %s.%s is not registered, there is nothing to decorate: %w", kind, id, errdefs.ErrNotFound)
+	}
+	return &registrations[at], nil
+}

@@ -1,0 +1,150 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"fmt"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/core/transfer"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/records"
+)
+
+// WithExtendedIndexes lets a Go program's client.Pull or client.Fetch take images from extended indexes. It goes behind
+// containerd.WithResolver and containerd.WithImageHandlerWrapper, which would replace it. Platforms are those of
+// containerd.WithPlatform, before or behind; a matcher of the program's own cannot be seen through and is an error.
+func WithExtendedIndexes(p policy.Policy) containerd.RemoteOpt {
+	return func(client *containerd.Client, remote *containerd.RemoteContext) error {
+		if remote.PlatformMatcher != nil {
+			return fmt.Errorf("extended indexes need the platforms by name, a platform matcher was set (use WithPlatform): %w", errdefs.ErrInvalidArgument)
+		}
+		if remote.Resolver == nil {
+			return fmt.Errorf("extended indexes need a resolver to read from, none was set: %w", errdefs.ErrInvalidArgument)
+		}
+		resolving := &resolver{Resolver: remote.Resolver, client: client, remote: remote, policy: p}
+		remote.Resolver = resolving
+		remote.HandlerWrapper = resolving.wrap(remote.HandlerWrapper)
+		return nil
+	}
+}
+
+// resolver answers with what a pull is to take, where containerd's answers with the root. It belongs to one pull.
+type resolver struct {
+	remotes.Resolver
+	client *containerd.Client
+	remote *containerd.RemoteContext
+	policy policy.Policy
+	chosen *selection
+}
+
+// SetOptions passes a pull's settings on, if the resolver underneath takes any.
+func (r *resolver) SetOptions(options ...transfer.ImageResolverOption) {
+	if inner, ok := r.Resolver.(remotes.ResolverWithOptions); ok {
+		inner.SetOptions(options...)
+	}
+}
+
+// Resolve makes the selection and returns the image's target.
+func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Descriptor, error) {
+	name, root, err := r.Resolver.Resolve(ctx, ref)
+	if err != nil || native.MediaTypeKind(root.MediaType) != native.KindIndex {
+		return name, root, err
+	}
+	target, err := r.choose(ctx, name, root)
+	return name, target, err
+}
+
+func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descriptor) (ocispec.Descriptor, error) {
+	requested, err := r.platforms()
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	fetcher, err := r.Fetcher(ctx, name)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	store := r.client.ContentStore()
+	chosen, err := choose(ctx, store, fetcher, root, native.RequestOptions{
+		Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata,
+	}, r.policy)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if err := r.checkMatcher(chosen); err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	settled, err := chosen.settle(ctx, store, fetcher)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	before, err := r.client.ImageService().Get(ctx, name)
+	if err != nil && !errdefs.IsNotFound(err) {
+		return ocispec.Descriptor{}, err
+	}
+	r.remote.Labels = records.Merge(r.remote.Labels, before.Labels, settled.root, settled.fetched)
+	r.chosen = chosen
+	chosen.report(ctx, name, settled)
+	return settled.target, nil
+}
+
+// platforms are the requested ones, read only now: options may still have come after ours.
+func (r *resolver) platforms() ([]ocispec.Platform, error) {
+	if len(r.remote.Platforms) > 0 {
+		return platforms.ParseAll(r.remote.Platforms)
+	}
+	if r.remote.PlatformMatcher == platforms.All {
+		// client.Fetch without a platform takes all of them.
+		return nil, nil
+	}
+	return []ocispec.Platform{platforms.DefaultSpec()}, nil
+}
+
+// checkMatcher holds the selection against the matcher by which the client filters: of an image that it does not let through
+// nothing would arrive.
+func (r *resolver) checkMatcher(chosen *selection) error {
+	if r.remote.PlatformMatcher == nil {
+		return nil
+	}
+	for _, selected := range chosen.result.Selections {
+		if platform := selected.Manifest.Platform; platform != nil && !r.remote.PlatformMatcher.Match(*platform) {
+			return fmt.Errorf("index %s: selected %s for %s, which this client's platform matcher does not let through (use WithPlatform): %w",
+				chosen.root.Digest, selected.Manifest.Digest, platforms.FormatAll(*platform), errdefs.ErrInvalidArgument)
+		}
+	}
+	return nil
+}
+
+// wrap puts the selection's path in place of what containerd's handlers let through of an index, where the index stays the
+// target.
+func (r *resolver) wrap(outer func(images.Handler) images.Handler) func(images.Handler) images.Handler {
+	return func(handler images.Handler) images.Handler {
+		if outer != nil {
+			handler = outer(handler)
+		}
+		return images.HandlerFunc(func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+			children, err := handler.Handle(ctx, desc)
+			if err != nil || r.chosen == nil {
+				return children, err
+			}
+			index, decided := r.chosen.indexes[desc.Digest]
+			if !decided {
+				return children, nil
+			}
+			entries, err := images.Children(ctx, r.client.ContentStore(), desc)
+			if err != nil {
+				return nil, err
+			}
+			return index.pick(desc.Digest, plain(entries))
+		})
+	}
+}

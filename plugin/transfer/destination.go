@@ -1,0 +1,172 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	transfertypes "github.com/containerd/containerd/api/types/transfer"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/transfer/image"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/typeurl/v2"
+	"github.com/distribution/reference"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/records"
+)
+
+const (
+	// The namespace of the Kubernetes runtime interface, and the label by which it knows the records that are its own.
+	criNamespace    = "k8s.io"
+	criManagedLabel = "io.cri-containerd.image"
+	criManagedValue = "managed"
+)
+
+// storeOptions are what a client asked of the image store.
+type storeOptions struct {
+	name          string
+	labels        map[string]string
+	platforms     []ocispec.Platform
+	allMetadata   bool
+	manifestLimit int
+}
+
+// readOptions reads them through the store's wire form: it has no other way to tell all of them.
+func readOptions(ctx context.Context, store *image.Store) (storeOptions, error) {
+	wire, err := store.MarshalAny(ctx, nil)
+	if err != nil {
+		return storeOptions{}, err
+	}
+	var told transfertypes.ImageStore
+	if err := typeurl.UnmarshalTo(wire, &told); err != nil {
+		return storeOptions{}, err
+	}
+	return storeOptions{
+		name:          told.Name,
+		labels:        told.Labels,
+		platforms:     store.Platforms(),
+		allMetadata:   told.AllMetadata,
+		manifestLimit: int(told.ManifestLimit),
+	}, nil
+}
+
+// imageStore has another name so that it can be embedded beside a method Store.
+type imageStore = image.Store
+
+// destination is an image store that takes the selected path of an index.
+type destination struct {
+	*imageStore
+	pull *pull
+}
+
+// captured is where the entries of an index are put while containerd's own filter runs over them.
+type captured struct{ entries []ocispec.Descriptor }
+
+type capturedKey struct{}
+
+// ImageFilter runs containerd's filter, for the labels that it sets, and replaces what it lets through for indexes that were
+// decided on. All else, manifests too, passes as containerd has it.
+func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Store) images.HandlerFunc {
+	capturing := func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		children, err := handler(ctx, desc)
+		if capture, ok := ctx.Value(capturedKey{}).(*captured); ok && err == nil {
+			children = plain(children)
+			// containerd's filter sorts in place.
+			capture.entries = slices.Clone(children)
+		}
+		return children, err
+	}
+	filter := d.imageStore.ImageFilter(capturing, store)
+	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		if d.pull.chosen == nil {
+			return filter(ctx, desc)
+		}
+		index, decided := d.pull.chosen.indexes[desc.Digest]
+		if !decided {
+			return filter(ctx, desc)
+		}
+		var capture captured
+		_, err := filter(context.WithValue(ctx, capturedKey{}, &capture), desc)
+		// With a limit on manifests the filter may find none where the walk found one.
+		if err != nil && (d.pull.options.manifestLimit == 0 || capture.entries == nil || !errdefs.IsNotFound(err)) {
+			return nil, err
+		}
+		return index.pick(desc.Digest, capture.entries)
+	}
+}
+
+// plain takes from an index's entries what a registry has no business to say: annotations that containerd and its runtime
+// interface read as instructions, embedded content, and addresses outside the registry.
+func plain(entries []ocispec.Descriptor) []ocispec.Descriptor {
+	for i := range entries {
+		entries[i].Data, entries[i].URLs = nil, nil
+		maps.DeleteFunc(entries[i].Annotations, func(key, _ string) bool { return reserved(key) })
+	}
+	return entries
+}
+
+// reserved tells whether an annotation's key belongs to containerd.
+func reserved(key string) bool {
+	for _, owner := range []string{"containerd.io/", "io.containerd.", "io.cri-containerd"} {
+		if strings.HasPrefix(key, owner) {
+			return true
+		}
+	}
+	return false
+}
+
+// Store fetches the references that the policy wants and writes the image records.
+func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store images.Store) ([]images.Image, error) {
+	chosen := d.pull.chosen
+	if chosen == nil {
+		return d.imageStore.Store(ctx, root, store)
+	}
+	settled, err := chosen.settle(ctx, d.pull.store, d.pull.fetcher)
+	if err != nil {
+		return nil, err
+	}
+	keeping := &records.Store{Store: store, Root: settled.root, Fetched: settled.fetched}
+	stored, err := d.imageStore.Store(ctx, settled.target, keeping)
+	if err != nil {
+		return nil, err
+	}
+	if settled.target.Digest != chosen.root.Digest {
+		if err := d.storeIndexName(ctx, keeping, settled.target); err != nil {
+			return nil, err
+		}
+	}
+	chosen.report(ctx, d.pull.reference, settled)
+	return stored, nil
+}
+
+// storeIndexName gives the Kubernetes runtime interface the name by which a pod may ask for the index. It makes such names
+// itself, but only for an image's target, which is the manifest here.
+func (d *destination) storeIndexName(ctx context.Context, store *records.Store, target ocispec.Descriptor) error {
+	if namespace, ok := namespaces.Namespace(ctx); !ok || namespace != criNamespace {
+		return nil
+	}
+	named, err := reference.ParseDockerRef(d.pull.options.name)
+	if err != nil {
+		// Not a name that a pod could have: nothing to add.
+		return nil
+	}
+	byDigest, err := reference.WithDigest(reference.TrimNamed(named), d.pull.chosen.root.Digest)
+	if err != nil {
+		return fmt.Errorf("name of index %s: %w: %w", d.pull.chosen.root.Digest, err, errdefs.ErrInvalidArgument)
+	}
+	labels := maps.Clone(d.pull.options.labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[criManagedLabel] = criManagedValue
+	_, err = store.Put(ctx, images.Image{Name: byDigest.String(), Target: target, Labels: labels})
+	return err
+}

@@ -1,0 +1,172 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/log"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/policy"
+)
+
+// selection is what a pull takes from an extended index: C++'s decision, and what Go needs to carry it out.
+type selection struct {
+	root       ocispec.Descriptor
+	platforms  []ocispec.Platform // the requested ones; none: all
+	policy     policy.Policy
+	result     *native.Result
+	references *native.References // nil unless the policy fetches them
+	notes      []native.Note      // nil unless the log is at debug level
+	indexes    map[digest.Digest]followed
+}
+
+// followed are the entries of one index that a pull follows.
+type followed struct {
+	positions []uint32
+	// digests that are known of them: those of documents that were read, and of selected manifests.
+	digests map[uint32]digest.Digest
+}
+
+// choose walks through the index, fetching what the walk asks for into the store.
+func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (*selection, error) {
+	options.FetchReferences = p.References == policy.ReferencesFetch
+	options.ReferenceTypes = p.Types
+	request, err := native.NewRequest(options)
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close()
+	walk, err := native.NewWalk(request)
+	if err != nil {
+		return nil, err
+	}
+	defer walk.Close()
+	if err := run(ctx, walk, &documents{store: store, fetcher: fetcher}, root); err != nil {
+		return nil, err
+	}
+	chosen := &selection{root: root, platforms: options.Platforms, policy: p}
+	if chosen.result, err = walk.Result(); err != nil {
+		return nil, err
+	}
+	if options.FetchReferences {
+		if chosen.references, err = walk.References(); err != nil {
+			return nil, err
+		}
+	}
+	if log.G(ctx).Logger.IsLevelEnabled(log.DebugLevel) {
+		if chosen.notes, err = walk.Notes(); err != nil {
+			return nil, err
+		}
+	}
+	chosen.indexes = chosen.followed()
+	return chosen, nil
+}
+
+// run feeds the walk until it is done.
+func run(ctx context.Context, walk *native.Walk, from *documents, root ocispec.Descriptor) error {
+	read, err := from.read(ctx, root, native.DefaultLimits().DocumentBytes)
+	if err != nil {
+		return fmt.Errorf("index %s: %w", root.Digest, newUnreadable(err))
+	}
+	need, err := walk.Begin(root.MediaType, root.Digest.String(), root.Size, read.bytes)
+	if err != nil {
+		read.discard(ctx)
+		return err
+	}
+	if err := read.keep(ctx, root); err != nil {
+		return err
+	}
+	for need != nil {
+		// What is needed next overwrites it.
+		asked := need.Descriptor
+		read, err := from.read(ctx, asked, need.MaxBytes)
+		if err != nil {
+			reason, final := unobtainable(err)
+			if !final {
+				return fmt.Errorf("index %s: document %s: %w", root.Digest, asked.Digest, newUnreadable(err))
+			}
+			if need, err = walk.Missing(reason); err != nil {
+				return err
+			}
+			continue
+		}
+		if need, err = walk.Feed(read.bytes); err != nil {
+			read.discard(ctx)
+			return err
+		}
+		if err := read.keep(ctx, asked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followed orders what a pull follows by index, as containerd's handlers ask for it.
+func (s *selection) followed() map[digest.Digest]followed {
+	known := map[native.Place]digest.Digest{}
+	for _, document := range s.result.Documents {
+		if document.Kind != native.KindConfig {
+			known[document.Place] = document.Digest
+		}
+	}
+	for _, selected := range s.result.Selections {
+		if len(selected.Path) > 0 {
+			known[selected.Path[len(selected.Path)-1]] = selected.Manifest.Digest
+		}
+	}
+	indexes := map[digest.Digest]followed{}
+	for _, document := range s.result.Documents {
+		if document.Kind == native.KindIndex {
+			indexes[document.Digest] = followed{digests: map[uint32]digest.Digest{}}
+		}
+	}
+	for _, child := range s.result.Children {
+		index := indexes[s.result.Documents[child.Document].Digest]
+		index.positions = append(index.positions, child.Position)
+		if d, ok := known[child]; ok {
+			index.digests[child.Position] = d
+		}
+		indexes[s.result.Documents[child.Document].Digest] = index
+	}
+	return indexes
+}
+
+// pick takes the followed entries out of all entries of an index. The entries were read by containerd and the positions by
+// refract: they must speak of the same things.
+func (f followed) pick(index digest.Digest, entries []ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+	picked := make([]ocispec.Descriptor, 0, len(f.positions))
+	for _, position := range f.positions {
+		if int(position) >= len(entries) {
+			return nil, fmt.Errorf("index %s has %d entries, number %d was selected: %w", index, len(entries), position, errdefs.ErrInternal)
+		}
+		entry := entries[position]
+		if want, ok := f.digests[position]; ok && want != entry.Digest {
+			return nil, fmt.Errorf("index %s: entry %d is %s to containerd and %s to refract: %w", index, position, entry.Digest, want, errdefs.ErrInternal)
+		}
+		picked = append(picked, entry)
+	}
+	return picked, nil
+}
+
+// wanted are the references that the policy wants fetched. What is kept in an annotation is here already.
+func (s *selection) wanted() []native.Reference {
+	if s.references == nil {
+		return nil
+	}
+	var wanted []native.Reference
+	for _, reference := range s.references.List {
+		if reference.Wanted && reference.Descriptor.Digest != "" {
+			wanted = append(wanted, reference)
+		}
+	}
+	return wanted
+}

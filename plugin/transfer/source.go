@@ -1,0 +1,39 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+
+	"github.com/containerd/containerd/v2/core/transfer"
+	"github.com/containerd/containerd/v2/core/transfer/registry"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// source is a registry whose fetcher is handed out only once the pull knows what to fetch.
+type source struct {
+	*registry.OCIRegistry
+	pull *pull
+}
+
+// Resolve remembers the root and leaves it as it is.
+func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error) {
+	name, root, err := s.OCIRegistry.Resolve(ctx)
+	s.pull.root = root
+	return name, root, err
+}
+
+// Fetcher makes the selection. By now containerd has had the root verified, and the context carries the lease of the transfer.
+func (s *source) Fetcher(ctx context.Context, name string) (transfer.Fetcher, error) {
+	fetcher, err := s.OCIRegistry.Fetcher(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s.pull.fetcher = fetcher
+	if err := s.pull.choose(ctx); err != nil {
+		s.pull.failed = err
+		return nil, err
+	}
+	return fetcher, nil
+}

@@ -1,0 +1,122 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/images/usage"
+	"github.com/containerd/log"
+	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/policy"
+)
+
+// target decides what the image record points at. containerd selects again, whenever it runs, lists, exports or checks an
+// image, from whatever that is; and it does so as it always did.
+func (s *selection) target(ctx context.Context, store content.Store, fetched map[digest.Digest]bool) (ocispec.Descriptor, error) {
+	if len(s.platforms) != 1 || len(s.result.Selections) != 1 {
+		// One manifest cannot stand for several.
+		s.warnOfOthers(ctx, store)
+		return s.root, nil
+	}
+	selected := s.result.Selections[0]
+	manifest := ocispec.Descriptor{MediaType: selected.Manifest.MediaType, Digest: selected.Manifest.Digest, Size: selected.Manifest.Size}
+	switch s.policy.ImageTarget {
+	case policy.TargetManifest:
+		return manifest, nil
+	case policy.TargetIndex:
+		s.warnOfOthers(ctx, store)
+		return s.root, nil
+	}
+	if len(selected.Path) > 1 {
+		// containerd runs an image of a nested index, but cannot export it ("unable to create manifests file").
+		return manifest, nil
+	}
+	whole, err := s.whole(ctx, store, fetched)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if whole && s.selectedAgain(ctx, store, selected, s.platforms[0]) == nil {
+		return s.root, nil
+	}
+	return manifest, nil
+}
+
+// whole tells whether all that a plain containerd expects of the index is here: nothing was left out, or what was left out
+// was fetched with the references.
+func (s *selection) whole(ctx context.Context, store content.Store, fetched map[digest.Digest]bool) (bool, error) {
+	if len(s.result.LeftOut) == 0 {
+		return true, nil
+	}
+	if len(fetched) == 0 {
+		return false, nil
+	}
+	entries := map[uint32][]ocispec.Descriptor{}
+	for _, place := range s.result.LeftOut {
+		if _, read := entries[place.Document]; !read {
+			document := s.result.Documents[place.Document]
+			children, err := images.Children(ctx, store, ocispec.Descriptor{
+				MediaType: document.MediaType, Digest: document.Digest, Size: document.Size,
+			})
+			if err != nil {
+				return false, fmt.Errorf("index %s: %w", document.Digest, err)
+			}
+			entries[place.Document] = children
+		}
+		if of := entries[place.Document]; int(place.Position) >= len(of) || !fetched[of[place.Position].Digest] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// selectedAgain tells why containerd would not find the selected manifest in the index, or could not say how large it is;
+// nil if it does both.
+func (s *selection) selectedAgain(ctx context.Context, store content.Store, selected native.Selection, platform ocispec.Platform) error {
+	matcher := platforms.Only(platform)
+	found, err := images.Manifest(ctx, store, s.root, matcher)
+	if err != nil {
+		return err
+	}
+	raw, err := content.ReadBlob(ctx, store, selected.Manifest)
+	if err != nil {
+		return err
+	}
+	var want ocispec.Manifest
+	if err := json.Unmarshal(raw, &want); err != nil {
+		return fmt.Errorf("manifest %s: %w", selected.Manifest.Digest, err)
+	}
+	if !reflect.DeepEqual(found, want) {
+		return fmt.Errorf("containerd finds another manifest, with config %s", found.Config.Digest)
+	}
+	_, err = usage.CalculateImageUsage(ctx, images.Image{Target: s.root}, store, usage.WithManifestLimit(matcher, 1), usage.WithManifestUsage())
+	return err
+}
+
+// warnOfOthers names the platforms for which containerd will not run what was pulled, where the index has to stay.
+func (s *selection) warnOfOthers(ctx context.Context, store content.Store) {
+	for _, selected := range s.result.Selections {
+		platform := selected.Manifest.Platform
+		if selected.Requested >= 0 && selected.Requested < len(s.platforms) {
+			platform = &s.platforms[selected.Requested]
+		}
+		if platform == nil {
+			continue
+		}
+		if err := s.selectedAgain(ctx, store, selected, *platform); err != nil {
+			log.G(ctx).WithError(err).WithFields(log.Fields{
+				"index": s.root.Digest, "platform": platforms.FormatAll(*platform), "selected": selected.Manifest.Digest,
+			}).Warn("containerd will not run the selected image from this index: pull one platform with image_target = \"auto\" or \"manifest\"")
+		}
+	}
+}

@@ -1,0 +1,93 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package transfer lets containerd pull images from extended indexes. It decorates containerd's own transfer service: the
+// decision which entry of an index is the image comes from C++ (plugin/native), everything else stays containerd's.
+//
+//	Transfer ── source.Resolve ──► root, untouched: containerd's image verifiers judge it first
+//	         ── source.Fetcher ──► the walk: documents into the content store, a selection out
+//	         ── destination.ImageFilter ──► of each index, the selected path and nothing else
+//	         ── destination.Store ──► references, the image's target, labels that keep both
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/transfer"
+	"github.com/containerd/containerd/v2/core/transfer/image"
+	"github.com/containerd/containerd/v2/core/transfer/registry"
+	"github.com/containerd/errdefs"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/policy"
+)
+
+type transferrer struct {
+	inner       transfer.Transferrer
+	store       content.Store
+	policy      policy.Policy
+	configTypes []string
+}
+
+// New decorates a transfer service. The content store is the one that it pulls into. configTypes are media types of configs
+// that it can unpack besides those of OCI and Docker.
+//
+// Only a pull from a registry into the image store is looked at; everything else is passed on as it is.
+func New(inner transfer.Transferrer, store content.Store, p policy.Policy, configTypes []string) transfer.Transferrer {
+	return &transferrer{inner: inner, store: store, policy: p, configTypes: configTypes}
+}
+
+func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transfer.Opt) error {
+	remote, isRegistry := from.(*registry.OCIRegistry)
+	local, isStore := to.(*image.Store)
+	if !isRegistry || !isStore {
+		return t.inner.Transfer(ctx, from, to, opts...)
+	}
+	options, err := readOptions(ctx, local)
+	if err != nil {
+		return err
+	}
+	pull := &pull{transferrer: t, options: options, reference: remote.Image()}
+	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
+	if pull.failed != nil && errors.Is(err, pull.failed) {
+		// What containerd wraps around it speaks of fetchers; what went wrong is the image.
+		return fmt.Errorf("%s: %w", pull.reference, pull.failed)
+	}
+	return err
+}
+
+// pull is what source and destination of one transfer share. containerd calls them one after the other; while it goes through
+// an image in parallel, the pull is only read.
+type pull struct {
+	*transferrer
+	options   storeOptions
+	reference string
+	root      ocispec.Descriptor
+	fetcher   transfer.Fetcher
+	chosen    *selection // nil for a root that is a single manifest
+	failed    error
+}
+
+// choose decides which entries of the root are pulled. A root that is a single manifest is not even read: there is nothing to
+// choose.
+func (p *pull) choose(ctx context.Context) error {
+	switch native.MediaTypeKind(p.root.MediaType) {
+	case native.KindManifest:
+		return nil
+	case native.KindIndex:
+	default:
+		return fmt.Errorf("%s has the media type %q, which is neither an index nor an image manifest: %w",
+			p.root.Digest, p.root.MediaType, errdefs.ErrInvalidArgument)
+	}
+	chosen, err := choose(ctx, p.store, p.fetcher, p.root, native.RequestOptions{
+		Platforms:      p.options.platforms,
+		OtherPlatforms: p.options.allMetadata,
+		ConfigTypes:    p.configTypes,
+	}, p.policy)
+	p.chosen = chosen
+	return err
+}
