@@ -62,8 +62,7 @@ tools: deps
 
 .PHONY: go-env
 go-env: ## Print the environment in which Go finds the library: eval "$(make -s go-env)"
-	@echo "export CGO_LDFLAGS='$(CGO_LDFLAGS)'"
-	@echo "export GOFLAGS='-ldflags=$(LDFLAGS)'"
+	@printf 'export %s=%q\n' CGO_LDFLAGS "$$CGO_LDFLAGS" GOFLAGS '-ldflags=$(LDFLAGS)'
 
 .PHONY: install
 install: build ## Install under DESTDIR and PREFIX

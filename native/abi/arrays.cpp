@@ -45,8 +45,8 @@ result_arrays::result_arrays(const resolve::walk& walk)
     const auto& documents = walk.read();
     for (std::uint32_t number = 0; number < documents.size(); ++number) {
         const auto& one = documents[number];
-        documents_.push_back({static_cast<refract_document_kind>(one.kind), text(one.media_type), text(one.digest), one.size,
-                              place_of(one.place)});
+        documents_.push_back({static_cast<refract_document_kind>(one.kind), text(one.media_type), text(one.digest),
+                              one.size, place_of(one.place)});
     }
     for (const auto& chosen : walk.selections()) {
         const auto& path = paths_.emplace_back(places_of(documents.path_to(chosen.place)));
@@ -114,7 +114,8 @@ refract_node reference_arrays::describe(const resolve::walk& walk, const resolve
     } else if (from.kind == resolve::node::kind::reference) {
         next.descriptor = references_[from.reference].descriptor;
     } else if (from.place.document != resolve::none) {
-        next.descriptor = abi::describe(walk.read().entry(from.place), platforms_.keep(walk.read().platform_of(from.place)));
+        next.descriptor =
+            abi::describe(walk.read().entry(from.place), platforms_.keep(walk.read().platform_of(from.place)));
     } else {
         const auto& root = walk.read()[0];
         next.descriptor = {text(root.media_type), text(root.digest), {}, root.size, nullptr};

@@ -23,7 +23,8 @@ outcome read(std::string_view digest, std::span<const std::byte> bytes, refract_
     constexpr limits table;
     const std::string place = "manifest " + std::string(digest);
     if (bytes.size() > table.document_bytes) {
-        return outcome{status::limit_exceeded, "takes " + std::to_string(bytes.size()) + " bytes, more than the limit of " +
+        return outcome{status::limit_exceeded, "takes " + std::to_string(bytes.size()) +
+                                                   " bytes, more than the limit of " +
                                                    std::to_string(table.document_bytes)}
             .in(place);
     }

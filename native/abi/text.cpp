@@ -29,9 +29,8 @@ refract_string refract_source_name(uint32_t source) REFRACT_NOEXCEPT { return ab
 
 refract_status refract_digest_verify(const char* digest, size_t digest_size, const void* bytes, size_t bytes_size,
                                      refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&] {
-        return oci::verify_digest(abi::view(digest, digest_size), abi::bytes(bytes, bytes_size));
-    });
+    return abi::guarded(
+        error, [&] { return oci::verify_digest(abi::view(digest, digest_size), abi::bytes(bytes, bytes_size)); });
 }
 
 uint32_t refract_abi_version(void) REFRACT_NOEXCEPT { return REFRACT_ABI_VERSION; }

@@ -40,13 +40,14 @@ void show_need(refract_walk& walk, refract_need* out) {
     if (need.platform != nullptr) {
         walk.needed_features.clear();
         for (const auto feature : need.platform->os_features) walk.needed_features.push_back(text(feature));
-        walk.needed_platform = {text(need.platform->os),         text(need.platform->architecture),
-                                text(need.platform->variant),    text(need.platform->os_version),
-                                walk.needed_features.data(), walk.needed_features.size()};
+        walk.needed_platform = {text(need.platform->os),      text(need.platform->architecture),
+                                text(need.platform->variant), text(need.platform->os_version),
+                                walk.needed_features.data(),  walk.needed_features.size()};
         platform = &walk.needed_platform;
     }
     const auto& expected = need.expected;
-    out->descriptor = {text(expected.media_type), text(expected.digest), text(need.artifact_type), expected.size, platform};
+    out->descriptor = {text(expected.media_type), text(expected.digest), text(need.artifact_type), expected.size,
+                       platform};
     out->kind = static_cast<refract_document_kind>(expected.kind);
     out->max_bytes = need.max_bytes;
     out->required = need.required ? 1 : 0;
@@ -88,7 +89,8 @@ using namespace refract;
 
 extern "C" {
 
-refract_status refract_walk_new(refract_walk** out, const refract_request* request, refract_error* error) REFRACT_NOEXCEPT {
+refract_status refract_walk_new(refract_walk** out, const refract_request* request,
+                                refract_error* error) REFRACT_NOEXCEPT {
     return abi::guarded(error, [&]() -> outcome {
         if (out == nullptr || request == nullptr) return abi::missing_argument("out and request");
         *out = std::make_unique<refract_walk>(*request).release();
@@ -98,27 +100,34 @@ refract_status refract_walk_new(refract_walk** out, const refract_request* reque
 
 void refract_walk_free(refract_walk* walk) REFRACT_NOEXCEPT { delete walk; }
 
-refract_status refract_walk_begin(refract_walk* walk, const char* media_type, size_t media_type_size, const char* digest,
-                                  size_t digest_size, int64_t size, const void* bytes, size_t bytes_size, refract_need* need,
-                                  refract_error* error) REFRACT_NOEXCEPT {
+refract_status refract_walk_begin(refract_walk* walk, const char* media_type, size_t media_type_size,
+                                  const char* digest, size_t digest_size, int64_t size, const void* bytes,
+                                  size_t bytes_size, refract_need* need, refract_error* error) REFRACT_NOEXCEPT {
     return abi::move(walk, need, error, [&](resolve::walk& moved) {
-        const resolve::expected_document root{resolve::document_kind::index, abi::view(media_type, media_type_size),
-                                              abi::view(digest, digest_size), size, {}, 0};
+        const resolve::expected_document root{resolve::document_kind::index,
+                                              abi::view(media_type, media_type_size),
+                                              abi::view(digest, digest_size),
+                                              size,
+                                              {},
+                                              0};
         return moved.begin(root, abi::bytes(bytes, bytes_size));
     });
 }
 
 refract_status refract_walk_feed(refract_walk* walk, const void* bytes, size_t bytes_size, refract_need* need,
                                  refract_error* error) REFRACT_NOEXCEPT {
-    return abi::move(walk, need, error, [&](resolve::walk& moved) { return moved.feed(abi::bytes(bytes, bytes_size)); });
+    return abi::move(walk, need, error,
+                     [&](resolve::walk& moved) { return moved.feed(abi::bytes(bytes, bytes_size)); });
 }
 
 refract_status refract_walk_missing(refract_walk* walk, const char* reason, size_t reason_size, refract_need* need,
                                     refract_error* error) REFRACT_NOEXCEPT {
-    return abi::move(walk, need, error, [&](resolve::walk& moved) { return moved.missing(abi::view(reason, reason_size)); });
+    return abi::move(walk, need, error,
+                     [&](resolve::walk& moved) { return moved.missing(abi::view(reason, reason_size)); });
 }
 
-refract_status refract_walk_result(refract_walk* walk, const refract_result** out, refract_error* error) REFRACT_NOEXCEPT {
+refract_status refract_walk_result(refract_walk* walk, const refract_result** out,
+                                   refract_error* error) REFRACT_NOEXCEPT {
     return abi::read(walk, out, error, [&]() -> outcome {
         if (!walk->result) {
             walk->result.emplace(walk->walk);
@@ -131,7 +140,8 @@ refract_status refract_walk_result(refract_walk* walk, const refract_result** ou
     });
 }
 
-refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out, refract_error* error) REFRACT_NOEXCEPT {
+refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out,
+                                  refract_error* error) REFRACT_NOEXCEPT {
     return abi::read(walk, out, error, [&]() -> outcome {
         if (!walk->notes) walk->notes.emplace(walk->walk);
         *out = &walk->notes->view();

@@ -9,13 +9,13 @@ namespace refract {
 
 /// The one table of limits. Over a limit is always an error that says so, never a truncation.
 struct limits {
-    std::uint64_t document_bytes = 4u << 20;   ///< an index or a manifest
-    std::uint64_t config_bytes = 4u << 20;     ///< an image config
-    std::uint32_t json_depth = 64;             ///< arrays and objects inside each other
-    std::uint32_t nesting = 8;                 ///< indexes inside indexes, the root not counted
-    std::uint32_t documents = 256;             ///< unique documents in one walk, the root counted
+    std::uint64_t document_bytes = 4u << 20;     ///< an index or a manifest
+    std::uint64_t config_bytes = 4u << 20;       ///< an image config
+    std::uint32_t json_depth = 64;               ///< arrays and objects inside each other
+    std::uint32_t nesting = 8;                   ///< indexes inside indexes, the root not counted
+    std::uint32_t documents = 256;               ///< unique documents in one walk, the root counted
     std::uint32_t annotation_bytes = 64u << 10;  ///< keys and values of one descriptor's annotations
-    std::uint32_t fetched_references = 1000;   ///< references that a policy may fetch for one image
+    std::uint32_t fetched_references = 1000;     ///< references that a policy may fetch for one image
 };
 
 }  // namespace refract

@@ -79,7 +79,7 @@ typedef struct refract_error {
 } refract_error;
 
 typedef struct refract_string {
-    const char *data;
+    const char* data;
     size_t size;
 } refract_string;
 
@@ -89,7 +89,7 @@ typedef struct refract_platform {
     refract_string architecture;
     refract_string variant;
     refract_string os_version;
-    const refract_string *os_features;
+    const refract_string* os_features;
     size_t os_features_count;
 } refract_platform;
 
@@ -99,23 +99,23 @@ typedef struct refract_descriptor {
     refract_string digest;
     refract_string artifact_type;
     int64_t size;
-    const refract_platform *platform;
+    const refract_platform* platform;
 } refract_descriptor;
 
 /* ---- limits ------------------------------------------------------------------------------------------------- */
 
 typedef struct refract_limits {
-    uint64_t document_bytes;    /* of an index or manifest; 4 MiB */
-    uint64_t config_bytes;      /* of an image config; 4 MiB */
-    uint32_t json_depth;        /* 64 */
-    uint32_t nesting;           /* indexes inside indexes, the root not counted; 8 */
-    uint32_t documents;         /* unique documents in one walk, the root counted; 256 */
-    uint32_t annotation_bytes;  /* keys and values of one descriptor's annotations; 64 KiB */
+    uint64_t document_bytes;     /* of an index or manifest; 4 MiB */
+    uint64_t config_bytes;       /* of an image config; 4 MiB */
+    uint32_t json_depth;         /* 64 */
+    uint32_t nesting;            /* indexes inside indexes, the root not counted; 8 */
+    uint32_t documents;          /* unique documents in one walk, the root counted; 256 */
+    uint32_t annotation_bytes;   /* keys and values of one descriptor's annotations; 64 KiB */
     uint32_t fetched_references; /* references that a policy may fetch for one image; 1,000 */
 } refract_limits;
 
 /* The one table of limits: fills `out` with the defaults. */
-REFRACT_API void refract_limits_default(refract_limits *out) REFRACT_NOEXCEPT;
+REFRACT_API void refract_limits_default(refract_limits* out) REFRACT_NOEXCEPT;
 
 /* ---- request ------------------------------------------------------------------------------------------------ */
 
@@ -134,28 +134,31 @@ typedef struct refract_request_options {
     uint32_t abi_version; /* REFRACT_ABI_VERSION */
     refract_mode mode;
     refract_match match;
-    const refract_platform *platforms; /* one selection for each; none: every image of the index, all of them proven */
+    const refract_platform* platforms; /* one selection for each; none: every image of the index, all of them proven */
     size_t platforms_count;
-    const refract_string *config_types; /* further config media types that make a manifest an image */
+    const refract_string* config_types; /* further config media types that make a manifest an image */
     size_t config_types_count;
-    int32_t other_platforms;             /* not 0: images of other platforms are children too, unproven ("all metadata") */
-    int32_t fetch_references;            /* not 0: mark the references that the policy wants fetched */
-    const refract_string *reference_types; /* only these (reference type or artifactType, compared exactly); none: all */
+    /* Not 0: images of other platforms are children too, unproven ("all metadata"), and BuildKit's attestations, so
+     * that an image as BuildKit makes it is followed just as a plain containerd follows it. */
+    int32_t other_platforms;
+    int32_t fetch_references;              /* not 0: mark the references that the policy wants fetched */
+    const refract_string* reference_types; /* reference types or artifactTypes, compared exactly; none: all */
     size_t reference_types_count;
     refract_limits limits;
 } refract_request_options;
 
 typedef struct refract_request refract_request;
 
-REFRACT_API refract_status refract_request_new(refract_request **out, const refract_request_options *options,
-                                               refract_error *error) REFRACT_NOEXCEPT;
-REFRACT_API void refract_request_free(refract_request *request) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_request_new(refract_request** out, const refract_request_options* options,
+                                               refract_error* error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_request_free(refract_request* request) REFRACT_NOEXCEPT;
 
 /* 1 if `platform` matches any requested platform, else 0. */
-REFRACT_API int32_t refract_request_match(const refract_request *request, const refract_platform *platform) REFRACT_NOEXCEPT;
+REFRACT_API int32_t refract_request_match(const refract_request* request,
+                                          const refract_platform* platform) REFRACT_NOEXCEPT;
 /* 1 if `a` is preferred to `b`, as containerd's MatchComparer.Less(a, b) of the same platforms, else 0. */
-REFRACT_API int32_t refract_request_less(const refract_request *request, const refract_platform *a,
-                                         const refract_platform *b) REFRACT_NOEXCEPT;
+REFRACT_API int32_t refract_request_less(const refract_request* request, const refract_platform* a,
+                                         const refract_platform* b) REFRACT_NOEXCEPT;
 
 /* ---- walk --------------------------------------------------------------------------------------------------- */
 
@@ -169,7 +172,7 @@ typedef enum refract_document_kind {
 } refract_document_kind;
 
 /* What kind of document a media type names, OCI's and Docker's alike. */
-REFRACT_API refract_document_kind refract_media_type_kind(const char *media_type, size_t size) REFRACT_NOEXCEPT;
+REFRACT_API refract_document_kind refract_media_type_kind(const char* media_type, size_t size) REFRACT_NOEXCEPT;
 
 /* A document that the walk waits for. Owned by the walk, valid until its next call. */
 typedef struct refract_need {
@@ -180,20 +183,21 @@ typedef struct refract_need {
 } refract_need;
 
 /* The request must outlive the walk. */
-REFRACT_API refract_status refract_walk_new(refract_walk **out, const refract_request *request,
-                                            refract_error *error) REFRACT_NOEXCEPT;
-REFRACT_API void refract_walk_free(refract_walk *walk) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_walk_new(refract_walk** out, const refract_request* request,
+                                            refract_error* error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_walk_free(refract_walk* walk) REFRACT_NOEXCEPT;
 
 /* Begins (again) at an index: the root's descriptor as the registry gave it, and its bytes. */
-REFRACT_API refract_status refract_walk_begin(refract_walk *walk, const char *media_type, size_t media_type_size,
-                                              const char *digest, size_t digest_size, int64_t size, const void *bytes,
-                                              size_t bytes_size, refract_need *need, refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_walk_begin(refract_walk* walk, const char* media_type, size_t media_type_size,
+                                              const char* digest, size_t digest_size, int64_t size, const void* bytes,
+                                              size_t bytes_size, refract_need* need,
+                                              refract_error* error) REFRACT_NOEXCEPT;
 /* Hands over the document that was asked for. */
-REFRACT_API refract_status refract_walk_feed(refract_walk *walk, const void *bytes, size_t bytes_size, refract_need *need,
-                                             refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_walk_feed(refract_walk* walk, const void* bytes, size_t bytes_size,
+                                             refract_need* need, refract_error* error) REFRACT_NOEXCEPT;
 /* Says that the document cannot be had, for good (not: try again later); `reason` is for the person who reads it. */
-REFRACT_API refract_status refract_walk_missing(refract_walk *walk, const char *reason, size_t reason_size,
-                                                refract_need *need, refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_walk_missing(refract_walk* walk, const char* reason, size_t reason_size,
+                                                refract_need* need, refract_error* error) REFRACT_NOEXCEPT;
 
 /* An entry of an index: its position in `manifests` of the index numbered `document`. */
 typedef struct refract_place {
@@ -213,20 +217,21 @@ typedef struct refract_document {
 typedef struct refract_selection {
     refract_descriptor manifest; /* its platform is the declared one, else the config's */
     refract_string config_digest;
-    uint32_t requested;         /* number of the requested platform; REFRACT_NONE if all were requested */
-    const refract_place *path; /* from the root's entry down to the manifest's own */
+    uint32_t requested;        /* number of the requested platform; REFRACT_NONE if all were requested */
+    const refract_place* path; /* from the root's entry down to the manifest's own */
     size_t path_count;
 } refract_selection;
 
 typedef struct refract_result {
-    const refract_document *documents;
+    const refract_document* documents;
     size_t documents_count;
-    const refract_selection *selections;
+    const refract_selection* selections;
     size_t selections_count;
-    const refract_place *children; /* the entries that a pull follows, each once, ordered by document and position */
+    const refract_place* children; /* the entries that a pull follows, each once, ordered by document and position */
     size_t children_count;
-    /* Entries that a plain containerd would have taken too (no platform, or a requested one) and that are not children. */
-    const refract_place *left_out;
+    /* Entries that a plain containerd would have taken too (no platform, a requested one, or with other_platforms any)
+     * and that are not children. */
+    const refract_place* left_out;
     size_t left_out_count;
     size_t left_out_platformless;
     size_t references_count;     /* as refract_walk_references will list them */
@@ -234,7 +239,8 @@ typedef struct refract_result {
 } refract_result;
 
 /* Only after REFRACT_OK. */
-REFRACT_API refract_status refract_walk_result(refract_walk *walk, const refract_result **out, refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_walk_result(refract_walk* walk, const refract_result** out,
+                                               refract_error* error) REFRACT_NOEXCEPT;
 
 /* Why an entry was passed over; for debug logs and `--explain`. */
 typedef struct refract_note {
@@ -244,11 +250,12 @@ typedef struct refract_note {
 } refract_note;
 
 typedef struct refract_notes {
-    const refract_note *notes;
+    const refract_note* notes;
     size_t count;
 } refract_notes;
 
-REFRACT_API refract_status refract_walk_notes(refract_walk *walk, const refract_notes **out, refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out,
+                                              refract_error* error) REFRACT_NOEXCEPT;
 
 /* ---- references --------------------------------------------------------------------------------------------- */
 
@@ -267,16 +274,16 @@ typedef enum refract_answer { REFRACT_NO = 0, REFRACT_YES = 1, REFRACT_UNKNOWN =
 
 typedef struct refract_reference {
     refract_descriptor descriptor; /* of the artifact; an annotation has none: digest and media type are empty */
-    refract_string subject;        /* digest of what it is about; empty if its entry does not say, or says it malformed */
-    refract_string malformed;      /* the malformed subject as it stands there, control characters escaped */
-    refract_string type;           /* reference type, else artifactType, else what the source implies; may be empty */
+    refract_string subject;   /* digest of what it is about; empty if its entry does not say, or says it malformed */
+    refract_string malformed; /* the malformed subject as it stands there, control characters escaped */
+    refract_string type;      /* reference type, else artifactType, else what the source implies; may be empty */
     refract_string description;
-    refract_string annotation;     /* key of an inline annotation */
-    refract_string value;          /* its value: the content itself */
-    uint32_t sources;              /* refract_source bits */
-    refract_answer weak;           /* yes: nothing in the root or a nested index is the subject */
-    int32_t wanted;                /* not 0: the request's policy wants it fetched */
-    refract_place place;           /* the first entry that tells of it */
+    refract_string annotation; /* key of an inline annotation */
+    refract_string value;      /* its value: the content itself */
+    uint32_t sources;          /* refract_source bits */
+    refract_answer weak;       /* yes: nothing in the root or a nested index is the subject */
+    int32_t wanted;            /* not 0: the request's policy wants it fetched */
+    refract_place place;       /* the first entry that tells of it */
 } refract_reference;
 
 typedef enum refract_node_kind {
@@ -302,16 +309,16 @@ typedef struct refract_node {
 } refract_node;
 
 typedef struct refract_references {
-    const refract_reference *references; /* in document order, each once */
+    const refract_reference* references; /* in document order, each once */
     size_t count;
-    const refract_node *tree;
+    const refract_node* tree;
     size_t tree_count;
 } refract_references;
 
-/* Built when first asked for. Only after REFRACT_OK. REFRACT_LIMIT_EXCEEDED if the policy wants more of them fetched than
- * refract_limits.fetched_references. */
-REFRACT_API refract_status refract_walk_references(refract_walk *walk, const refract_references **out,
-                                                   refract_error *error) REFRACT_NOEXCEPT;
+/* Built when first asked for. Only after REFRACT_OK. REFRACT_LIMIT_EXCEEDED if the policy wants more of them fetched
+ * than refract_limits.fetched_references. */
+REFRACT_API refract_status refract_walk_references(refract_walk* walk, const refract_references** out,
+                                                   refract_error* error) REFRACT_NOEXCEPT;
 
 /* ---- one manifest ------------------------------------------------------------------------------------------- */
 
@@ -323,21 +330,22 @@ typedef struct refract_manifest_view {
     refract_string artifact_type;
     refract_string subject; /* digest; empty if there is none */
     refract_descriptor config;
-    const refract_descriptor *layers;
+    const refract_descriptor* layers;
     size_t layers_count;
 } refract_manifest_view;
 
 /* Checks the bytes against digest and limits, and parses them. `view` lives as long as the manifest. */
-REFRACT_API refract_status refract_manifest_new(refract_manifest **out, const char *digest, size_t digest_size,
-                                                const void *bytes, size_t bytes_size, const refract_manifest_view **view,
-                                                refract_error *error) REFRACT_NOEXCEPT;
-REFRACT_API void refract_manifest_free(refract_manifest *manifest) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_manifest_new(refract_manifest** out, const char* digest, size_t digest_size,
+                                                const void* bytes, size_t bytes_size,
+                                                const refract_manifest_view** view,
+                                                refract_error* error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_manifest_free(refract_manifest* manifest) REFRACT_NOEXCEPT;
 
 /* ---- small things ------------------------------------------------------------------------------------------- */
 
 /* Whether `bytes` have `digest`: REFRACT_OK, REFRACT_DIGEST_MISMATCH, or what is wrong with the digest itself. */
-REFRACT_API refract_status refract_digest_verify(const char *digest, size_t digest_size, const void *bytes, size_t bytes_size,
-                                                 refract_error *error) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_digest_verify(const char* digest, size_t digest_size, const void* bytes,
+                                                 size_t bytes_size, refract_error* error) REFRACT_NOEXCEPT;
 
 REFRACT_API uint32_t refract_abi_version(void) REFRACT_NOEXCEPT;
 /* refract's own version, e.g. "0.1.0". Static. */

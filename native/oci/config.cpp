@@ -37,7 +37,7 @@ outcome read_rootfs(json_element value, std::size_t& diff_ids_count) {
 }  // namespace
 
 outcome config::read(json_reader& reader, std::span<const std::byte> bytes) {
-    static constexpr std::array<std::string_view, 6> keys{"architecture", "os",     "variant",
+    static constexpr std::array<std::string_view, 6> keys{"architecture", "os",          "variant",
                                                           "os.version",   "os.features", "rootfs"};
     auto root = reader.read(document_, bytes);
     if (root.failed()) return std::move(root).take();

@@ -50,8 +50,8 @@ outcome read_annotations(json_element value, std::uint32_t most_bytes, descripto
     }
     if (keys.has_duplicate()) return duplicate_key("");
     if (bytes > most_bytes) {
-        return {status::limit_exceeded, "annotations take " + std::to_string(bytes) + " bytes, more than the limit of " +
-                                            std::to_string(most_bytes)};
+        return {status::limit_exceeded, "annotations take " + std::to_string(bytes) +
+                                            " bytes, more than the limit of " + std::to_string(most_bytes)};
     }
     into.annotations = value;
     return {};
@@ -78,8 +78,7 @@ outcome read_urls(json_element value) {
 
 /// containerd believes `data` if only its length fits, so it must be what the digest names.
 outcome check_data(std::string_view base64, const descriptor& of) {
-    static constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const auto padding_at = base64.find('=');
     const auto digits = base64.substr(0, padding_at);
     const auto padding = base64.size() - digits.size();
@@ -103,7 +102,7 @@ outcome check_data(std::string_view base64, const descriptor& of) {
 }  // namespace
 
 outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms) {
-    static constexpr std::array<std::string_view, 8> keys{"mediaType",   "digest",   "size", "platform",
+    static constexpr std::array<std::string_view, 8> keys{"mediaType",   "digest",       "size", "platform",
                                                           "annotations", "artifactType", "data", "urls"};
     static constexpr unsigned required = 0b111;
     unsigned seen = 0;

@@ -81,8 +81,8 @@ outcome read_document_root(json_element value, document_root& into) {
 outcome read_document_root(json_element value, media_kind wanted, document_root& into) {
     if (outcome done = read_document_root(value, into); done.failed()) return done;
     if (into.structure == wanted) return {};
-    return {status::type_mismatch, "type mismatch: want " + std::string(describe(wanted)) + ", got " +
-                                       std::string(describe(into.structure))};
+    return {status::type_mismatch,
+            "type mismatch: want " + std::string(describe(wanted)) + ", got " + std::string(describe(into.structure))};
 }
 
 }  // namespace refract::oci

@@ -15,7 +15,7 @@ namespace refract::oci {
 /// from a header (CVE-2021-41190).
 struct document_root {
     media_kind structure = media_kind::other;
-    std::string_view media_type;     ///< as the document says of itself; may be empty
+    std::string_view media_type;  ///< as the document says of itself; may be empty
     std::string_view artifact_type;
     std::optional<json_element> manifests;
     std::optional<json_element> config;

@@ -22,9 +22,11 @@ outcome index::read(json_reader& reader, std::span<const std::byte> bytes, const
             return std::move(done).in("subject");
         }
     }
-    return read_array(*top.manifests, [&](json_element element) {
-        return read_descriptor(element, limits, entries_.emplace_back(), platforms_);
-    }).in("manifests");
+    return read_array(*top.manifests,
+                      [&](json_element element) {
+                          return read_descriptor(element, limits, entries_.emplace_back(), platforms_);
+                      })
+        .in("manifests");
 }
 
 }  // namespace refract::oci

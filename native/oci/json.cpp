@@ -42,8 +42,8 @@ result<json_element> json_reader::read(simdjson::dom::document& into, std::span<
     const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     // Newer simdjson skips the mark, Go refuses it.
     if (text.starts_with(byte_order_mark)) return error{status::malformed, "begins with a byte-order mark"};
-    // simdjson counts the document itself as a level. Where memory ran out it leaves a parser that has the one but not the
-    // other, and would write through null.
+    // simdjson counts the document itself as a level. Where memory ran out it leaves a parser that has the one but not
+    // the other, and would write through null.
     if (parser_.capacity() == 0 || parser_.max_depth() != depth_ + 1) {
         if (parser_.allocate(1024, depth_ + 1) != simdjson::SUCCESS) throw std::bad_alloc();
     }
@@ -121,7 +121,8 @@ outcome check_keys(json_element value) {
 }
 
 outcome duplicate_key(std::string_view key) {
-    return {status::ambiguous, key.empty() ? "a key stands there twice" : "key " + quoted(key, 64) + " stands there twice"};
+    return {status::ambiguous,
+            key.empty() ? "a key stands there twice" : "key " + quoted(key, 64) + " stands there twice"};
 }
 
 outcome colliding_key(std::string_view key, std::string_view known) {

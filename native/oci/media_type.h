@@ -28,7 +28,8 @@ bool is_legacy_docker_config(std::string_view manifest_type, std::string_view co
 /// images.IsLayerType): OCI's and Docker's in every compression, encrypted ones too, and EROFS.
 bool is_file_system_layer(std::string_view media_type) noexcept;
 
-/// A layer that is known to be no part of a root file system: in-toto, SPDX, CycloneDX, cosign, SOCI, Helm and the like.
+/// A layer that is known to be no part of a root file system: in-toto, SPDX, CycloneDX, cosign, SOCI, Helm and the
+/// like.
 bool is_artifact_payload(std::string_view media_type) noexcept;
 
 }  // namespace refract::oci

@@ -275,7 +275,8 @@ platform_preference platform_preference::joined(std::span<const platform_prefere
 std::optional<platform_rank> platform_preference::rank(const platform& declared) const {
     for (std::size_t number = 0; number < matchers_.size(); ++number) {
         if (matchers_[number].match(declared)) {
-            return platform_rank{static_cast<std::uint32_t>(number), -static_cast<std::int32_t>(declared.os_features.size())};
+            return platform_rank{static_cast<std::uint32_t>(number),
+                                 -static_cast<std::int32_t>(declared.os_features.size())};
         }
     }
     return std::nullopt;

@@ -34,8 +34,8 @@ bool is_unknown(const platform& declared) noexcept;
 
 /// How well a platform suits; smaller is better. Compare with <.
 struct platform_rank {
-    std::uint32_t matcher = 0;   ///< number of the first matcher that takes it
-    std::int32_t features = 0;   ///< negated number of OS features: more of them is better
+    std::uint32_t matcher = 0;  ///< number of the first matcher that takes it
+    std::int32_t features = 0;  ///< negated number of OS features: more of them is better
 
     auto operator<=>(const platform_rank&) const = default;
 };
@@ -46,8 +46,8 @@ public:
     explicit platform_matcher(const platform& wanted);
 
     bool match(const platform& declared) const;
-    /// Whether all that this matches rank alike: no entry can have more OS features than another. (On Windows an entry may
-    /// have "win32k" unasked.)
+    /// Whether all that this matches rank alike: no entry can have more OS features than another. (On Windows an entry
+    /// may have "win32k" unasked.)
     bool is_featureless() const noexcept { return os_features_.empty() && !windows_; }
 
 private:

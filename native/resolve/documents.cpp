@@ -25,8 +25,8 @@ result<std::uint32_t> documents::add(const expected_document& expected, std::spa
     const bool is_config = expected.kind == document_kind::config;
     const std::uint64_t most = is_config ? limits_.config_bytes : limits_.document_bytes;
     if (bytes.size() > most) {
-        return error{status::limit_exceeded, "takes " + std::to_string(bytes.size()) + " bytes, more than the limit of " +
-                                                 std::to_string(most)};
+        return error{status::limit_exceeded, "takes " + std::to_string(bytes.size()) +
+                                                 " bytes, more than the limit of " + std::to_string(most)};
     }
     if (static_cast<std::int64_t>(bytes.size()) != expected.size) {
         return error{status::size_mismatch, "size mismatch: want " + std::to_string(expected.size) + " bytes, got " +

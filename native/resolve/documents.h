@@ -37,7 +37,7 @@ struct document {
     std::string media_type;  ///< as its descriptor says
     std::string digest;
     std::int64_t size = 0;
-    resolve::place place;  ///< of the entry that led to it first; none for the root
+    resolve::place place;     ///< of the entry that led to it first; none for the root
     std::uint32_t depth = 0;  ///< of an index: how many indexes are around it
     std::unique_ptr<oci::index> index;
     std::unique_ptr<oci::manifest> manifest;

@@ -33,7 +33,10 @@ void walk::follow() {
             const oci::platform* const declared = documents_.platform_of(where);
             if (declared == nullptr || request_.matches(*declared)) return;
             if (entry.algorithm == oci::digest_algorithm::other) return;
-            if (role_of(entry, declared, request_) == role::image) children_.push_back(where);
+            const role is = role_of(entry, declared, request_);
+            const bool attestation = is == role::artifact && entry.kind == oci::media_kind::manifest &&
+                                     oci::has(entry.marks, oci::mark::buildkit);
+            if (is == role::image || attestation) children_.push_back(where);
         });
     }
     std::sort(children_.begin(), children_.end());
@@ -45,7 +48,8 @@ void walk::follow() {
     std::sort(here.begin(), here.end());
     each_entry([&](place where) {
         const oci::platform* const declared = documents_.platform_of(where);
-        if (declared != nullptr && !request_.matches(*declared)) return;
+        const bool is_other = declared != nullptr && !request_.matches(*declared);
+        if (is_other && !request_.other_platforms) return;
         const auto digest = documents_.entry(where).digest;
         if (!std::binary_search(here.begin(), here.end(), digest)) left_out_.push_back(where);
     });

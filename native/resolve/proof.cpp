@@ -9,7 +9,8 @@
 
 namespace refract::resolve {
 
-std::optional<std::string> disprove(const oci::manifest& manifest, std::string_view media_type, const request& request) {
+std::optional<std::string> disprove(const oci::manifest& manifest, std::string_view media_type,
+                                    const request& request) {
     const auto config_type = manifest.config().media_type;
     if (!request.is_image_config(config_type) && !oci::is_legacy_docker_config(media_type, config_type)) {
         return "its config is no image config but " + quoted(config_type, 80);
@@ -29,8 +30,10 @@ std::optional<std::string> disprove(const oci::manifest& manifest, std::string_v
 std::optional<std::string> disprove(const oci::manifest& manifest, const oci::config& config) {
     const auto& all = manifest.layers();
     const auto layers = all.size();
-    const auto unpacked = static_cast<std::size_t>(std::count_if(
-        all.begin(), all.end(), [](const oci::descriptor& layer) { return oci::is_file_system_layer(layer.media_type); }));
+    const auto unpacked =
+        static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const oci::descriptor& layer) {
+            return oci::is_file_system_layer(layer.media_type);
+        }));
     const auto diff_ids = config.diff_ids_count();
     if (layers == diff_ids || (unpacked > 0 && unpacked == diff_ids)) return std::nullopt;
     return "it has " + std::to_string(layers) + (layers == 1 ? " layer" : " layers") + ", but its config names " +

@@ -127,8 +127,8 @@ void settle_weakness(const walk& walk, attached& all) {
     }
 }
 
-/// Policy: what is about a selected manifest, an index around it, or a reference that is itself wanted. An artifact that
-/// does not say what it is about is taken to be about the index that lists it.
+/// Policy: what is about a selected manifest, an index around it, or a reference that is itself wanted. An artifact
+/// that does not say what it is about is taken to be about the index that lists it.
 void settle_wanted(const walk& walk, std::vector<reference>& references) {
     if (!walk.asked().fetch_references) return;
     const documents& documents = walk.read();
@@ -193,12 +193,13 @@ attached find_attached(const walk& walk) {
 }
 
 outcome check_wanted(const walk& walk, const attached& all) {
-    const auto wanted = std::count_if(all.references.begin(), all.references.end(), [](const reference& one) { return one.wanted; });
+    const auto wanted =
+        std::count_if(all.references.begin(), all.references.end(), [](const reference& one) { return one.wanted; });
     const auto most = walk.asked().limits.fetched_references;
     if (wanted <= static_cast<std::ptrdiff_t>(most)) return {};
     return {status::limit_exceeded, "index " + walk.read()[0].digest + ": " + std::to_string(wanted) +
-                                        " references are to be fetched, more than the limit of " + std::to_string(most) +
-                                        " (narrow the types that the policy fetches)"};
+                                        " references are to be fetched, more than the limit of " +
+                                        std::to_string(most) + " (narrow the types that the policy fetches)"};
 }
 
 }  // namespace refract::resolve

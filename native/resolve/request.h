@@ -28,10 +28,12 @@ struct request {
     };
 
     resolve::mode mode = mode::select;
-    std::vector<want> wants;             ///< none: every image is selected
-    oci::platform_preference any;        ///< all wants as one
+    std::vector<want> wants;                ///< none: every image is selected
+    oci::platform_preference any;           ///< all wants as one
     std::vector<std::string> config_types;  ///< further config media types that make a manifest an image
-    bool other_platforms = false;        ///< images of other platforms are children too
+    /// Images of other platforms are children too, and BuildKit's attestations: an image as BuildKit makes it is then
+    /// followed just as a plain containerd follows it.
+    bool other_platforms = false;
     bool fetch_references = false;
     std::vector<std::string> reference_types;  ///< those the policy wants; none: all
     refract::limits limits;
@@ -49,9 +51,9 @@ struct request {
 
     bool wants_reference(std::string_view type, std::string_view artifact_type) const {
         if (!fetch_references) return false;
-        return reference_types.empty() || std::any_of(reference_types.begin(), reference_types.end(), [&](const auto& one) {
-                   return one == type || one == artifact_type;
-               });
+        return reference_types.empty() ||
+               std::any_of(reference_types.begin(), reference_types.end(),
+                           [&](const auto& one) { return one == type || one == artifact_type; });
     }
 };
 

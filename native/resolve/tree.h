@@ -28,7 +28,8 @@ struct node {
 };
 
 /// In the order in which a person would print it: an index, its images and nested indexes, below each what is attached
-/// to it, and at the end what is attached to things that no index lists. Ends at the first repeat, so cycles are finite.
+/// to it, and at the end what is attached to things that no index lists. Ends at the first repeat, so cycles are
+/// finite.
 std::vector<node> tree_of(const walk& walk, const std::vector<reference>& references);
 
 }  // namespace refract::resolve

@@ -108,8 +108,8 @@ outcome walk::open(std::size_t number) {
     const std::uint32_t depth = documents_[where.document].depth + 1;
     if (depth > request_.limits.nesting) {
         return located(where, document_kind::index, documents_.entry(where).digest,
-                       {status::limit_exceeded, "is nested deeper than the limit of " +
-                                                    std::to_string(request_.limits.nesting) + " indexes"});
+                       {status::limit_exceeded,
+                        "is nested deeper than the limit of " + std::to_string(request_.limits.nesting) + " indexes"});
     }
     auto got = acquired::unusable;
     std::uint32_t document = none;
@@ -156,7 +156,8 @@ outcome walk::prove(std::size_t number) {
         const auto found = request_.wants[want_].preference.rank(declared);
         if (!found) {
             rejections_.insert_or_assign(
-                item.place, rejection{"platform " + oci::describe(declared) + ", as its config says, does not match", false});
+                item.place,
+                rejection{"platform " + oci::describe(declared) + ", as its config says, does not match", false});
             return {};
         }
         rank = *found;
@@ -219,8 +220,8 @@ outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where
 
 void walk::wait_for(const oci::descriptor& of, document_kind kind, place where, bool required) {
     const bool is_entry = kind != document_kind::config;
-    need_.expected = {kind, of.media_type, of.digest, of.size, where,
-                      kind == document_kind::index ? documents_[where.document].depth + 1 : 0};
+    need_.expected = {kind,    of.media_type, of.digest,
+                      of.size, where,         kind == document_kind::index ? documents_[where.document].depth + 1 : 0};
     need_.artifact_type = of.artifact_type;
     need_.platform = is_entry ? documents_.platform_of(where) : nullptr;
     need_.max_bytes = kind == document_kind::config ? request_.limits.config_bytes : request_.limits.document_bytes;

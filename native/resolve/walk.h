@@ -24,10 +24,10 @@ struct need {
 };
 
 struct selection {
-    resolve::place place;             ///< of the manifest's entry
-    std::uint32_t manifest = none;    ///< number of its document
+    resolve::place place;           ///< of the manifest's entry
+    std::uint32_t manifest = none;  ///< number of its document
     std::uint32_t config = none;
-    std::uint32_t requested = none;   ///< number of the want; none if all were wanted
+    std::uint32_t requested = none;  ///< number of the want; none if all were wanted
 };
 
 /// Why an entry was passed over although its descriptor alone did not say so.

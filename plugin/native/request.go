@@ -41,7 +41,7 @@ type RequestOptions struct {
 	Match           MatchMode
 	Platforms       []ocispec.Platform // one selection for each; none: every image of the index
 	ConfigTypes     []string           // further config media types that make a manifest an image
-	OtherPlatforms  bool               // images of other platforms are children too, unproven ("all metadata")
+	OtherPlatforms  bool               // images of other platforms are children too, unproven, and BuildKit's attestations ("all metadata")
 	FetchReferences bool               // mark the references that the policy wants fetched
 	ReferenceTypes  []string           // only these, compared exactly; none: all
 	Limits          Limits

@@ -147,10 +147,16 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 	return stored, nil
 }
 
+// isCRI tells whether a pull is one of the Kubernetes runtime interface, or of its namespace.
+func isCRI(ctx context.Context) bool {
+	namespace, ok := namespaces.Namespace(ctx)
+	return ok && namespace == criNamespace
+}
+
 // storeIndexName gives the Kubernetes runtime interface the name by which a pod may ask for the index. It makes such names
 // itself, but only for an image's target, which is the manifest here.
 func (d *destination) storeIndexName(ctx context.Context, store *records.Store, target ocispec.Descriptor) error {
-	if namespace, ok := namespaces.Namespace(ctx); !ok || namespace != criNamespace {
+	if !isCRI(ctx) {
 		return nil
 	}
 	named, err := reference.ParseDockerRef(d.pull.options.name)

@@ -35,6 +35,14 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched map
 	case policy.TargetManifest:
 		return manifest, nil
 	case policy.TargetIndex:
+		if isCRI(ctx) {
+			// CRI selects again as soon as the record is there, and where it finds nothing the pull has failed.
+			if err := s.selectedAgain(ctx, store, selected, s.platforms[0]); err != nil {
+				s.warnOfOther(ctx, err, selected, s.platforms[0], "the image record points at the manifest, because CRI cannot use this index")
+				return manifest, nil
+			}
+			return s.root, nil
+		}
 		s.warnOfOthers(ctx, store)
 		return s.root, nil
 	}
@@ -114,9 +122,14 @@ func (s *selection) warnOfOthers(ctx context.Context, store content.Store) {
 			continue
 		}
 		if err := s.selectedAgain(ctx, store, selected, *platform); err != nil {
-			log.G(ctx).WithError(err).WithFields(log.Fields{
-				"index": s.root.Digest, "platform": platforms.FormatAll(*platform), "selected": selected.Manifest.Digest,
-			}).Warn("containerd will not run the selected image from this index: pull one platform with image_target = \"auto\" or \"manifest\"")
+			s.warnOfOther(ctx, err, selected, *platform,
+				"containerd will not run the selected image from this index: pull one platform with image_target = \"auto\" or \"manifest\"")
 		}
 	}
+}
+
+func (s *selection) warnOfOther(ctx context.Context, err error, selected native.Selection, platform ocispec.Platform, message string) {
+	log.G(ctx).WithError(err).WithFields(log.Fields{
+		"index": s.root.Digest, "platform": platforms.FormatAll(platform), "selected": selected.Manifest.Digest,
+	}).Warn(message)
 }

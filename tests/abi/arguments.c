@@ -8,7 +8,7 @@
 
 static void test_requests(void) {
     refract_request_options options;
-    refract_request *request = NULL;
+    refract_request* request = NULL;
     refract_error error;
     memset(&options, 0, sizeof options);
 
@@ -36,11 +36,11 @@ static void test_requests(void) {
 }
 
 static void test_walks(void) {
-    refract_request *request = amd64_request(REFRACT_SELECT);
-    const refract_result *result = NULL;
-    const refract_notes *notes = NULL;
-    const refract_references *references = NULL;
-    refract_walk *walk = NULL;
+    refract_request* request = amd64_request(REFRACT_SELECT);
+    const refract_result* result = NULL;
+    const refract_notes* notes = NULL;
+    const refract_references* references = NULL;
+    refract_walk* walk = NULL;
     refract_need need;
     refract_error error;
 

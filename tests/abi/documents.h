@@ -12,14 +12,15 @@
 
 /* A document as a registry has it. */
 struct document {
-    const char *media_type;
-    const char *digest;
-    const char *bytes;
+    const char* media_type;
+    const char* digest;
+    const char* bytes;
     size_t size;
 };
 
 /* The size leaves out the terminating NUL. */
-#define DOCUMENT(type, sum, text) {type, sum, text, sizeof(text) - 1}
+#define DOCUMENT(type, sum, text) \
+    { type, sum, text, sizeof(text) - 1 }
 
 #define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"

@@ -6,7 +6,7 @@
  */
 #include "check.h"
 
-static void check_error(const refract_error *error, refract_status wanted, const char *const *words) {
+static void check_error(const refract_error* error, refract_status wanted, const char* const* words) {
     const size_t size = strlen(error->message);
     size_t i;
     CHECK(error->status == wanted);
@@ -19,43 +19,47 @@ static void check_error(const refract_error *error, refract_status wanted, const
     }
 }
 
-#define CHECK_ERROR(error, wanted, ...)                            \
-    do {                                                           \
-        static const char *const words_[] = {__VA_ARGS__, NULL};   \
-        check_error(error, wanted, words_);                        \
+#define CHECK_ERROR(error, wanted, ...)                          \
+    do {                                                         \
+        static const char* const words_[] = {__VA_ARGS__, NULL}; \
+        check_error(error, wanted, words_);                      \
     } while (0)
 
-static refract_status begin_with(refract_walk *walk, const char *type, const char *digest, int64_t size, const void *bytes,
-                                 size_t bytes_size, refract_error *error) {
+static refract_status begin_with(refract_walk* walk, const char* type, const char* digest, int64_t size,
+                                 const void* bytes, size_t bytes_size, refract_error* error) {
     refract_need need;
     return refract_walk_begin(walk, type, strlen(type), digest, strlen(digest), size, bytes, bytes_size, &need, error);
 }
 
-static void test_root(refract_walk *walk) {
-    const struct document *const root = &index_document;
+static void test_root(refract_walk* walk) {
+    const struct document* const root = &index_document;
     const int64_t size = (int64_t)root->size;
     refract_error error;
     memset(&error, 0x7f, sizeof error);
     CHECK_STATUS(REFRACT_SIZE_MISMATCH,
                  begin_with(walk, INDEX_TYPE, root->digest, size + 1, root->bytes, root->size, &error));
     CHECK_ERROR(&error, REFRACT_SIZE_MISMATCH, "index sha256:717baff3", "721", "722");
-    CHECK_STATUS(REFRACT_SIZE_MISMATCH, begin_with(walk, INDEX_TYPE, root->digest, -1, root->bytes, root->size, &error));
+    CHECK_STATUS(REFRACT_SIZE_MISMATCH,
+                 begin_with(walk, INDEX_TYPE, root->digest, -1, root->bytes, root->size, &error));
     CHECK_STATUS(REFRACT_SIZE_MISMATCH, begin_with(walk, INDEX_TYPE, root->digest, size, NULL, 0, &error));
     CHECK_STATUS(REFRACT_DIGEST_MISMATCH,
                  begin_with(walk, INDEX_TYPE, image_document.digest, size, root->bytes, root->size, &error));
     CHECK_ERROR(&error, REFRACT_DIGEST_MISMATCH, "digest mismatch", "want sha256:395c0b4b", "got sha256:717baff3");
-    CHECK_STATUS(REFRACT_MALFORMED, begin_with(walk, INDEX_TYPE, "sha256:\x1b[31m", size, root->bytes, root->size, &error));
+    CHECK_STATUS(REFRACT_MALFORMED,
+                 begin_with(walk, INDEX_TYPE, "sha256:\x1b[31m", size, root->bytes, root->size, &error));
     CHECK_ERROR(&error, REFRACT_MALFORMED, "\\x1b[31m");
-    CHECK_STATUS(REFRACT_UNSUPPORTED, begin_with(walk, INDEX_TYPE, "blake3:abc", size, root->bytes, root->size, &error));
+    CHECK_STATUS(REFRACT_UNSUPPORTED,
+                 begin_with(walk, INDEX_TYPE, "blake3:abc", size, root->bytes, root->size, &error));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT,
                  begin_with(walk, MANIFEST_TYPE, root->digest, size, root->bytes, root->size, &error));
     /* A manifest where an index was named. */
-    CHECK_STATUS(REFRACT_TYPE_MISMATCH, begin_with(walk, INDEX_TYPE, image_document.digest, (int64_t)image_document.size,
-                                                   image_document.bytes, image_document.size, &error));
+    CHECK_STATUS(REFRACT_TYPE_MISMATCH,
+                 begin_with(walk, INDEX_TYPE, image_document.digest, (int64_t)image_document.size, image_document.bytes,
+                            image_document.size, &error));
     CHECK_ERROR(&error, REFRACT_TYPE_MISMATCH, "want an index, got a manifest");
 }
 
-static void test_documents(refract_walk *walk) {
+static void test_documents(refract_walk* walk) {
     refract_error error;
     refract_need need;
     CHECK_STATUS(REFRACT_NEED, begin(walk, &index_document, &need, &error));
@@ -74,8 +78,8 @@ static void test_documents(refract_walk *walk) {
 static void test_no_match(void) {
     const refract_platform wanted = platform("linux", "s390x");
     refract_request_options options;
-    refract_request *request = NULL;
-    refract_walk *walk = NULL;
+    refract_request* request = NULL;
+    refract_walk* walk = NULL;
     refract_error error;
     refract_need need;
     memset(&options, 0, sizeof options);
@@ -92,8 +96,8 @@ static void test_no_match(void) {
 }
 
 void test_errors(void) {
-    refract_request *request = amd64_request(REFRACT_SELECT);
-    refract_walk *walk = NULL;
+    refract_request* request = amd64_request(REFRACT_SELECT);
+    refract_walk* walk = NULL;
     CHECK_STATUS(REFRACT_OK, refract_walk_new(&walk, request, NULL));
     test_root(walk);
     test_documents(walk);

@@ -7,18 +7,19 @@
 #include "check.h"
 
 struct part {
-    const char *name;
+    const char* name;
     void (*run)(void);
 };
 
 static const struct part parts[] = {
     /* Threads first: what is made on first use is then made by several at once. */
-    {"threads", test_threads},       {"thin", test_thin},         {"reuse", test_reuse},
-    {"errors", test_errors},         {"arguments", test_arguments}, {"platforms", test_platforms},
-    {"manifest", test_manifest},     {"small_things", test_small_things},
+    {"threads", test_threads},     {"thin", test_thin},
+    {"reuse", test_reuse},         {"errors", test_errors},
+    {"arguments", test_arguments}, {"platforms", test_platforms},
+    {"manifest", test_manifest},   {"small_things", test_small_things},
 };
 
-int main(int count, char **arguments) {
+int main(int count, char** arguments) {
     size_t i;
     int ran = 0;
     for (i = 0; i < sizeof parts / sizeof parts[0]; ++i) {

@@ -6,14 +6,14 @@
  */
 #include "check.h"
 
-static refract_status read_manifest(const struct document *from, refract_manifest **out, const refract_manifest_view **view,
-                                    refract_error *error) {
+static refract_status read_manifest(const struct document* from, refract_manifest** out,
+                                    const refract_manifest_view** view, refract_error* error) {
     return refract_manifest_new(out, from->digest, strlen(from->digest), from->bytes, from->size, view, error);
 }
 
 void test_manifest(void) {
-    const refract_manifest_view *view = NULL;
-    refract_manifest *manifest = NULL;
+    const refract_manifest_view* view = NULL;
+    refract_manifest* manifest = NULL;
     refract_error error;
 
     CHECK_STATUS(REFRACT_OK, read_manifest(&sbom_document, &manifest, &view, &error));
@@ -32,8 +32,8 @@ void test_manifest(void) {
     CHECK_STATUS(REFRACT_TYPE_MISMATCH, read_manifest(&index_document, &manifest, &view, &error));
     CHECK(strstr(error.message, index_document.digest) != NULL);
     CHECK_STATUS(REFRACT_DIGEST_MISMATCH,
-                 refract_manifest_new(&manifest, image_document.digest, strlen(image_document.digest), sbom_document.bytes,
-                                      sbom_document.size, &view, &error));
+                 refract_manifest_new(&manifest, image_document.digest, strlen(image_document.digest),
+                                      sbom_document.bytes, sbom_document.size, &view, &error));
     CHECK_STATUS(REFRACT_MALFORMED, refract_manifest_new(&manifest, NULL, 0, NULL, 0, &view, &error));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, NULL, &view, &error));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, &manifest, NULL, NULL));

@@ -6,9 +6,9 @@
  */
 #include "check.h"
 
-static refract_request *request_for(const refract_platform *platforms, size_t count, refract_match match) {
+static refract_request* request_for(const refract_platform* platforms, size_t count, refract_match match) {
     refract_request_options options;
-    refract_request *request = NULL;
+    refract_request* request = NULL;
     memset(&options, 0, sizeof options);
     options.abi_version = REFRACT_ABI_VERSION;
     options.match = match;
@@ -24,7 +24,7 @@ static void test_matching(void) {
     const refract_platform i386 = platform("linux", "386");
     const refract_platform windows = platform("windows", "amd64");
     const refract_platform both[2] = {platform("linux", "386"), platform("linux", "amd64")};
-    refract_request *request = request_for(&amd64, 1, REFRACT_MATCH_EXACT);
+    refract_request* request = request_for(&amd64, 1, REFRACT_MATCH_EXACT);
     CHECK(refract_request_match(request, &both[1]) == 1);
     CHECK(refract_request_match(request, &i386) == 0);
     CHECK(refract_request_match(request, &windows) == 0);
@@ -60,7 +60,7 @@ static void test_features(void) {
     const refract_string features[2] = {{"gpu", 3}, {"sse9", 4}};
     refract_platform wanted = platform("linux", "amd64");
     refract_platform entry = platform("linux", "amd64");
-    refract_request *request = NULL;
+    refract_request* request = NULL;
     wanted.os_features = features;
     wanted.os_features_count = 1;
     request = request_for(&wanted, 1, REFRACT_MATCH_EXACT);
@@ -74,13 +74,13 @@ static void test_features(void) {
 }
 
 /* The policy's marks: fetch references, but only of one type. */
-static int wanted_with_type(const char *type) {
+static int wanted_with_type(const char* type) {
     const refract_platform wanted = platform("linux", "amd64");
     const refract_string types[1] = {text(type)};
-    const refract_references *references = NULL;
+    const refract_references* references = NULL;
     refract_request_options options;
-    refract_request *request = NULL;
-    refract_walk *walk = NULL;
+    refract_request* request = NULL;
+    refract_walk* walk = NULL;
     int answer = 0;
     memset(&options, 0, sizeof options);
     options.abi_version = REFRACT_ABI_VERSION;
@@ -106,8 +106,8 @@ static int wanted_with_type(const char *type) {
 static void test_limits(void) {
     const refract_platform wanted = platform("linux", "amd64");
     refract_request_options options;
-    refract_request *request = NULL;
-    refract_walk *walk = NULL;
+    refract_request* request = NULL;
+    refract_walk* walk = NULL;
     refract_error error;
     refract_need need;
     memset(&options, 0, sizeof options);

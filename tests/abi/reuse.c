@@ -7,9 +7,9 @@
 #include "check.h"
 
 /* Nested: the same image, one index deeper, found by way of an index that declares no platform. */
-static void pull_nested(refract_walk *walk) {
-    const refract_result *result = NULL;
-    const refract_references *references = NULL;
+static void pull_nested(refract_walk* walk) {
+    const refract_result* result = NULL;
+    const refract_references* references = NULL;
     refract_need need;
     CHECK_STATUS(REFRACT_NEED, begin(walk, &nesting_document, &need, NULL));
     CHECK(need.kind == REFRACT_DOCUMENT_INDEX && same(need.descriptor.digest, index_document.digest));
@@ -35,9 +35,9 @@ static void pull_nested(refract_walk *walk) {
 
 /* Listing reads nested indexes only, and selects nothing. */
 static void list(void) {
-    refract_request *request = amd64_request(REFRACT_LIST);
-    const refract_result *result = NULL;
-    refract_walk *walk = NULL;
+    refract_request* request = amd64_request(REFRACT_LIST);
+    const refract_result* result = NULL;
+    refract_walk* walk = NULL;
     refract_need need;
     CHECK_STATUS(REFRACT_OK, refract_walk_new(&walk, request, NULL));
     CHECK_STATUS(REFRACT_NEED, begin(walk, &nesting_document, &need, NULL));
@@ -57,8 +57,8 @@ static void list(void) {
 }
 
 void test_reuse(void) {
-    refract_request *request = amd64_request(REFRACT_SELECT);
-    refract_walk *walk = NULL;
+    refract_request* request = amd64_request(REFRACT_SELECT);
+    refract_walk* walk = NULL;
     refract_need need;
     int round;
     CHECK_STATUS(REFRACT_OK, refract_walk_new(&walk, request, NULL));
@@ -75,13 +75,12 @@ void test_reuse(void) {
 
     /* The caller's bytes and strings are copied: they may be gone by the time the result is read. */
     {
-        char *const copy = malloc(index_document.size);
+        char* const copy = malloc(index_document.size);
         CHECK(copy != NULL);
         memcpy(copy, index_document.bytes, index_document.size);
-        CHECK_STATUS(REFRACT_NEED,
-                     refract_walk_begin(walk, INDEX_TYPE, strlen(INDEX_TYPE), index_document.digest,
-                                        strlen(index_document.digest), (int64_t)index_document.size, copy,
-                                        index_document.size, &need, NULL));
+        CHECK_STATUS(REFRACT_NEED, refract_walk_begin(walk, INDEX_TYPE, strlen(INDEX_TYPE), index_document.digest,
+                                                      strlen(index_document.digest), (int64_t)index_document.size, copy,
+                                                      index_document.size, &need, NULL));
         memset(copy, 'x', index_document.size);
         free(copy);
         CHECK(same(need.descriptor.digest, image_document.digest));

@@ -7,9 +7,10 @@
 #include "check.h"
 
 static void test_names(void) {
-    static const char *const statuses[] = {"ok",        "need",           "invalid argument", "out of memory", "internal error",
-                                           "malformed", "ambiguous",      "limit exceeded",   "size mismatch", "digest mismatch",
-                                           "type mismatch", "no match",   "missing",          "unsupported"};
+    static const char* const statuses[] = {
+        "ok",        "need",           "invalid argument", "out of memory",   "internal error", "malformed",
+        "ambiguous", "limit exceeded", "size mismatch",    "digest mismatch", "type mismatch",  "no match",
+        "missing",   "unsupported"};
     size_t i;
     for (i = 0; i < sizeof statuses / sizeof statuses[0]; ++i) {
         CHECK(same(refract_status_text((refract_status)i), statuses[i]));
@@ -45,7 +46,7 @@ static void test_limits(void) {
     CHECK(limits.fetched_references == 1000);
 }
 
-static refract_status verify(const char *digest, const struct document *of, refract_error *error) {
+static refract_status verify(const char* digest, const struct document* of, refract_error* error) {
     return refract_digest_verify(digest, strlen(digest), of->bytes, of->size, error);
 }
 
@@ -61,8 +62,9 @@ static void test_digests(void) {
     CHECK_STATUS(REFRACT_UNSUPPORTED, verify("blake3:0123", &image_document, &error));
     CHECK_STATUS(REFRACT_MALFORMED, refract_digest_verify(NULL, 0, NULL, 0, &error));
     /* The digest of nothing. */
-    CHECK_STATUS(REFRACT_OK, refract_digest_verify(
-                                 "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 71, NULL, 0, NULL));
+    CHECK_STATUS(REFRACT_OK,
+                 refract_digest_verify("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 71,
+                                       NULL, 0, NULL));
 }
 
 void test_small_things(void) {

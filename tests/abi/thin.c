@@ -6,9 +6,9 @@
  */
 #include "check.h"
 
-static void check_result(refract_walk *walk) {
-    const refract_result *result = NULL;
-    const refract_selection *chosen = NULL;
+static void check_result(refract_walk* walk) {
+    const refract_result* result = NULL;
+    const refract_selection* chosen = NULL;
     CHECK_STATUS(REFRACT_OK, refract_walk_result(walk, &result, NULL));
 
     CHECK(result->documents_count == 3);
@@ -39,9 +39,9 @@ static void check_result(refract_walk *walk) {
     CHECK(result->unread_indexes_count == 0);
 }
 
-static void check_references(refract_walk *walk) {
-    const refract_references *references = NULL;
-    const refract_reference *sbom = NULL;
+static void check_references(refract_walk* walk) {
+    const refract_references* references = NULL;
+    const refract_reference* sbom = NULL;
     CHECK_STATUS(REFRACT_OK, refract_walk_references(walk, &references, NULL));
     CHECK(references->count == 1);
     sbom = &references->references[0];
@@ -69,8 +69,8 @@ static void check_references(refract_walk *walk) {
     CHECK(same(references->tree[2].descriptor.digest, sbom_document.digest));
 }
 
-static void check_notes(refract_walk *walk) {
-    const refract_notes *notes = NULL;
+static void check_notes(refract_walk* walk) {
+    const refract_notes* notes = NULL;
     CHECK_STATUS(REFRACT_OK, refract_walk_notes(walk, &notes, NULL));
     CHECK(notes->count == 1);
     CHECK(notes->notes[0].place.document == 0 && notes->notes[0].place.position == 0);
@@ -78,7 +78,7 @@ static void check_notes(refract_walk *walk) {
     CHECK(same(notes->notes[0].reason, "artifact (reference type \"sbom\")"));
 }
 
-void pull_thin(refract_walk *walk) {
+void pull_thin(refract_walk* walk) {
     refract_error error;
     refract_need need;
 
@@ -104,8 +104,8 @@ void pull_thin(refract_walk *walk) {
 }
 
 void test_thin(void) {
-    refract_request *request = amd64_request(REFRACT_SELECT);
-    refract_walk *walk = NULL;
+    refract_request* request = amd64_request(REFRACT_SELECT);
+    refract_walk* walk = NULL;
     CHECK_STATUS(REFRACT_OK, refract_walk_new(&walk, request, NULL));
     pull_thin(walk);
     refract_walk_free(walk);

@@ -10,10 +10,10 @@
 
 enum { THREADS = 4, ROUNDS = 100 };
 
-static void *pull_often(void *shared) {
-    const refract_request *const request = shared;
+static void* pull_often(void* shared) {
+    const refract_request* const request = shared;
     const refract_platform amd64 = platform("linux", "amd64");
-    refract_walk *walk = NULL;
+    refract_walk* walk = NULL;
     int round;
     CHECK_STATUS(REFRACT_OK, refract_walk_new(&walk, request, NULL));
     for (round = 0; round < ROUNDS; ++round) {
@@ -26,7 +26,7 @@ static void *pull_often(void *shared) {
 }
 
 void test_threads(void) {
-    refract_request *request = amd64_request(REFRACT_SELECT);
+    refract_request* request = amd64_request(REFRACT_SELECT);
     pthread_t threads[THREADS];
     int i;
     for (i = 0; i < THREADS; ++i) CHECK(pthread_create(&threads[i], NULL, pull_often, request) == 0);

@@ -13,8 +13,12 @@ namespace {
 
 void walk_through(const resolve::request& request, const std::string& digest, std::span<const std::byte> bytes) {
     resolve::walk walk(request);
-    const resolve::expected_document root{resolve::document_kind::index, "application/vnd.oci.image.index.v1+json", digest,
-                                          static_cast<std::int64_t>(bytes.size()), {}, 0};
+    const resolve::expected_document root{resolve::document_kind::index,
+                                          "application/vnd.oci.image.index.v1+json",
+                                          digest,
+                                          static_cast<std::int64_t>(bytes.size()),
+                                          {},
+                                          0};
     auto moved = walk.begin(root, bytes);
     while (moved.ok() && moved.value() == resolve::walk::step::need) moved = walk.missing("not in the corpus");
     if (moved.failed()) return;

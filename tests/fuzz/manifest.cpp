@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Any bytes as a manifest and as a config; what both accept is put to the proof.
-#include "oci/config.h"
 #include "oci/manifest.h"
+#include "oci/config.h"
 #include "resolve/proof.h"
 
 using namespace refract;

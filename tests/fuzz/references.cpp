@@ -1,8 +1,8 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// A graph of references from any bytes: two bytes an entry, its own name and its subject's. Chains, cycles, many entries of
-// one digest, subjects that nothing lists.
+// A graph of references from any bytes: two bytes an entry, its own name and its subject's. Chains, cycles, many
+// entries of one digest, subjects that nothing lists.
 #include "oci/digest.h"
 #include "resolve/tree.h"
 
@@ -19,8 +19,9 @@ std::string index_of(std::span<const std::uint8_t> graph) {
     std::string entries;
     for (std::size_t i = 0; i + 1 < graph.size(); i += 2) {
         if (i > 0) entries += ',';
-        entries += R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","size":2,"digest":")" + digest_of(graph[i]) +
-                   R"(","annotations":{"org.opencontainers.reference.digest":")" + digest_of(graph[i + 1]) + R"("}})";
+        entries += R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","size":2,"digest":")" +
+                   digest_of(graph[i]) + R"(","annotations":{"org.opencontainers.reference.digest":")" +
+                   digest_of(graph[i + 1]) + R"("}})";
     }
     return R"({"schemaVersion":2,"manifests":[)" + entries + "]}";
 }
@@ -37,8 +38,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     request.mode = resolve::mode::list;
     request.fetch_references = true;
     resolve::walk walk(request);
-    const auto moved = walk.begin({resolve::document_kind::index, "application/vnd.oci.image.index.v1+json", digest.value(),
-                                   static_cast<std::int64_t>(bytes.size()), {}, 0},
+    const auto moved = walk.begin({resolve::document_kind::index,
+                                   "application/vnd.oci.image.index.v1+json",
+                                   digest.value(),
+                                   static_cast<std::int64_t>(bytes.size()),
+                                   {},
+                                   0},
                                   bytes);
     if (moved.failed()) return 0;  // over a limit
     const auto all = resolve::find_attached(walk);

@@ -18,7 +18,8 @@ int main(int count, char** arguments) {
             return 77;
         }
         if (simdjson::get_active_implementation()->name() != forced) {
-            std::cerr << "simdjson runs " << simdjson::get_active_implementation()->name() << ", not " << forced << '\n';
+            std::cerr << "simdjson runs " << simdjson::get_active_implementation()->name() << ", not " << forced
+                      << '\n';
             return 1;
         }
     }

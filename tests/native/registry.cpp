@@ -9,7 +9,9 @@
 
 namespace refract::test {
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 std::string sha256_of(std::string_view bytes) {
     auto digest = oci::sha256_digest(bytes_of(bytes));
@@ -61,7 +63,9 @@ const blob& registry::put(std::string media_type, std::string bytes) {
     return blobs_[digest] = {std::move(media_type), digest, std::move(bytes)};
 }
 
-const blob& registry::write(std::string media_type, const json& document) { return put(std::move(media_type), document.dump()); }
+const blob& registry::write(std::string media_type, const json& document) {
+    return put(std::move(media_type), document.dump());
+}
 
 const blob& registry::index(const std::vector<json>& entries, const std::string& media_type) {
     return write(media_type, {{"schemaVersion", 2}, {"mediaType", media_type}, {"manifests", entries}});
@@ -74,22 +78,21 @@ const blob& registry::image(std::string_view platform, const std::string& name, 
     json entries = json::array();
     for (std::size_t i = 0; i < layers; ++i) {
         config["rootfs"]["diff_ids"].push_back(sha256_of("diff " + std::to_string(i)));
-        entries.push_back({{"mediaType", oci_layer}, {"digest", sha256_of("layer " + std::to_string(i))}, {"size", 100 + i}});
+        entries.push_back(
+            {{"mediaType", oci_layer}, {"digest", sha256_of("layer " + std::to_string(i))}, {"size", 100 + i}});
     }
     const json config_descriptor = write(oci_config, config).descriptor();
-    return write(oci_manifest, {{"schemaVersion", 2},
-                                {"mediaType", oci_manifest},
-                                {"config", config_descriptor},
-                                {"layers", entries}});
+    return write(
+        oci_manifest,
+        {{"schemaVersion", 2}, {"mediaType", oci_manifest}, {"config", config_descriptor}, {"layers", entries}});
 }
 
 const blob& registry::artifact(const std::string& type, const std::string& name) {
     const json config = put("application/vnd.oci.empty.v1+json", "{}").descriptor();
     const json payload{{"mediaType", type}, {"digest", sha256_of("payload " + name)}, {"size", 7}};
-    return write(oci_manifest, {{"schemaVersion", 2},
-                                {"mediaType", oci_manifest},
-                                {"config", config},
-                                {"layers", json::array({payload})}});
+    return write(
+        oci_manifest,
+        {{"schemaVersion", 2}, {"mediaType", oci_manifest}, {"config", config}, {"layers", json::array({payload})}});
 }
 
 const blob* registry::find(const std::string& digest) const {
@@ -109,7 +112,8 @@ resolve::request request_for(const std::vector<std::string>& platforms,
     return made;
 }
 
-pull::pull(const registry& from, const blob& root, resolve::request wanted) : request(std::move(wanted)), walk(request) {
+pull::pull(const registry& from, const blob& root, resolve::request wanted)
+    : request(std::move(wanted)), walk(request) {
     run(from, root);
 }
 

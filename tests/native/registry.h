@@ -74,8 +74,9 @@ private:
 };
 
 /// A request for these platforms ("linux/amd64"), or for every image.
-resolve::request request_for(const std::vector<std::string>& platforms,
-                             oci::platform_preference (*match)(const oci::platform&) = oci::platform_preference::exactly);
+resolve::request request_for(
+    const std::vector<std::string>& platforms,
+    oci::platform_preference (*match)(const oci::platform&) = oci::platform_preference::exactly);
 
 /// One walk, fed from a registry until it ends.
 class pull {

@@ -53,7 +53,7 @@ func walks() []entry {
 		{"unknown-architecture", "an entry of an unknown architecture is an artifact", unknownArchitecture},
 		{"all-platforms", "no platform asked for: every image", allPlatforms},
 		{"two-platforms", "two platforms asked for: a selection for each", twoPlatforms},
-		{"other-platforms-metadata", "images of other platforms are followed too, and nothing else", otherPlatforms},
+		{"other-platforms-metadata", "images of other platforms and BuildKit's attestations are followed too, and nothing else", otherPlatforms},
 		{"unread-after-match", "an artifact's subject may be in an index that was not read: whether it is weak is unknown", unreadAfterMatch},
 	}
 }

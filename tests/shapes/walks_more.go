@@ -110,12 +110,13 @@ func otherPlatforms(b *builder) {
 	image, foreign, second := b.right(), b.foreign(), b.wrong("second")
 	sbom := b.sbom(image)
 	signature := on(b.signature(image), b.other)
-	b.root(sbom, foreign, image, second, signature)
+	attestation := annotate(on(b.artifact("application/vnd.in-toto+json", "{}"), b.other), "vnd.docker.reference.type", "attestation-manifest")
+	b.root(sbom, foreign, image, second, signature, attestation)
 	b.selects(image, at(b.Root, 2))
-	b.Expect.Children = []Place{at(b.Root, 1), at(b.Root, 2)}
+	b.Expect.Children = []Place{at(b.Root, 1), at(b.Root, 2), at(b.Root, 5)}
 	b.asks(image)
-	b.leavesOut(at(b.Root, 0), at(b.Root, 3))
-	b.lists(listed(sbom), listed(signature))
+	b.leavesOut(at(b.Root, 0), at(b.Root, 3), at(b.Root, 4))
+	b.lists(listed(sbom), listed(signature), Reference{Digest: attestation.Digest, Type: "attestation-manifest", Sources: []string{"buildkit"}})
 }
 
 func unreadAfterMatch(b *builder) {

@@ -37,12 +37,14 @@ index make_index(std::size_t entries, int indent, bool marked) {
     const json diff_ids = json::array({digest_of("layer")});
     const json rootfs{{"type", "layers"}, {"diff_ids", diff_ids}};
     made.config = json{{"architecture", "amd64"}, {"os", "linux"}, {"rootfs", rootfs}}.dump(indent);
-    const json layers = json::array({descriptor("application/vnd.oci.image.layer.v1.tar+gzip", digest_of("gzip"), 3208942)});
-    made.manifest = json{{"schemaVersion", 2},
-                         {"mediaType", manifest_type},
-                         {"config", descriptor("application/vnd.oci.image.config.v1+json", digest_of(made.config), made.config.size())},
-                         {"layers", layers}}
-                        .dump(indent);
+    const json layers =
+        json::array({descriptor("application/vnd.oci.image.layer.v1.tar+gzip", digest_of("gzip"), 3208942)});
+    made.manifest = json{
+        {"schemaVersion", 2},
+        {"mediaType", manifest_type},
+        {"config", descriptor("application/vnd.oci.image.config.v1+json", digest_of(made.config), made.config.size())},
+        {"layers",
+         layers}}.dump(indent);
     made.manifest_digest = digest_of(made.manifest);
 
     json all = json::array();
@@ -66,7 +68,8 @@ index make_index(std::size_t entries, int indent, bool marked) {
         all.push_back(std::move(attestation));
     }
     made.bytes =
-        json{{"schemaVersion", 2}, {"mediaType", "application/vnd.oci.image.index.v1+json"}, {"manifests", all}}.dump(indent);
+        json{{"schemaVersion", 2}, {"mediaType", "application/vnd.oci.image.index.v1+json"}, {"manifests", all}}.dump(
+            indent);
     made.digest = digest_of(made.bytes);
     return made;
 }

@@ -24,7 +24,9 @@ const bench::index& document(int which) {
     return which == 0 ? small : large;
 }
 
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(const std::string& text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 resolve::request request_for(const char* architecture) {
     oci::platform wanted;
@@ -37,19 +39,21 @@ resolve::request request_for(const char* architecture) {
 }
 
 bool begin(resolve::walk& walk, const bench::index& index) {
-    const auto moved = walk.begin({resolve::document_kind::index, index_type, index.digest,
-                                   static_cast<std::int64_t>(index.bytes.size()), {}, 0},
-                                  bytes_of(index.bytes));
+    const auto moved = walk.begin(
+        {resolve::document_kind::index, index_type, index.digest, static_cast<std::int64_t>(index.bytes.size()), {}, 0},
+        bytes_of(index.bytes));
     return moved.ok() && moved.value() == resolve::walk::step::need;
 }
 
 /// A pull to its end.
 bool finish(resolve::walk& walk, const bench::index& index) {
-    return begin(walk, index) && walk.feed(bytes_of(index.manifest)).ok() && walk.feed(bytes_of(index.config)).ok() && walk.is_done();
+    return begin(walk, index) && walk.feed(bytes_of(index.manifest)).ok() && walk.feed(bytes_of(index.config)).ok() &&
+           walk.is_done();
 }
 
 void count(benchmark::State& state, const bench::index& index) {
-    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(index.bytes.size()));
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
+                            static_cast<std::int64_t>(index.bytes.size()));
     state.SetLabel(std::to_string(index.entries) + " entries, " + std::to_string(index.bytes.size()) + " bytes");
 }
 

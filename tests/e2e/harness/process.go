@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -32,14 +33,21 @@ func start(log string, environment []string, program string, arguments ...string
 	p := &process{command: exec.Command(program, arguments...), log: log, ended: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr = file, file
 	p.command.Env = append(os.Environ(), environment...)
-	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.command.Start(); err != nil {
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		// The signal comes when the thread ends that started the program, so it is kept.
+		runtime.LockOSThread()
+		err := p.command.Start()
+		started <- err
+		if err == nil {
+			p.err = p.command.Wait()
+			close(p.ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	go func() {
-		p.err = p.command.Wait()
-		close(p.ended)
-	}()
 	return p, nil
 }
 

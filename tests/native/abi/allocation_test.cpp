@@ -46,7 +46,8 @@ struct documents {
     documents() {
         const blob image = from.image(here);
         const blob sbom = from.artifact();
-        const blob inner = from.index({annotated(sbom.about(digest_of('a'), "sbom"), "x", "y"), sbom.descriptor(), image.on(here)});
+        const blob inner =
+            from.index({annotated(sbom.about(digest_of('a'), "sbom"), "x", "y"), sbom.descriptor(), image.on(here)});
         json entry = sbom.about(image.digest, "bad\nsubject");
         root = from.index({entry, sbom.about("malformed", "sbom"), inner.descriptor()});
     }
@@ -58,9 +59,9 @@ struct documents {
 refract_status run(const documents& given, refract_walk* walk, refract_error* error) {
     refract_need need{};
     const blob& root = given.root;
-    refract_status code = refract_walk_begin(walk, root.media_type.data(), root.media_type.size(), root.digest.data(), root.digest.size(),
-                                             static_cast<std::int64_t>(root.bytes.size()), root.bytes.data(), root.bytes.size(), &need,
-                                             error);
+    refract_status code = refract_walk_begin(walk, root.media_type.data(), root.media_type.size(), root.digest.data(),
+                                             root.digest.size(), static_cast<std::int64_t>(root.bytes.size()),
+                                             root.bytes.data(), root.bytes.size(), &need, error);
     while (code == REFRACT_NEED) {
         const long left = allowance;
         allowance = -1;  // what the test itself allocates does not count

@@ -42,7 +42,8 @@ public:
     explicit case_request(const json& wanted) {
         options_.abi_version = REFRACT_ABI_VERSION;
         options_.mode = wanted.value("mode", "select") == "list" ? REFRACT_LIST : REFRACT_SELECT;
-        options_.match = wanted.value("match", "exact") == "compatible" ? REFRACT_MATCH_COMPATIBLE : REFRACT_MATCH_EXACT;
+        options_.match =
+            wanted.value("match", "exact") == "compatible" ? REFRACT_MATCH_COMPATIBLE : REFRACT_MATCH_EXACT;
         options_.other_platforms = wanted.value("otherPlatforms", false) ? 1 : 0;
         options_.fetch_references = wanted.value("fetch", false) ? 1 : 0;
         const json none = json::array();
@@ -73,7 +74,8 @@ private:
         const auto part = [&](const char* key) { return text(keep(from.value(key, ""))); };
         auto& features = features_.emplace_back();
         for (const auto& one : from.value("os.features", json::array())) features.push_back(text(keep(one)));
-        platforms_.push_back({part("os"), part("architecture"), part("variant"), part("os.version"), features.data(), features.size()});
+        platforms_.push_back(
+            {part("os"), part("architecture"), part("variant"), part("os.version"), features.data(), features.size()});
     }
 
     std::deque<std::string> strings_;
@@ -114,8 +116,8 @@ protected:
         const std::string type = root_["mediaType"];
         const std::string digest = root_["digest"];
         const std::string bytes = read_file(blob_path(digest));
-        status_ = refract_walk_begin(walk_, type.data(), type.size(), digest.data(), digest.size(), root_["size"], bytes.data(),
-                                     bytes.size(), &need, &error_);
+        status_ = refract_walk_begin(walk_, type.data(), type.size(), digest.data(), digest.size(), root_["size"],
+                                     bytes.data(), bytes.size(), &need, &error_);
         while (status_ == REFRACT_NEED) {
             needs_.push_back(text(need.descriptor.digest));
             const fs::path path = blob_path(needs_.back());
@@ -150,7 +152,8 @@ protected:
                 const refract_selection& got = result_->selections[i];
                 EXPECT_EQ(text(got.manifest.digest), wanted[i]["digest"]);
                 EXPECT_EQ(text(got.config_digest), wanted[i].value("config", text(got.config_digest)));
-                EXPECT_EQ(platform_text(got.manifest.platform), wanted[i].value("platform", platform_text(got.manifest.platform)));
+                EXPECT_EQ(platform_text(got.manifest.platform),
+                          wanted[i].value("platform", platform_text(got.manifest.platform)));
                 const json path = places(got.path, got.path_count);
                 EXPECT_EQ(path, wanted[i].value("path", path));
             }
@@ -180,12 +183,17 @@ protected:
 
     static void compare_reference(const refract_reference& got, const json& wanted) {
         static constexpr const char* answers[] = {"no", "yes", "unknown"};
-        const json seen{{"digest", text(got.descriptor.digest)}, {"subject", text(got.subject)},
-                        {"malformed", text(got.malformed)},      {"type", text(got.type)},
-                        {"description", text(got.description)},  {"annotation", text(got.annotation)},
-                        {"weak", answers[got.weak]},             {"wanted", got.wanted != 0},
+        const json seen{{"digest", text(got.descriptor.digest)},
+                        {"subject", text(got.subject)},
+                        {"malformed", text(got.malformed)},
+                        {"type", text(got.type)},
+                        {"description", text(got.description)},
+                        {"annotation", text(got.annotation)},
+                        {"weak", answers[got.weak]},
+                        {"wanted", got.wanted != 0},
                         {"sources", source_names(got.sources)}};
-        for (const auto& [key, value] : wanted.items()) EXPECT_EQ(seen.value(key, json()), value) << key << " of " << seen.dump();
+        for (const auto& [key, value] : wanted.items())
+            EXPECT_EQ(seen.value(key, json()), value) << key << " of " << seen.dump();
     }
 
     static json source_names(std::uint32_t sources) {
@@ -203,13 +211,15 @@ protected:
         };
         EXPECT_TRUE(std::is_sorted(result_->children, result_->children + result_->children_count, in_order));
         for (const auto& one : std::span(result_->left_out, result_->left_out_count)) {
-            EXPECT_FALSE(std::binary_search(result_->children, result_->children + result_->children_count, one, in_order));
+            EXPECT_FALSE(
+                std::binary_search(result_->children, result_->children + result_->children_count, one, in_order));
         }
         for (const auto& one : std::span(result_->selections, result_->selections_count)) {
             ASSERT_GT(one.path_count, 0u);
             EXPECT_EQ(one.path[0].document, 0u);
             for (const auto& step : std::span(one.path, one.path_count)) {
-                EXPECT_TRUE(std::binary_search(result_->children, result_->children + result_->children_count, step, in_order));
+                EXPECT_TRUE(
+                    std::binary_search(result_->children, result_->children + result_->children_count, step, in_order));
             }
         }
         const refract_notes* notes = nullptr;
@@ -262,7 +272,8 @@ std::vector<std::string> cases() {
 
 std::string name_of(const testing::TestParamInfo<std::string>& info) {
     std::string name = info.param;
-    std::replace_if(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
     return name;
 }
 

@@ -50,10 +50,11 @@ TEST(Descriptor, NeedsTypeDigestAndSize) {
     const std::string quoted = '"' + digest + '"';
     EXPECT_EQ(reading(entry_of("\"a/b\"", quoted, "1")).code, status::ok);
     for (const std::string& bad :
-         {entry_of("null", quoted, "1"), entry_of("\"\"", quoted, "1"), entry_of("1", quoted, "1"), entry_of("\"a\"", "null", "1"),
-          entry_of("\"a\"", "\"\"", "1"), entry_of("\"a\"", "7", "1"), entry_of("\"a\"", quoted, "null"),
-          "{\"digest\":" + quoted + ",\"size\":1}", std::string(R"({"mediaType":"a","size":1})"),
-          R"({"mediaType":"a","digest":)" + quoted + '}', std::string("{}"), std::string("[]"), std::string("\"x\"")}) {
+         {entry_of("null", quoted, "1"), entry_of("\"\"", quoted, "1"), entry_of("1", quoted, "1"),
+          entry_of("\"a\"", "null", "1"), entry_of("\"a\"", "\"\"", "1"), entry_of("\"a\"", "7", "1"),
+          entry_of("\"a\"", quoted, "null"), "{\"digest\":" + quoted + ",\"size\":1}",
+          std::string(R"({"mediaType":"a","size":1})"), R"({"mediaType":"a","digest":)" + quoted + '}',
+          std::string("{}"), std::string("[]"), std::string("\"x\"")}) {
         EXPECT_EQ(reading(bad).code, status::malformed) << bad;
     }
     EXPECT_EQ(reading(R"({"digest":)" + quoted + R"(,"size":1})").message, "manifests[0]: has no mediaType");
@@ -66,9 +67,29 @@ TEST(Descriptor, Sizes) {
         EXPECT_EQ(code(fine), status::ok) << fine;
     }
     EXPECT_EQ(reading(entry_of("\"a\"", '"' + digest + '"', "4611686018427387904"))->size, std::int64_t{1} << 62);
-    for (const char* const bad : {"-1", "-9223372036854775808", "9223372036854775808", "18446744073709551615", "18446744073709551616",
-                                  "1e400", "1.5", "1.0", "1e3", "-0.0", "\"7\"", "true", "[]", "{}", "01", "+1", "0x10", "1_000", ".5",
-                                  "5.", "--1", "1e", "99999999999999999999999999"}) {
+    for (const char* const bad : {"-1",
+                                  "-9223372036854775808",
+                                  "9223372036854775808",
+                                  "18446744073709551615",
+                                  "18446744073709551616",
+                                  "1e400",
+                                  "1.5",
+                                  "1.0",
+                                  "1e3",
+                                  "-0.0",
+                                  "\"7\"",
+                                  "true",
+                                  "[]",
+                                  "{}",
+                                  "01",
+                                  "+1",
+                                  "0x10",
+                                  "1_000",
+                                  ".5",
+                                  "5.",
+                                  "--1",
+                                  "1e",
+                                  "99999999999999999999999999"}) {
         EXPECT_EQ(code(bad), status::malformed) << bad;
     }
 }
@@ -77,8 +98,9 @@ TEST(Descriptor, KeysAreReadInOneWayOnly) {
     for (const std::string more :
          {R"("size":8)", R"("digest":"x")", R"("MEDIATYPE":"x")", R"("Digest":"x")", R"("SIZE":1)", R"("Platform":{})",
           R"("platform":{"os":"a","os":"b"})", R"("platform":{"OS":"a"})", R"("platform":{"os.Version":"a"})",
-          R"("platform":{"x":{"y":1,"y":1}})", R"("annotations":{"a":"1","a":"2"})", R"("ANNOTATIONS":{})", R"("urls":[],"urls":[])",
-          R"("URLs":[])", R"("Data":"")", R"("artifacttype":"")", R"("x":{"y":1,"y":2})", R"("x":1,"x":1)"}) {
+          R"("platform":{"x":{"y":1,"y":1}})", R"("annotations":{"a":"1","a":"2"})", R"("ANNOTATIONS":{})",
+          R"("urls":[],"urls":[])", R"("URLs":[])", R"("Data":"")", R"("artifacttype":"")", R"("x":{"y":1,"y":2})",
+          R"("x":1,"x":1)"}) {
         EXPECT_EQ(reading(entry_with(more)).code, status::ambiguous) << more;
     }
     EXPECT_EQ(reading(entry_with("\"\xC5\xBFize\":1")).code, status::ambiguous);
@@ -90,15 +112,17 @@ TEST(Descriptor, KeysAreReadInOneWayOnly) {
 
 TEST(Descriptor, TypesOfOptionalMembers) {
     for (const std::string more :
-         {R"("annotations":[])", R"("annotations":{"a":1})", R"("annotations":{"a":{}})", R"("annotations":"x")", R"("platform":[])",
-          R"("platform":"linux/amd64")", R"("platform":{"os":1})", R"("platform":{"os.features":"a"})",
-          R"("platform":{"os.features":[1]})", R"("urls":"x")", R"("urls":[1])", R"("urls":{})", R"("data":1)", R"("artifactType":[])"}) {
+         {R"("annotations":[])", R"("annotations":{"a":1})", R"("annotations":{"a":{}})", R"("annotations":"x")",
+          R"("platform":[])", R"("platform":"linux/amd64")", R"("platform":{"os":1})",
+          R"("platform":{"os.features":"a"})", R"("platform":{"os.features":[1]})", R"("urls":"x")", R"("urls":[1])",
+          R"("urls":{})", R"("data":1)", R"("artifactType":[])"}) {
         EXPECT_EQ(reading(entry_with(more)).code, status::malformed) << more;
     }
     for (const std::string more :
-         {R"("annotations":null)", R"("annotations":{})", R"("annotations":{"a":null})", R"("platform":null)", R"("platform":{})",
-          R"("urls":null)", R"("urls":["http://example.test/"])", R"("data":null)", R"("artifactType":null)",
-          R"("platform":{"os.features":null,"os":null})", R"("platform":{"features":["sse4"]})"}) {
+         {R"("annotations":null)", R"("annotations":{})", R"("annotations":{"a":null})", R"("platform":null)",
+          R"("platform":{})", R"("urls":null)", R"("urls":["http://example.test/"])", R"("data":null)",
+          R"("artifactType":null)", R"("platform":{"os.features":null,"os":null})",
+          R"("platform":{"features":["sse4"]})"}) {
         EXPECT_EQ(reading(entry_with(more)).code, status::ok) << more;
     }
     EXPECT_EQ(reading(entry_with(R"("platform":null)"))->platform, no_platform);
@@ -123,15 +147,16 @@ TEST(Descriptor, AnnotationBytes) {
 /// Row 14 of the hardening list: containerd believes `data` if only its length fits.
 TEST(Descriptor, Data) {
     const auto entry = [](std::string_view content, const std::string& base64, std::size_t size) {
-        return R"({"mediaType":"a","digest":")" + test::sha256_of(content) + R"(","size":)" + std::to_string(size) + R"(,"data":")" +
-               base64 + "\"}";
+        return R"({"mediaType":"a","digest":")" + test::sha256_of(content) + R"(","size":)" + std::to_string(size) +
+               R"(,"data":")" + base64 + "\"}";
     };
     EXPECT_EQ(reading(entry("{}", "e30=", 2)).code, status::ok);
     EXPECT_EQ(reading(entry("abc", "YWJj", 3)).code, status::ok);
     EXPECT_EQ(reading(entry("a", "YQ==", 1)).code, status::ok);
     EXPECT_EQ(reading(entry("abd", "YWJj", 3)).code, status::digest_mismatch);
     EXPECT_EQ(reading(entry("abc", "YWJj", 4)).code, status::size_mismatch);
-    for (const char* const bad : {"YWJ", "YWJ?", "YWJ=j===", "====", "=", "YW==Jj==", "YWJj\\n", " YWJj", "YWJj====", "-_-_", "\\u00e9AAA"}) {
+    for (const char* const bad :
+         {"YWJ", "YWJ?", "YWJ=j===", "====", "=", "YW==Jj==", "YWJj\\n", " YWJj", "YWJj====", "-_-_", "\\u00e9AAA"}) {
         EXPECT_EQ(reading(entry("abc", bad, 3)).code, status::malformed) << bad;
     }
     EXPECT_EQ(reading(R"({"mediaType":"a","digest":"blake3:abc","size":3,"data":"YWJj"})").code, status::unsupported);
@@ -156,14 +181,16 @@ TEST(Descriptor, Marks) {
     EXPECT_EQ(marks("dev.sigstore.cosign/bundles"), mark::none);
     EXPECT_EQ(marks("dev.example/signature"), mark::none);
     EXPECT_EQ(marks(""), mark::none);
-    const reading two(entry_with(R"("annotations":{"vnd.docker.reference.type":"a","org.opencontainers.reference.type":"b"})"));
+    const reading two(
+        entry_with(R"("annotations":{"vnd.docker.reference.type":"a","org.opencontainers.reference.type":"b"})"));
     EXPECT_TRUE(has(two->marks, mark::buildkit) && has(two->marks, mark::reference));
     EXPECT_EQ(two->kind, media_kind::manifest);
 }
 
 /// A malformed digest refuses an entry wherever it stands (row 1: the table is in digest_test).
 TEST(Descriptor, Digests) {
-    EXPECT_EQ(reading(entry_of("\"a\"", "\"sha256:x\"", "1")).message, "manifests[0]: digest: malformed digest \"sha256:x\"");
+    EXPECT_EQ(reading(entry_of("\"a\"", "\"sha256:x\"", "1")).message,
+              "manifests[0]: digest: malformed digest \"sha256:x\"");
     EXPECT_EQ(reading(entry_of("\"a\"", "\"sha256:\\u001b[31m\"", "1")).message,
               "manifests[0]: digest: malformed digest \"sha256:\\x1b[31m\"");
     EXPECT_EQ(reading(entry_of("\"a\"", "\"blake3:abc\"", "1"))->algorithm, digest_algorithm::other);

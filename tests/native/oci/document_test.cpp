@@ -36,13 +36,14 @@ status read_index(std::string_view text) { return answer_of<index>(text).code; }
 status read_manifest(std::string_view text) { return answer_of<manifest>(text).code; }
 status read_config(std::string_view text) { return answer_of<config>(text).code; }
 
-const std::string config_descriptor = R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
-                                      test::digest_of('c') + R"(","size":7})";
+const std::string config_descriptor =
+    R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" + test::digest_of('c') + R"(","size":7})";
 
 /// All combinations of fields and media types, asked for as an index and as a manifest.
 TEST(Document, FieldsAndMediaTypes) {
-    const std::string types[] = {"", test::oci_index, test::docker_index, test::oci_manifest, test::docker_manifest,
-                                 test::oci_config, "text/plain"};
+    const std::string types[] = {
+        "",          test::oci_index, test::docker_index, test::oci_manifest, test::docker_manifest, test::oci_config,
+        "text/plain"};
     for (const auto& type : types) {
         for (unsigned fields = 0; fields < 8; ++fields) {
             std::string text = R"({"schemaVersion":2)";
@@ -94,10 +95,23 @@ TEST(Document, TopLevel) {
 
 TEST(Document, DuplicateAndFoldingKeys) {
     for (const std::string_view more : {
-             R"("manifests":[])", R"("MANIFESTS":[])", R"("Manifests":null)", "\"manife\xC5\xBFts\":[]", R"("mediatype":"")",
-             R"("MEDIATYPE":"x")", R"("schemaversion":2)", R"("Layers":[])", R"("CONFIG":{})", R"("Subject":null)",
-             R"("ArtifactType":"")", R"("Annotations":{})", R"("x":1,"x":2)", R"("x":{"y":1,"y":2})", R"("x":[{"y":1,"y":2}])",
-             "\"\xC5\xBFubject\":null", R"("fslayers":[])",
+             R"("manifests":[])",
+             R"("MANIFESTS":[])",
+             R"("Manifests":null)",
+             "\"manife\xC5\xBFts\":[]",
+             R"("mediatype":"")",
+             R"("MEDIATYPE":"x")",
+             R"("schemaversion":2)",
+             R"("Layers":[])",
+             R"("CONFIG":{})",
+             R"("Subject":null)",
+             R"("ArtifactType":"")",
+             R"("Annotations":{})",
+             R"("x":1,"x":2)",
+             R"("x":{"y":1,"y":2})",
+             R"("x":[{"y":1,"y":2}])",
+             "\"\xC5\xBFubject\":null",
+             R"("fslayers":[])",
          }) {
         EXPECT_EQ(read_index(R"({"manifests":[],)" + std::string(more) + '}'), status::ambiguous) << more;
         EXPECT_EQ(read_index('{' + std::string(more) + R"(,"manifests":[]})"), status::ambiguous) << more;
@@ -134,7 +148,8 @@ TEST(Manifest, Parts) {
 
 TEST(Config, WhatIsRead) {
     EXPECT_EQ(read_config("{}"), status::ok);
-    EXPECT_EQ(read_config(R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})"), status::ok);
+    EXPECT_EQ(read_config(R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})"),
+              status::ok);
     EXPECT_EQ(read_config(R"({"rootfs":null})"), status::ok);
     EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":[")" + test::digest_of('a') + R"("]}})"), status::ok);
     EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":["sha256:x"]}})"), status::malformed);
@@ -156,8 +171,10 @@ TEST(Config, WhatIsRead) {
 TEST(Config, KnowsItsPlatformAndDiffIds) {
     json_reader reader(64);
     config read;
-    const std::string text = R"({"os":"windows","architecture":"arm64","variant":"v8","os.version":"10.0","os.features":["a","b"],)"
-                             R"("rootfs":{"diff_ids":[")" + test::digest_of('a') + R"(",")" + test::digest_of('b') + R"("]}})";
+    const std::string text =
+        R"({"os":"windows","architecture":"arm64","variant":"v8","os.version":"10.0","os.features":["a","b"],)"
+        R"("rootfs":{"diff_ids":[")" +
+        test::digest_of('a') + R"(",")" + test::digest_of('b') + R"("]}})";
     ASSERT_TRUE(read.read(reader, test::bytes_of(text)).ok());
     EXPECT_EQ(describe(read.declared()), "windows(10.0+a+b)/arm64/v8");
     EXPECT_EQ(read.diff_ids_count(), 2u);

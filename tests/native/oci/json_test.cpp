@@ -35,10 +35,12 @@ std::string nested(std::size_t levels, char open, char close) {
 
 TEST(JsonReader, RefusesWhatIsNotOneDocument) {
     for (const std::string_view text : {
-             "", " ", "\n", "{", "}", "[", "[1", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "[1,]", "{a:1}", "{'a':1}",
-             "{\"a\" 1}", "[1 2]", "{} {}", "{}x", "{},", "{}]", "[]\n[]", "nul", "True", "NaN", "Infinity", "// c\n{}",
-             "{/**/}", "\"", "\"\\\"", "\"a\nb\"", "\"\t\"", "\"\\x41\"", "\"\\u12\"", "\"\\u12G4\"", "{\"a\":1\"b\":2}",
-             "{1:2}", "{null:1}", "[,1]", "{,}", "::", "\x00",
+             "",          " ",        "\n",       "{",          "}",         "[",           "[1",
+             "{\"a\"",    "{\"a\":",  "{\"a\":1", "{\"a\":1,}", "[1,]",      "{a:1}",       "{'a':1}",
+             "{\"a\" 1}", "[1 2]",    "{} {}",    "{}x",        "{},",       "{}]",         "[]\n[]",
+             "nul",       "True",     "NaN",      "Infinity",   "// c\n{}",  "{/**/}",      "\"",
+             "\"\\\"",    "\"a\nb\"", "\"\t\"",   "\"\\x41\"",  "\"\\u12\"", "\"\\u12G4\"", "{\"a\":1\"b\":2}",
+             "{1:2}",     "{null:1}", "[,1]",     "{,}",        "::",        "\x00",
          }) {
         EXPECT_EQ(read(text), status::malformed) << text;
     }
@@ -57,7 +59,8 @@ TEST(JsonReader, TakesWhitespaceAroundTheDocument) {
 }
 
 TEST(JsonReader, RefusesByteOrderMarks) {
-    for (const std::string_view text : {"\xEF\xBB\xBF{}", "\xEF\xBB\xBF", "\xFF\xFE{}", "\xFE\xFF{}", "{}\xEF\xBB\xBF"}) {
+    for (const std::string_view text :
+         {"\xEF\xBB\xBF{}", "\xEF\xBB\xBF", "\xFF\xFE{}", "\xFE\xFF{}", "{}\xEF\xBB\xBF"}) {
         EXPECT_EQ(read(text), status::malformed) << text;
     }
     // Inside a string it is a character like others.
@@ -66,8 +69,23 @@ TEST(JsonReader, RefusesByteOrderMarks) {
 
 TEST(JsonReader, RefusesInvalidUtf8) {
     for (const std::string_view bad : {
-             "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC3", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF",
-             "\xE2\x82", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFE", "\xFF", "a\xFF",
+             "\x80",
+             "\xBF",
+             "\xC0\x80",
+             "\xC1\xBF",
+             "\xC3",
+             "\xE0\x80\x80",
+             "\xE0\x9F\xBF",
+             "\xED\xA0\x80",
+             "\xED\xBF\xBF",
+             "\xE2\x82",
+             "\xF0\x80\x80\x80",
+             "\xF0\x8F\xBF\xBF",
+             "\xF4\x90\x80\x80",
+             "\xF5\x80\x80\x80",
+             "\xFE",
+             "\xFF",
+             "a\xFF",
          }) {
         const std::string quoted = '"' + std::string(bad) + '"';
         EXPECT_EQ(read(quoted), status::malformed) << quoted;
@@ -76,15 +94,16 @@ TEST(JsonReader, RefusesInvalidUtf8) {
         // Behind a vector's width, too.
         EXPECT_EQ(read("{\"key\":\"" + std::string(200, 'x') + std::string(bad) + "\"}"), status::malformed) << quoted;
     }
-    for (const std::string_view fine : {"\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80",
-                                        "\xF4\x8F\xBF\xBF"}) {
+    for (const std::string_view fine :
+         {"\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
         EXPECT_EQ(read('"' + std::string(fine) + '"'), status::ok) << fine;
     }
 }
 
 /// Go writes U+FFFD for a lone surrogate; what two readers see differently is refused.
 TEST(JsonReader, RefusesLoneSurrogates) {
-    for (const std::string_view bad : {"\\ud800", "\\udc00", "\\ud800x", "\\ud800\\u0041", "\\udc00\\ud800", "\\uD83D\\n"}) {
+    for (const std::string_view bad :
+         {"\\ud800", "\\udc00", "\\ud800x", "\\ud800\\u0041", "\\udc00\\ud800", "\\uD83D\\n"}) {
         EXPECT_EQ(read('"' + std::string(bad) + '"'), status::malformed) << bad;
         EXPECT_EQ(read("{\"" + std::string(bad) + "\":1}"), status::malformed) << bad;
     }
@@ -154,7 +173,8 @@ TEST(Keys, ManyKeys) {
         for (int i = 0; i < count; ++i) text += (i == 0 ? "{\"k" : ",\"k") + std::to_string(i) + "\":1";
         EXPECT_EQ(keys_of(text + '}'), status::ok) << count;
         for (const int twin : {0, count / 2, count - 1}) {
-            EXPECT_EQ(keys_of(text + ",\"k" + std::to_string(twin) + "\":1}"), status::ambiguous) << count << ' ' << twin;
+            EXPECT_EQ(keys_of(text + ",\"k" + std::to_string(twin) + "\":1}"), status::ambiguous)
+                << count << ' ' << twin;
         }
     }
 }
@@ -163,14 +183,19 @@ TEST(Keys, FoldAsGoFoldsThem) {
     for (const std::string_view key : {"MEDIATYPE", "mediatype", "MediaType", "mEDIAtYPE"}) {
         EXPECT_TRUE(folds_to(key, "mediaType")) << key;
     }
-    EXPECT_TRUE(folds_to("\xC5\xBFize", "size"));             // U+017F
+    EXPECT_TRUE(folds_to("\xC5\xBFize", "size"));  // U+017F
     EXPECT_TRUE(folds_to("manife\xC5\xBFts", "manifests"));
     EXPECT_TRUE(folds_to("manife\xC5\xBFt\xC5\xBF", "manifests"));
-    EXPECT_TRUE(folds_to("\xE2\x84\xAA" "EY", "key"));           // U+212A
+    EXPECT_TRUE(
+        folds_to("\xE2\x84\xAA"
+                 "EY",
+                 "key"));  // U+212A
     EXPECT_TRUE(folds_to("OS.VERSION", "os.version"));
     EXPECT_TRUE(folds_to("DIFF_IDS", "diff_ids"));
-    for (const std::string_view key : {"", "media", "mediaTypes", "media_type", "mediaTyp\xC3\xA9", "mediaT\xC4\xB1pe", "\xC5\xBF",
-                                       "mediaTypE\xCC\x81", "m\xC3\xAB" "diaType"}) {
+    for (const std::string_view key : {"", "media", "mediaTypes", "media_type", "mediaTyp\xC3\xA9", "mediaT\xC4\xB1pe",
+                                       "\xC5\xBF", "mediaTypE\xCC\x81",
+                                       "m\xC3\xAB"
+                                       "diaType"}) {
         EXPECT_FALSE(folds_to(key, "mediaType")) << key;
     }
     EXPECT_FALSE(folds_to("\xC5", "s"));

@@ -19,7 +19,9 @@ using testing::HasSubstr;
 constexpr const char* here = "linux/amd64";
 
 /// An index of exactly this many bytes, made up with spaces.
-std::string padded(const std::string& document, std::size_t size) { return document + std::string(size - document.size(), ' '); }
+std::string padded(const std::string& document, std::size_t size) {
+    return document + std::string(size - document.size(), ' ');
+}
 
 TEST(Limits, DocumentOf4MiB) {
     constexpr std::size_t limit = 4u << 20;
@@ -61,8 +63,11 @@ TEST(Limits, ConfigOf4MiB) {
 TEST(Limits, TenThousandEntries) {
     registry from;
     const blob image = from.image(here);
-    std::vector<json> entries(9999, json{{"mediaType", oci_manifest}, {"digest", digest_of('a')}, {"size", 1},
-                                         {"annotations", {{reference_digest, image.digest}, {reference_type, "sbom"}}}});
+    std::vector<json> entries(9999,
+                              json{{"mediaType", oci_manifest},
+                                   {"digest", digest_of('a')},
+                                   {"size", 1},
+                                   {"annotations", {{reference_digest, image.digest}, {reference_type, "sbom"}}}});
     for (std::size_t i = 0; i < entries.size(); ++i) entries[i]["digest"] = sha256_of(std::to_string(i));
     entries.push_back(image.on(here));
     const blob root = from.index(entries);
@@ -84,7 +89,8 @@ TEST(Limits, Documents) {
         registry from;
         std::vector<json> entries;
         // The root, then 126 platform-less images of another platform: 2 documents each.
-        for (int i = 0; i < 126 + spare; ++i) entries.push_back(from.image("linux/s390x", std::to_string(i)).descriptor());
+        for (int i = 0; i < 126 + spare; ++i)
+            entries.push_back(from.image("linux/s390x", std::to_string(i)).descriptor());
         const blob image = from.image(here);
         entries.push_back(image.descriptor());
         const pull got(from, from.index(entries), request_for({here}));
@@ -99,7 +105,8 @@ TEST(Limits, MissingDocumentsCount) {
     registry from;
     std::vector<json> entries;
     for (int i = 0; i < 1000; ++i) {
-        entries.push_back({{"mediaType", oci_manifest}, {"digest", sha256_of("gone" + std::to_string(i))}, {"size", 10}});
+        entries.push_back(
+            {{"mediaType", oci_manifest}, {"digest", sha256_of("gone" + std::to_string(i))}, {"size", 10}});
     }
     const pull got(from, from.index(entries), request_for({here}));
     EXPECT_EQ(got.code, status::limit_exceeded);
@@ -162,7 +169,8 @@ TEST(Limits, AreTheRequests) {
         change(request.limits);
         return pull(from, root, request).code;
     };
-    EXPECT_EQ(code([&](limits& l) { l.document_bytes = root.bytes.size(); }), status::limit_exceeded);  // the manifest is larger
+    EXPECT_EQ(code([&](limits& l) { l.document_bytes = root.bytes.size(); }),
+              status::limit_exceeded);  // the manifest is larger
     EXPECT_EQ(code([&](limits& l) { l.document_bytes = image.bytes.size(); }), status::ok);
     EXPECT_EQ(code([](limits& l) { l.config_bytes = 10; }), status::limit_exceeded);
     EXPECT_EQ(code([](limits& l) { l.json_depth = 4; }), status::ok);

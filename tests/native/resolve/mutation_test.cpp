@@ -24,17 +24,41 @@ const blob& everything(registry& from) {
     json windows = from.image("windows/amd64").on("windows/amd64");
     windows["platform"]["os.version"] = "10.0.20348.1";
     windows["platform"]["os.features"] = {"win32k"};
-    return from.index({sbom.about(image.digest, "sbom"), annotated(sbom.descriptor(), "vnd.docker.reference.type", "attestation"),
+    return from.index({sbom.about(image.digest, "sbom"),
+                       annotated(sbom.descriptor(), "vnd.docker.reference.type", "attestation"),
                        with(sbom.descriptor(), "artifactType", "application/spdx+json"), windows, inner.descriptor(),
                        annotated(image.on(here), "dev.cosignproject.cosign/signature", "MEU="), inner.on("linux/arm"),
-                       with(from.put("text/plain", "{}").descriptor(), "data", "e30="), with(image.descriptor(), "urls", {"https://example.test/"})});
+                       with(from.put("text/plain", "{}").descriptor(), "data", "e30="),
+                       with(image.descriptor(), "urls", {"https://example.test/"})});
 }
 
 /// Changes one thing: a byte, a run of bytes, a piece of the document itself, or a word that JSON knows.
 std::string mutated(std::string text, std::mt19937& random) {
-    static const std::string words[] = {"{", "}", "[", "]", ",", ":", "\"", "\\", "null", "true", "-1", "1e9", "\"\"", "{}", "[]",
-                                        "\"size\":1,", "\"mediaType\":\"\",", "\\ud800", "\xEF\xBB\xBF", "\xC5\xBF", "\xFF",
-                                        std::string(1, '\0'), "9223372036854775808", "sha256:", "\"manifests\":[],"};
+    static const std::string words[] = {"{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        ",",
+                                        ":",
+                                        "\"",
+                                        "\\",
+                                        "null",
+                                        "true",
+                                        "-1",
+                                        "1e9",
+                                        "\"\"",
+                                        "{}",
+                                        "[]",
+                                        "\"size\":1,",
+                                        "\"mediaType\":\"\",",
+                                        "\\ud800",
+                                        "\xEF\xBB\xBF",
+                                        "\xC5\xBF",
+                                        "\xFF",
+                                        std::string(1, '\0'),
+                                        "9223372036854775808",
+                                        "sha256:",
+                                        "\"manifests\":[],"};
     const auto below = [&](std::size_t count) { return random() % std::max<std::size_t>(count, 1); };
     for (auto changes = 1 + below(4); changes > 0; --changes) {
         const std::size_t at = below(text.size());
@@ -78,7 +102,8 @@ bool walk_through(const registry& from, const blob& root) {
         }
         accepted = true;
         const auto all = resolve::find_attached(got.walk);
-        for (const auto& node : resolve::tree_of(got.walk, all.references)) EXPECT_LE(node.depth, 2 + all.references.size() + 8);
+        for (const auto& node : resolve::tree_of(got.walk, all.references))
+            EXPECT_LE(node.depth, 2 + all.references.size() + 8);
         for (const auto& one : all.references) {
             EXPECT_LT(one.place.document, got.walk.read().size());
             EXPECT_FALSE(one.wanted && one.descriptor == nullptr);
@@ -133,7 +158,9 @@ TEST(Mutation, TrailingBytesAreNeverAccepted) {
         const pull got(from, blob{oci_index, sha256_of(bytes), bytes}, request_for({here}));
         EXPECT_EQ(got.code, white ? status::ok : status::malformed) << byte;
         const std::string far = root.bytes + std::string(100, ' ') + static_cast<char>(byte);
-        EXPECT_EQ(pull(from, blob{oci_index, sha256_of(far), far}, request_for({here})).code, white ? status::ok : status::malformed) << byte;
+        EXPECT_EQ(pull(from, blob{oci_index, sha256_of(far), far}, request_for({here})).code,
+                  white ? status::ok : status::malformed)
+            << byte;
     }
     const std::string twice = root.bytes + root.bytes;
     EXPECT_EQ(pull(from, blob{oci_index, sha256_of(twice), twice}, request_for({here})).code, status::malformed);

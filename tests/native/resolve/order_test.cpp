@@ -63,13 +63,15 @@ TEST(Order, NestedInPlace) {
     const blob outer_image = from.image("linux/amd64", "outer");
     const blob inner = from.index({from.artifact().about(inner_image.digest, "sbom"), inner_image.on("linux/amd64")});
 
-    const pull nested_first(from, from.index({inner.descriptor(), outer_image.on("linux/amd64")}), request_for({"linux/amd64"}));
+    const pull nested_first(from, from.index({inner.descriptor(), outer_image.on("linux/amd64")}),
+                            request_for({"linux/amd64"}));
     EXPECT_THAT(nested_first.selected(), ElementsAre(inner_image.digest));
     EXPECT_EQ(nested_first.walk.read().path_to(nested_first.walk.selections()[0].place).size(), 2u);
     EXPECT_THAT(nested_first.root_children(), ElementsAre(0));
 
     // The nested index stands behind the best possible match: it is not read.
-    const pull image_first(from, from.index({outer_image.on("linux/amd64"), inner.descriptor()}), request_for({"linux/amd64"}));
+    const pull image_first(from, from.index({outer_image.on("linux/amd64"), inner.descriptor()}),
+                           request_for({"linux/amd64"}));
     EXPECT_THAT(image_first.needs, ElementsAre(outer_image.digest, config_of(outer_image)));
     EXPECT_EQ(image_first.walk.why_not({0, 1}), "nested index, not needed");
 }
@@ -155,8 +157,9 @@ TEST(Order, OtherPlatformsAreChildrenUnproven) {
     const blob amd64 = from.image("linux/amd64");
     const blob arm64 = from.image("linux/arm64");
     const blob second = from.image("linux/amd64", "second");
-    const blob root = from.index({from.artifact().about(amd64.digest, "sbom"), arm64.on("linux/arm64"), amd64.on("linux/amd64"),
-                                  second.on("linux/amd64"), from.artifact("text/spdx").on("unknown/unknown")});
+    const blob root =
+        from.index({from.artifact().about(amd64.digest, "sbom"), arm64.on("linux/arm64"), amd64.on("linux/amd64"),
+                    second.on("linux/amd64"), from.artifact("text/spdx").on("unknown/unknown")});
     auto request = request_for({"linux/amd64"});
     request.other_platforms = true;
     const pull got(from, root, request);
@@ -168,7 +171,8 @@ TEST(Order, EachIndexIsReadOnce) {
     registry from;
     const blob image = from.image("linux/amd64");
     const blob inner = from.index({image.on("linux/s390x")});
-    const blob twice = from.index({inner.descriptor(), inner.descriptor(), inner.descriptor(), image.on("linux/amd64")});
+    const blob twice =
+        from.index({inner.descriptor(), inner.descriptor(), inner.descriptor(), image.on("linux/amd64")});
     const pull got(from, twice, request_for({"linux/amd64"}));
     EXPECT_THAT(got.needs, ElementsAre(inner.digest, image.digest, config_of(image)));
 }
@@ -180,7 +184,8 @@ TEST(Order, ListingReadsEveryIndexAndNothingElse) {
     const blob inner = from.index({image.on("linux/amd64"), deep.descriptor()});
     const blob gone = from.index({image.on("linux/riscv64")});
     from.lose(gone.digest);
-    const blob root = from.index({image.on("linux/amd64"), inner.on("linux/s390x"), gone.descriptor(), deep.descriptor()});
+    const blob root =
+        from.index({image.on("linux/amd64"), inner.on("linux/s390x"), gone.descriptor(), deep.descriptor()});
     auto request = request_for({"linux/amd64"});
     request.mode = resolve::mode::list;
     const pull got(from, root, request);

@@ -46,7 +46,8 @@ TEST(References, WhatADescriptorSays) {
     registry from;
     const blob image = from.image(here);
     const blob sbom = from.artifact();
-    const json entry = annotated(sbom.about(image.digest, "sbom"), "org.opencontainers.reference.description", "what is in it");
+    const json entry =
+        annotated(sbom.about(image.digest, "sbom"), "org.opencontainers.reference.description", "what is in it");
     const seen got(from, from.index({entry, image.on(here)}));
     ASSERT_EQ(got.size(), 1u);
     EXPECT_EQ(got[0].digest(), sbom.digest);
@@ -66,7 +67,8 @@ TEST(References, Sources) {
     const json buildkit = annotated(annotated(first.on("unknown/unknown"), "vnd.docker.reference.digest", image.digest),
                                     "vnd.docker.reference.type", "attestation-manifest");
     const json soci = annotated(second.on(here), "com.amazon.soci.image-manifest-digest", image.digest);
-    const json typed = with(with(second.descriptor(), "digest", digest_of('9')), "artifactType", "application/spdx+json");
+    const json typed =
+        with(with(second.descriptor(), "digest", digest_of('9')), "artifactType", "application/spdx+json");
     const seen got(from, from.index({image.on(here), buildkit, soci, typed}));
     ASSERT_EQ(got.size(), 3u);
     EXPECT_EQ(got[0].sources, static_cast<std::uint32_t>(resolve::source_buildkit));
@@ -101,8 +103,9 @@ TEST(References, AreMerged) {
 TEST(References, OneDescriptorWithTwoMarks) {
     registry from;
     const blob image = from.image(here);
-    const json both = annotated(annotated(from.artifact().about(image.digest, "sbom"), "vnd.docker.reference.type", "attestation"),
-                                "vnd.docker.reference.digest", digest_of('a'));
+    const json both =
+        annotated(annotated(from.artifact().about(image.digest, "sbom"), "vnd.docker.reference.type", "attestation"),
+                  "vnd.docker.reference.digest", digest_of('a'));
     const seen got(from, from.index({both, image.on(here)}));
     ASSERT_EQ(got.size(), 1u);
     EXPECT_EQ(got[0].type, "sbom");
@@ -217,8 +220,7 @@ TEST(References, PolicyWantsWhatIsAboutTheSelected) {
                                   signature.about(sbom.digest, "signature"),   // a reference to a wanted reference
                                   others.about(other.digest, "sbom"),          // another image
                                   signature.about(inner.digest, "signature"),  // an index on the way
-                                  signature.about(digest_of('a'), "signature"),
-                                  inner.descriptor()});
+                                  signature.about(digest_of('a'), "signature"), inner.descriptor()});
     EXPECT_THAT(wanted_of(seen(from, root, fetching())), ElementsAre(true, true, false, true, false));
     EXPECT_THAT(wanted_of(seen(from, root, fetching({"sbom"}))), ElementsAre(true, false, false, false, false));
     // A chain breaks where a type is not wanted.
@@ -235,10 +237,12 @@ TEST(References, PolicyEndsInCycles) {
     const auto entry = [](const std::string& digest, const std::string& about) {
         return blob{oci_manifest, digest, "xx"}.about(about, "sbom");
     };
-    const seen got(from, from.index({entry(a, b), entry(b, a), entry(a, image.digest), entry(a, a), image.on(here)}), fetching());
+    const seen got(from, from.index({entry(a, b), entry(b, a), entry(a, image.digest), entry(a, a), image.on(here)}),
+                   fetching());
     EXPECT_THAT(wanted_of(got), ElementsAre(true, true, true, true));
     // What cannot be verified is never fetched.
-    const json foreign = annotated({{"mediaType", oci_manifest}, {"digest", "blake3:00"}, {"size", 1}}, reference_digest, image.digest);
+    const json foreign =
+        annotated({{"mediaType", oci_manifest}, {"digest", "blake3:00"}, {"size", 1}}, reference_digest, image.digest);
     EXPECT_THAT(wanted_of(seen(from, from.index({foreign, image.on(here)}), fetching())), ElementsAre(false));
 }
 

@@ -25,29 +25,39 @@ struct faulty {
 };
 
 const faulty faults[] = {
-    {"missing", [](registry& from, blob& of, json&) { from.lose(of.digest); }, status::missing, "cannot be had: 404 Not Found"},
-    {"longer", [](registry& from, blob& of, json&) { from.replace(of.digest, of.bytes + " "); }, status::size_mismatch, "size mismatch"},
+    {"missing", [](registry& from, blob& of, json&) { from.lose(of.digest); }, status::missing,
+     "cannot be had: 404 Not Found"},
+    {"longer", [](registry& from, blob& of, json&) { from.replace(of.digest, of.bytes + " "); }, status::size_mismatch,
+     "size mismatch"},
     {"empty", [](registry& from, blob& of, json&) { from.replace(of.digest, ""); }, status::size_mismatch, "got 0"},
     {"other bytes", [](registry& from, blob& of, json&) { from.replace(of.digest, std::string(of.bytes.size(), ' ')); },
      status::digest_mismatch, "digest mismatch"},
     {"size 0", [](registry&, blob&, json& entry) { entry["size"] = 0; }, status::size_mismatch, "want 0 bytes"},
-    {"size 2^31", [](registry&, blob&, json& entry) { entry["size"] = std::int64_t{1} << 31; }, status::limit_exceeded, "2147483648"},
-    {"size 2^62", [](registry&, blob&, json& entry) { entry["size"] = std::int64_t{1} << 62; }, status::limit_exceeded, "over the limit"},
-    {"truncated", [](registry& from, blob& of, json& entry) {
+    {"size 2^31", [](registry&, blob&, json& entry) { entry["size"] = std::int64_t{1} << 31; }, status::limit_exceeded,
+     "2147483648"},
+    {"size 2^62", [](registry&, blob&, json& entry) { entry["size"] = std::int64_t{1} << 62; }, status::limit_exceeded,
+     "over the limit"},
+    {"truncated",
+     [](registry& from, blob& of, json& entry) {
          of = from.put(of.media_type, of.bytes.substr(0, of.bytes.size() - 1));
          entry["digest"] = of.digest;
          entry["size"] = of.bytes.size();
-     }, status::malformed, "not valid JSON"},
-    {"duplicate key", [](registry& from, blob& of, json& entry) {
+     },
+     status::malformed, "not valid JSON"},
+    {"duplicate key",
+     [](registry& from, blob& of, json& entry) {
          of = from.put(of.media_type, "{\"mediaType\":\"\"," + of.bytes.substr(1));
          entry["digest"] = of.digest;
          entry["size"] = of.bytes.size();
-     }, status::ambiguous, "stands there twice"},
-    {"an index's bytes", [](registry& from, blob& of, json& entry) {
+     },
+     status::ambiguous, "stands there twice"},
+    {"an index's bytes",
+     [](registry& from, blob& of, json& entry) {
          of = from.put(of.media_type, R"({"manifests":[]})");
          entry["digest"] = of.digest;
          entry["size"] = of.bytes.size();
-     }, status::type_mismatch, "want a manifest, got an index"},
+     },
+     status::type_mismatch, "want a manifest, got an index"},
 };
 
 TEST(Refusal, OfADeclaredCandidateEndsTheWalk) {
@@ -59,7 +69,8 @@ TEST(Refusal, OfADeclaredCandidateEndsTheWalk) {
         fault.spoil(from, image, entry);
         const pull got(from, from.index({entry, second.on(here)}), request_for({here}));
         EXPECT_EQ(got.code, fault.code) << fault.name << ": " << got.message;
-        EXPECT_THAT(got.message, AllOf(HasSubstr("manifests[0]"), HasSubstr(entry["digest"].get<std::string>()), HasSubstr(fault.words)));
+        EXPECT_THAT(got.message, AllOf(HasSubstr("manifests[0]"), HasSubstr(entry["digest"].get<std::string>()),
+                                       HasSubstr(fault.words)));
     }
 }
 
@@ -134,7 +145,8 @@ TEST(Refusal, OfTheRoot) {
     resolve::request request = request_for({here});
     resolve::walk walk(request);
     const std::string bytes = R"({"manifests":[]})";
-    const auto begun = walk.begin({resolve::document_kind::index, oci_manifest, sha256_of(bytes), 16, {}, 0}, bytes_of(bytes));
+    const auto begun =
+        walk.begin({resolve::document_kind::index, oci_manifest, sha256_of(bytes), 16, {}, 0}, bytes_of(bytes));
     ASSERT_TRUE(begun.failed());
     EXPECT_EQ(begun.why().code, status::invalid_argument);
 }
@@ -165,7 +177,8 @@ TEST(Refusal, OneDigestWithTwoSizes) {
     // What was lost once is not asked for again.
     registry without = from;
     without.lose(good.digest);
-    const pull twice(without, without.index({good.descriptor(), good.descriptor(), image.descriptor()}), request_for({}));
+    const pull twice(without, without.index({good.descriptor(), good.descriptor(), image.descriptor()}),
+                     request_for({}));
     ASSERT_TRUE(twice.ok()) << twice.message;
     EXPECT_EQ(twice.needs.size(), 3u);
 }

@@ -39,7 +39,8 @@ std::vector<std::string> tree(const registry& from, const blob& root, const std:
                 break;
             default:
                 line += node.kind == resolve::node::kind::index ? "index " : "image ";
-                digest = node.place.document == resolve::none ? root.digest : std::string(got.walk.read().entry(node.place).digest);
+                digest = node.place.document == resolve::none ? root.digest
+                                                              : std::string(got.walk.read().entry(node.place).digest);
         }
         const auto name = names.find(digest);
         line += name != names.end() ? name->second : digest == root.digest ? "root" : digest;
@@ -51,9 +52,12 @@ std::vector<std::string> tree(const registry& from, const blob& root, const std:
     return lines;
 }
 
-json fake(char digit, const std::string& about) { return blob{oci_manifest, digest_of(digit), "xx"}.about(about, "sbom"); }
+json fake(char digit, const std::string& about) {
+    return blob{oci_manifest, digest_of(digit), "xx"}.about(about, "sbom");
+}
 
-const std::map<std::string, std::string> letters{{digest_of('a'), "A"}, {digest_of('b'), "B"}, {digest_of('c'), "C"}, {digest_of('d'), "D"}};
+const std::map<std::string, std::string> letters{
+    {digest_of('a'), "A"}, {digest_of('b'), "B"}, {digest_of('c'), "C"}, {digest_of('d'), "D"}};
 
 TEST(Tree, WhatIsAboutWhat) {
     registry from;
@@ -62,9 +66,10 @@ TEST(Tree, WhatIsAboutWhat) {
     auto names = letters;
     names[image.digest] = "image";
     names[inner.digest] = "inner";
-    const blob root = from.index({fake('a', image.digest), fake('c', digest_of('a')), fake('d', inner.digest), inner.descriptor()});
-    EXPECT_THAT(tree(from, root, names), ElementsAre("index root", "  index inner", "    image image selected", "      ref A",
-                                                     "        ref C", "      ref B", "    ref D"));
+    const blob root =
+        from.index({fake('a', image.digest), fake('c', digest_of('a')), fake('d', inner.digest), inner.descriptor()});
+    EXPECT_THAT(tree(from, root, names), ElementsAre("index root", "  index inner", "    image image selected",
+                                                     "      ref A", "        ref C", "      ref B", "    ref D"));
 }
 
 TEST(Tree, WeakReferencesHangBelowTheirSubject) {
@@ -73,9 +78,10 @@ TEST(Tree, WeakReferencesHangBelowTheirSubject) {
     auto names = letters;
     names[image.digest] = "image";
     names[digest_of('e')] = "elsewhere";
-    const blob root = from.index({fake('a', digest_of('e')), fake('b', digest_of('e')), fake('c', digest_of('b')), image.on(here)});
-    EXPECT_THAT(tree(from, root, names), ElementsAre("index root", "  image image selected", "  subject elsewhere", "    ref A",
-                                                     "    ref B", "      ref C"));
+    const blob root =
+        from.index({fake('a', digest_of('e')), fake('b', digest_of('e')), fake('c', digest_of('b')), image.on(here)});
+    EXPECT_THAT(tree(from, root, names), ElementsAre("index root", "  image image selected", "  subject elsewhere",
+                                                     "    ref A", "    ref B", "      ref C"));
 }
 
 TEST(Tree, CyclesEndAtTheFirstRepeat) {
@@ -85,10 +91,12 @@ TEST(Tree, CyclesEndAtTheFirstRepeat) {
     names[image.digest] = "image";
     // A and B are about each other.
     EXPECT_THAT(tree(from, from.index({fake('a', digest_of('b')), fake('b', digest_of('a')), image.on(here)}), names),
-                ElementsAre("index root", "  image image selected", "  subject B", "    ref A", "      ref B", "        ref A repeated"));
+                ElementsAre("index root", "  image image selected", "  subject B", "    ref A", "      ref B",
+                            "        ref A repeated"));
     // A is about itself.
-    EXPECT_THAT(tree(from, from.index({fake('a', digest_of('a')), image.on(here)}), names),
-                ElementsAre("index root", "  image image selected", "  subject A", "    ref A", "      ref A repeated"));
+    EXPECT_THAT(
+        tree(from, from.index({fake('a', digest_of('a')), image.on(here)}), names),
+        ElementsAre("index root", "  image image selected", "  subject A", "    ref A", "      ref A repeated"));
 }
 
 /// A → N where N holds A: a nested index, and inside it an artifact about that very index.
@@ -110,12 +118,15 @@ TEST(Tree, SecondPathsAreMarked) {
     const blob image = from.image(here);
     const blob inner = from.index({image.on(here)});
     const blob unread = from.index({image.on("linux/arm64")});
-    std::map<std::string, std::string> names{{image.digest, "image"}, {inner.digest, "inner"}, {unread.digest, "unread"}};
-    EXPECT_THAT(tree(from, from.index({inner.descriptor(), inner.descriptor(), image.on(here), unread.descriptor()}), names),
-                ElementsAre("index root", "  index inner", "    image image selected", "  index inner repeated",
-                            "  image image repeated", "  index unread unread"));
-    EXPECT_THAT(tree(from, from.index({inner.descriptor(), unread.descriptor()}), names, resolve::mode::list),
-                ElementsAre("index root", "  index inner", "    image image", "  index unread", "    image image repeated"));
+    std::map<std::string, std::string> names{
+        {image.digest, "image"}, {inner.digest, "inner"}, {unread.digest, "unread"}};
+    EXPECT_THAT(
+        tree(from, from.index({inner.descriptor(), inner.descriptor(), image.on(here), unread.descriptor()}), names),
+        ElementsAre("index root", "  index inner", "    image image selected", "  index inner repeated",
+                    "  image image repeated", "  index unread unread"));
+    EXPECT_THAT(
+        tree(from, from.index({inner.descriptor(), unread.descriptor()}), names, resolve::mode::list),
+        ElementsAre("index root", "  index inner", "    image image", "  index unread", "    image image repeated"));
 }
 
 TEST(Tree, InlineSignaturesHangBelowTheirImage) {
@@ -154,7 +165,8 @@ TEST(Tree, DenseGraphsStayLinear) {
     std::vector<json> entries{image.on(here)};
     for (int about = 0; about < 60; ++about) {
         for (int digest = 0; digest < 60; ++digest) {
-            entries.push_back(blob{oci_manifest, sha256_of(std::to_string(digest)), "xx"}.about(sha256_of(std::to_string(about)), "s"));
+            entries.push_back(blob{oci_manifest, sha256_of(std::to_string(digest)), "xx"}.about(
+                sha256_of(std::to_string(about)), "s"));
         }
     }
     const pull got(from, from.index(entries), request_for({here}));
