@@ -4,7 +4,6 @@
 package transfer_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -41,31 +40,6 @@ func contentOf(t testing.TB, shape shapes.Shape, artifact digest.Digest) []diges
 		all = append(all, layer.Digest)
 	}
 	return all
-}
-
-// withRoot gives a shape another root, made from its own.
-func withRoot(t testing.TB, shape shapes.Shape, change func(*ocispec.Index)) shapes.Shape {
-	t.Helper()
-	var index ocispec.Index
-	if err := json.Unmarshal(shape.Blobs[shape.Root.Digest], &index); err != nil {
-		t.Fatal(err)
-	}
-	change(&index)
-	raw, err := json.Marshal(index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	blobs := map[digest.Digest][]byte{digest.FromBytes(raw): raw}
-	mediaTypes := map[digest.Digest]string{digest.FromBytes(raw): shape.Root.MediaType}
-	for d, blob := range shape.Blobs {
-		blobs[d] = blob
-		if mediaType, ok := shape.MediaTypes[d]; ok {
-			mediaTypes[d] = mediaType
-		}
-	}
-	shape.Blobs, shape.MediaTypes = blobs, mediaTypes
-	shape.Root = ocispec.Descriptor{MediaType: shape.Root.MediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
-	return shape
 }
 
 func TestFetchedReferencesLiveAsLongAsTheImage(t *testing.T) {
@@ -191,7 +165,7 @@ func TestReferenceThatCannotBeFetched(t *testing.T) {
 func TestNumberOfFetchedReferencesIsLimited(t *testing.T) {
 	limit := int(native.DefaultLimits().FetchedReferences)
 	for _, more := range []int{0, 1} {
-		shape := withRoot(t, shapes.ByName("artifact-first-same-platform"), func(index *ocispec.Index) {
+		shape := shapes.ByName("artifact-first-same-platform").WithRoot(func(index *ocispec.Index) {
 			entry := index.Manifests[slices.IndexFunc(index.Manifests, func(d ocispec.Descriptor) bool { return len(d.Annotations) > 0 })]
 			for number := range limit - 1 + more {
 				entry.Digest = digest.FromString(strconv.Itoa(number))
@@ -215,7 +189,7 @@ func TestNumberOfFetchedReferencesIsLimited(t *testing.T) {
 
 func TestTwoImagesOfOneManifestKeepEachItsOwnIndex(t *testing.T) {
 	shape := shapes.ByName("artifact-first-same-platform")
-	other := withRoot(t, shape, func(index *ocispec.Index) { index.Annotations = map[string]string{"other": "index"} })
+	other := shape.WithRoot(func(index *ocispec.Index) { index.Annotations = map[string]string{"other": "index"} })
 	ctx, node := newNode(t)
 	first, second := serve(t, shape, nil).name(":latest"), serve(t, other, nil).name(":latest")
 	for _, name := range []string{first, second} {
@@ -241,7 +215,7 @@ func TestTwoImagesOfOneManifestKeepEachItsOwnIndex(t *testing.T) {
 
 func TestPullingAgainAndAMovedTag(t *testing.T) {
 	shape := shapes.ByName("artifact-first-same-platform")
-	moved := withRoot(t, shape, func(index *ocispec.Index) {
+	moved := shape.WithRoot(func(index *ocispec.Index) {
 		index.Manifests = slices.DeleteFunc(index.Manifests, func(d ocispec.Descriptor) bool { return d.Digest == shape.References[0] })
 	})
 	ctx, node := newNode(t)

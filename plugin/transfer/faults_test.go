@@ -304,7 +304,7 @@ func TestAnnotationsDoNotBecomeLabels(t *testing.T) {
 		"io.containerd.manifest.subject": "planted", "io.cri-containerd.image": "planted", "io.cri-containerd.pinned": "planted",
 		"containerd.io/distribution.source.planted": "planted", "io.containerd.import.ref-source": "annotation",
 	}
-	shape := withRoot(t, shapes.ByName("artifact-first-same-platform"), func(index *ocispec.Index) {
+	shape := shapes.ByName("artifact-first-same-platform").WithRoot(func(index *ocispec.Index) {
 		index.Annotations = planted
 		for i := range index.Manifests {
 			if index.Manifests[i].Annotations == nil {
@@ -341,7 +341,7 @@ func TestAnnotationsDoNotBecomeLabels(t *testing.T) {
 // A tag that moves between requests is not followed: what was resolved is what is pulled.
 func TestTagIsResolvedOnce(t *testing.T) {
 	shape := shapes.ByName("artifact-first-same-platform")
-	other := withRoot(t, shape, func(index *ocispec.Index) { index.Annotations = map[string]string{"other": "index"} })
+	other := shape.WithRoot(func(index *ocispec.Index) { index.Annotations = map[string]string{"other": "index"} })
 	ctx, node := newNode(t)
 	var registry *fakeRegistry
 	registry = serve(t, shape, func(_ http.ResponseWriter, r *http.Request) bool {

@@ -10,6 +10,8 @@ package shapes
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -137,6 +139,34 @@ func EndToEnd() []Shape {
 // Documents returns the shapes that are only in tests/testdata: cases of one document or one rule.
 func Documents() []Shape {
 	return build(documents, paper())
+}
+
+// PullableDocuments returns the same for this machine's platform and with a real layer, so that they can be pulled: those that ask
+// for what a pull for this machine asks for, and whose root is what a registry says of it.
+func PullableDocuments() []Shape {
+	asked := Request{Platforms: []ocispec.Platform{machine().host}}
+	return slices.DeleteFunc(build(documents, machine()), func(shape Shape) bool {
+		request := shape.Request
+		if request.Match == "exact" {
+			request.Match = ""
+		}
+		served := shape.Root.Size == int64(len(shape.Blobs[shape.Root.Digest])) && shape.Root.MediaType == shape.MediaTypes[shape.Root.Digest]
+		return !served || !reflect.DeepEqual(request, asked)
+	})
+}
+
+// WithRoot gives a shape another root, made from its own.
+func (s Shape) WithRoot(change func(*ocispec.Index)) Shape {
+	var index ocispec.Index
+	decode(s.Blobs[s.Root.Digest], &index)
+	change(&index)
+	raw := encode(index)
+	s.Blobs, s.MediaTypes = maps.Clone(s.Blobs), maps.Clone(s.MediaTypes)
+	s.Manifests = slices.Clone(s.Manifests[:len(s.Manifests)-1])
+	s.Root = ocispec.Descriptor{MediaType: s.Root.MediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+	s.Blobs[s.Root.Digest], s.MediaTypes[s.Root.Digest] = raw, s.Root.MediaType
+	s.Manifests = append(s.Manifests, s.Root.Digest)
+	return s
 }
 
 // Testdata returns all shapes that a walk begins at, as tests/testdata holds them: on linux/amd64, with a layer that is
