@@ -50,9 +50,8 @@ result_arrays::result_arrays(const resolve::walk& walk)
     }
     for (const auto& chosen : walk.selections()) {
         const auto& path = paths_.emplace_back(places_of(documents.path_to(chosen.place)));
-        const oci::platform* platform = documents.platform_of(chosen.place);
-        if (platform == nullptr) platform = &documents[chosen.config].config->declared();
-        selections_.push_back({describe(documents.entry(chosen.place), platforms_.keep(platform)),
+        const oci::platform& platform = walk.platform_of(chosen);
+        selections_.push_back({describe(documents.entry(chosen.place), platforms_.keep(&platform)),
                                text(documents[chosen.config].digest), chosen.requested, path.data(), path.size()});
     }
     view_.documents = documents_.data();

@@ -229,7 +229,7 @@ typedef struct refract_result {
     size_t selections_count;
     const refract_place* children; /* the entries that a pull follows, each once, ordered by document and position */
     size_t children_count;
-    /* Entries that a plain containerd would have taken too (no platform, a requested one, or with other_platforms any)
+    /* Entries that a plain containerd would have taken too (no platform, a selected one, or with other_platforms any)
      * and that are not children. */
     const refract_place* left_out;
     size_t left_out_count;

@@ -11,6 +11,11 @@
 
 namespace refract::resolve {
 
+const oci::platform& walk::platform_of(const selection& chosen) const {
+    const oci::platform* const declared = documents_.platform_of(chosen.place);
+    return declared != nullptr ? *declared : documents_[chosen.config].config->declared();
+}
+
 void walk::follow() {
     std::vector<bool> followed(documents_.size(), false);  // indexes on the way to a selection
     followed[0] = true;
@@ -20,25 +25,35 @@ void walk::follow() {
             followed[hop.document] = true;
         }
     }
+    // What the host could run, too, but not as well as what was selected, is of another platform: 386 beside amd64.
+    std::vector<std::uint32_t> selected;
+    for (const selection& chosen : selections_) {
+        if (const auto rank = request_.any.rank(platform_of(chosen))) selected.push_back(rank->matcher);
+    }
+    const auto is_other_platform = [&](const oci::platform* declared) {
+        if (declared == nullptr || request_.wants_all()) return false;
+        const auto rank = request_.any.rank(*declared);
+        return !rank || std::find(selected.begin(), selected.end(), rank->matcher) == selected.end();
+    };
     const auto each_entry = [&](auto&& visit) {
         for (std::uint32_t number = 0; number < documents_.size(); ++number) {
             if (!followed[number]) continue;
             const auto count = static_cast<std::uint32_t>(documents_[number].index->entries().size());
-            for (std::uint32_t position = 0; position < count; ++position) visit(place{number, position});
+            for (std::uint32_t position = 0; position < count; ++position) {
+                const place where{number, position};
+                const bool is_other = is_other_platform(documents_.platform_of(where));
+                if (!is_other || request_.other_platforms) visit(where, is_other);
+            }
         }
     };
-    if (request_.other_platforms && !request_.wants_all()) {
-        each_entry([&](place where) {
-            const oci::descriptor& entry = documents_.entry(where);
-            const oci::platform* const declared = documents_.platform_of(where);
-            if (declared == nullptr || request_.matches(*declared)) return;
-            if (entry.algorithm == oci::digest_algorithm::other) return;
-            const role is = role_of(entry, declared, request_);
-            const bool attestation = is == role::artifact && entry.kind == oci::media_kind::manifest &&
-                                     oci::has(entry.marks, oci::mark::buildkit);
-            if (is == role::image || attestation) children_.push_back(where);
-        });
-    }
+    each_entry([&](place where, bool is_other) {
+        const oci::descriptor& entry = documents_.entry(where);
+        if (!is_other || entry.algorithm == oci::digest_algorithm::other) return;
+        const role is = role_of(entry, documents_.platform_of(where), request_);
+        const bool attestation = is == role::artifact && entry.kind == oci::media_kind::manifest &&
+                                 oci::has(entry.marks, oci::mark::buildkit);
+        if (is == role::image || attestation) children_.push_back(where);
+    });
     std::sort(children_.begin(), children_.end());
     children_.erase(std::unique(children_.begin(), children_.end()), children_.end());
 
@@ -46,10 +61,7 @@ void walk::follow() {
     std::vector<std::string_view> here;
     for (const place child : children_) here.push_back(documents_.entry(child).digest);
     std::sort(here.begin(), here.end());
-    each_entry([&](place where) {
-        const oci::platform* const declared = documents_.platform_of(where);
-        const bool is_other = declared != nullptr && !request_.matches(*declared);
-        if (is_other && !request_.other_platforms) return;
+    each_entry([&](place where, bool) {
         const auto digest = documents_.entry(where).digest;
         if (!std::binary_search(here.begin(), here.end(), digest)) left_out_.push_back(where);
     });

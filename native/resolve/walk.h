@@ -59,8 +59,11 @@ public:
     const std::vector<selection>& selections() const noexcept { return selections_; }
     /// Entries that a pull follows, each once, ordered.
     const std::vector<place>& children() const noexcept { return children_; }
-    /// Entries that a plain containerd would have followed too.
+    /// Entries that a plain containerd would have followed too: of no platform, of a selected one, or with
+    /// other_platforms of any.
     const std::vector<place>& left_out() const noexcept { return left_out_; }
+    /// What the selected manifest's entry declares, else what its config says.
+    const oci::platform& platform_of(const selection& chosen) const;
     const rejection* rejected(place where) const;
     bool is_child(place where) const;
     /// Why the entry is not a child, for people.

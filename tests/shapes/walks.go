@@ -54,6 +54,8 @@ func walks() []entry {
 		{"all-platforms", "no platform asked for: every image", allPlatforms},
 		{"two-platforms", "two platforms asked for: a selection for each", twoPlatforms},
 		{"other-platforms-metadata", "images of other platforms and BuildKit's attestations are followed too, and nothing else", otherPlatforms},
+		{"lower-platform", "what the host could run, too, but not as well, is of another platform: nothing was left out", lowerPlatform},
+		{"lower-platform-metadata", "and with all metadata it is followed as other platforms are", lowerPlatformMetadata},
 		{"unread-after-match", "an artifact's subject may be in an index that was not read: whether it is weak is unknown", unreadAfterMatch},
 	}
 }

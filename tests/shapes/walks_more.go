@@ -119,6 +119,26 @@ func otherPlatforms(b *builder) {
 	b.lists(listed(sbom), listed(signature), Reference{Digest: attestation.Digest, Type: "attestation-manifest", Sources: []string{"buildkit"}})
 }
 
+// withLowerPlatform lists an image of a platform that an amd64 host can run besides its own, and one of its own.
+func (b *builder) withLowerPlatform() {
+	b.Request.Match = "compatible"
+	b.Request.Platforms = []ocispec.Platform{{OS: "linux", Architecture: "amd64"}}
+	lower := b.image(program{says: "386", platform: ocispec.Platform{OS: "linux", Architecture: "386"}})
+	image := b.image(program{says: b.Name, platform: b.Request.Platforms[0]})
+	b.root(lower, image)
+	b.selects(image, at(b.Root, 1))
+	b.asks(image)
+	b.leavesOut()
+}
+
+func lowerPlatform(b *builder) { b.withLowerPlatform() }
+
+func lowerPlatformMetadata(b *builder) {
+	b.Request.OtherPlatforms = true
+	b.withLowerPlatform()
+	b.Expect.Children = []Place{at(b.Root, 0), at(b.Root, 1)}
+}
+
 func unreadAfterMatch(b *builder) {
 	image, foreign := b.right(), b.foreign()
 	inner := b.index(foreign)

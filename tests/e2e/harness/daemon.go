@@ -120,6 +120,15 @@ func (d *Daemon) Stop() error {
 	return errors.Join(failures...)
 }
 
+// Kill ends the daemon as kill -9 does. Start starts it again.
+func (d *Daemon) Kill() error {
+	if err := d.process.command.Process.Kill(); err != nil {
+		return err
+	}
+	<-d.process.ended
+	return d.Stop()
+}
+
 // Close ends the daemon and takes down what it mounted.
 func (d *Daemon) Close() error {
 	err := d.Stop()
