@@ -70,7 +70,6 @@ install: build ## Install under DESTDIR and PREFIX
 	@install $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	@install -m 644 $(BUILD)/lib/refract/* $(DESTDIR)$(PREFIX)/lib/refract
 	@install -m 644 plugin/deploy/containerd/10-refract.toml $(DESTDIR)/etc/containerd/conf.d
-	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)/cmake --prefix $(PREFIX) >/dev/null
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -12,11 +12,10 @@ import (
 	"github.com/refract-oci/refract/plugin/policy"
 )
 
-const (
-	// PluginType is the type of refract's own plugin.
-	PluginType plugin.Type = "io.containerd.refract.v1"
-	policyID               = "policy"
-)
+// PluginType is the type of refract's own plugin.
+const PluginType plugin.Type = "io.containerd.refract.v1"
+
+const policyID = "policy"
 
 // policyRegistration is a plugin that does nothing but read its configuration. It is a map, because containerd only warns of
 // keys that a struct does not know, and a misspelt key must stop the start.

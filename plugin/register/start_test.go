@@ -96,7 +96,7 @@ func TestBadPolicyStopsTheStart(t *testing.T) {
 		from, to string
 		words    []string
 	}{
-		{"unknown key", `references = "list"`, `referrences = "list"`, []string{"referrences", "references"}},
+		{"unknown key", `references = "list"`, `references_ = "list"`, []string{"references_", "references"}},
 		{"bad target", `image_target = "auto"`, `image_target = "automatic"`, []string{"image_target", "automatic", "manifest"}},
 		{"bad references", `references = "list"`, `references = "yes"`, []string{"references", "yes", "fetch"}},
 		{"bad type", `max_bytes = 268435456`, `max_bytes = "256 MiB"`, []string{"max_bytes", "256 MiB"}},

@@ -48,7 +48,7 @@ var targets = []string{"amd64", "arm64", "arm/v7", "arm/v6", "386", "ppc64le", "
 
 // SmallIndex is A: what BuildKit makes of seven platforms, each with its attestations.
 func SmallIndex() Index {
-	return newIndex("A", 2*len(targets), "  ", func(entry *ocispec.Descriptor) {})
+	return newIndex("A", 2*len(targets), "  ", func(*ocispec.Descriptor) {})
 }
 
 // LargeIndex is B: about 9,900 such entries, without spaces, as many as 4 MiB hold. Attestations carry the marks of Proposal F besides.

@@ -50,7 +50,7 @@ func TestStockControl(t *testing.T) {
 	each(runnable, func(t *testing.T, way, name string, shape shapes.Shape) string {
 		return words(pullAndRun(t.Context(), &shared.stock, way, name, shape))
 	})
-	each(refused, func(t *testing.T, way, name string, shape shapes.Shape) string {
+	each(refused, func(t *testing.T, way, name string, _ shapes.Shape) string {
 		if err := pull(t.Context(), daemon, way, name); err != nil {
 			return "" // for whatever reason
 		}

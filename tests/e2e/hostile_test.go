@@ -169,7 +169,7 @@ func TestBodiesAroundTheLimit(t *testing.T) {
 				shape := padded(byName(t, "artifact-first-same-platform"), 4<<20+by)
 				server, name := ownRegistry(t, shape)
 				if chunked {
-					server.Inject(registry.OnGet(shape.Root.Digest, func(w http.ResponseWriter, _ *http.Request, target registry.Target) bool {
+					server.Inject(registry.OnGet(shape.Root.Digest, func(w http.ResponseWriter, _ *http.Request, _ registry.Target) bool {
 						w.Header().Set("Content-Type", shape.Root.MediaType)
 						body := shape.Blobs[shape.Root.Digest]
 						for len(body) > 0 {

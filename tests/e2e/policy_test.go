@@ -188,7 +188,7 @@ func TestPullSaysWhatItDid(t *testing.T) {
 // TestBadConfigurationStopsTheDaemon: a key that does not exist, or a value that is not allowed, is named and ends the start.
 func TestBadConfigurationStopsTheDaemon(t *testing.T) {
 	for policy, words := range map[string][]string{
-		`referrences = "list"`:       {"referrences", "unknown key"},
+		`references_ = "list"`:       {"references_", "unknown key"},
 		`image_target = "automatic"`: {"image_target", "automatic", "auto"},
 		`max_bytes = -1`:             {"max_bytes", "-1"},
 	} {

@@ -5,6 +5,8 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -72,32 +74,45 @@ func (o *outcomes) count(columns ...string) (right, all int) {
 	return right, all
 }
 
-// printSummary prints what stock containerd makes of the shapes beside what containerd-refract makes of them.
-func printSummary() {
+// printSummary prints what stock containerd makes of the shapes beside what containerd-refract makes of them, and leaves it in
+// the file that REFRACT_SUMMARY names, because go test shows nothing of what passes.
+func printSummary() error {
 	if len(summary.cells) == 0 {
-		return
+		return nil
 	}
-	var names []string
-	for name := range summary.cells {
-		names = append(names, name)
+	text := summary.table()
+	fmt.Print(text)
+	if file := os.Getenv("REFRACT_SUMMARY"); file != "" {
+		return os.WriteFile(file, []byte(text), 0o644)
 	}
-	slices.Sort(names)
+	return nil
+}
+
+// gaps follow the marks of the three ways by both names.
+var gaps = [...]string{" ", "      ", " ", "   ", " ", "     "}
+
+func (o *outcomes) table() string {
+	var out strings.Builder
+	const line = "%-44s%s\n"
+	fmt.Fprintf(&out, line, "", "refract                  stock")
+	fmt.Fprintf(&out, line, "", strings.Repeat("transfer local cri     ", 2))
+	fmt.Fprintf(&out, line, "shape", strings.Repeat("t d      t d   t d     ", 2))
 	all := append(columns("refract"), columns("stock")...)
-	fmt.Printf("%-44s%s\n%-44s%s\n%-44s%s\n", "", "refract                  stock", "", strings.Repeat("transfer local cri     ", 2), "shape", strings.Repeat("t d      t d   t d     ", 2))
-	for _, name := range names {
-		line := fmt.Sprintf("%-44s", name)
+	for _, name := range slices.Sorted(maps.Keys(o.cells)) {
+		var marks strings.Builder
 		for i, column := range all {
-			line += mark(name, column) + map[int]string{0: " ", 1: "      ", 2: " ", 3: "   ", 4: " ", 5: "     "}[i%6]
+			marks.WriteString(mark(name, column) + gaps[i%len(gaps)])
 		}
-		fmt.Println(strings.TrimRight(line, " "))
+		fmt.Fprintf(&out, line, name, strings.TrimRight(marks.String(), " "))
 	}
-	fmt.Println("+ right   p the pull failed   r running failed   o another program ran   n it was not refused   . not tried")
+	fmt.Fprintln(&out, "t by tag   d by digest   + right   p the pull failed   r running failed   o another program ran   n it was not refused   . not tried")
 	for _, prefix := range []string{"refract", "stock"} {
 		for i, way := range ways {
-			right, of := summary.count(columns(prefix)[2*i : 2*i+2]...)
-			fmt.Printf("%s, %s: %d of %d right\n", prefix, way, right, of)
+			right, of := o.count(columns(prefix)[2*i : 2*i+2]...)
+			fmt.Fprintf(&out, "%s, %s: %d of %d right\n", prefix, way, right, of)
 		}
 	}
+	return out.String()
 }
 
 func mark(shape, column string) string {

@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	err := shared.open()
 	if err == nil {
 		code = m.Run()
-		printSummary()
+		err = printSummary()
 	}
 	if err = errors.Join(err, shared.close(code != 0)); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)

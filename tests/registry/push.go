@@ -55,11 +55,7 @@ func pushManifest(ctx context.Context, base, reference string, shape shapes.Shap
 }
 
 func pushBlob(ctx context.Context, base string, d digest.Digest, content []byte) error {
-	begun, err := send(ctx, http.MethodPost, base+"/blobs/uploads/", "", nil, http.StatusAccepted)
-	if err != nil {
-		return err
-	}
-	location, err := begun.Request.URL.Parse(begun.Header.Get("Location"))
+	location, err := send(ctx, http.MethodPost, base+"/blobs/uploads/", "", nil, http.StatusAccepted)
 	if err != nil {
 		return err
 	}
@@ -70,7 +66,8 @@ func pushBlob(ctx context.Context, base string, d digest.Digest, content []byte)
 	return err
 }
 
-func send(ctx context.Context, method, target, mediaType string, content []byte, want int) (*http.Response, error) {
+// send returns the Location of the answer.
+func send(ctx context.Context, method, target, mediaType string, content []byte, want int) (*url.URL, error) {
 	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(content))
 	if err != nil {
 		return nil, err
@@ -91,5 +88,5 @@ func send(ctx context.Context, method, target, mediaType string, content []byte,
 		path := (&url.URL{Path: request.URL.Path}).String()
 		return nil, fmt.Errorf("%s %s: %s, want %d: %s", method, path, response.Status, want, answer)
 	}
-	return response, nil
+	return request.URL.Parse(response.Header.Get("Location"))
 }

@@ -55,7 +55,11 @@ func start(log string, environment []string, program string, arguments ...string
 func (p *process) running() error {
 	select {
 	case <-p.ended:
-		return Hopeless{fmt.Errorf("%s ended (%v); its log ends with:\n%s", p.command.Path, p.err, p.lastLines(12))}
+		how := "without an error"
+		if p.err != nil {
+			how = p.err.Error()
+		}
+		return Hopeless{fmt.Errorf("%s ended (%s); its log ends with:\n%s", p.command.Path, how, p.lastLines(12))}
 	default:
 		return nil
 	}

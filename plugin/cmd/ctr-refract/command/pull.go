@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/cmd/ctr/commands/content"
 	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -67,7 +68,11 @@ func pullLocally(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	defer done(ctx)
+	defer func() {
+		if err := done(context.WithoutCancel(ctx)); err != nil {
+			log.G(ctx).WithError(err).Warn("could not release the lease")
+		}
+	}()
 	config, err := content.NewFetchConfig(ctx, cmd)
 	if err != nil {
 		return err
