@@ -35,6 +35,7 @@ void read_limits(const refract_limits& from, limits& into) {
     read_limit(from.nesting, into.nesting);
     read_limit(from.documents, into.documents);
     read_limit(from.annotation_bytes, into.annotation_bytes);
+    read_limit(from.reference_blobs, into.reference_blobs);
     read_limit(from.fetched_references, into.fetched_references);
 }
 
@@ -71,8 +72,8 @@ extern "C" {
 void refract_limits_default(refract_limits* out) REFRACT_NOEXCEPT {
     if (out == nullptr) return;
     constexpr limits table;
-    *out = {table.document_bytes, table.config_bytes,     table.json_depth,        table.nesting,
-            table.documents,      table.annotation_bytes, table.fetched_references};
+    *out = {table.document_bytes, table.config_bytes,     table.json_depth,      table.nesting,
+            table.documents,      table.annotation_bytes, table.reference_blobs, table.fetched_references};
 }
 
 refract_status refract_request_new(refract_request** out, const refract_request_options* options,

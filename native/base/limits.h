@@ -15,6 +15,7 @@ struct limits {
     std::uint32_t nesting = 8;                   ///< indexes inside indexes, the root not counted
     std::uint32_t documents = 256;               ///< unique documents in one walk, the root counted
     std::uint32_t annotation_bytes = 64u << 10;  ///< keys and values of one descriptor's annotations
+    std::uint32_t reference_blobs = 256;         ///< manifests, configs and layers of one fetched reference
     std::uint32_t fetched_references = 1000;     ///< references that a policy may fetch for one image
 };
 

@@ -111,6 +111,7 @@ typedef struct refract_limits {
     uint32_t nesting;            /* indexes inside indexes, the root not counted; 8 */
     uint32_t documents;          /* unique documents in one walk, the root counted; 256 */
     uint32_t annotation_bytes;   /* keys and values of one descriptor's annotations; 64 KiB */
+    uint32_t reference_blobs;    /* manifests, configs and layers of one fetched reference; 256 */
     uint32_t fetched_references; /* references that a policy may fetch for one image; 1,000 */
 } refract_limits;
 

@@ -1,7 +1,8 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package artifact downloads one attached artifact whole: its manifest, config and layers. It does not unpack anything.
+// Package artifact downloads one attached artifact whole: its manifest, config and layers; of an index, everything in it. It
+// does not unpack anything.
 package artifact
 
 import (
@@ -10,135 +11,76 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"github.com/refract-oci/refract/plugin/native"
 )
 
-// ErrTooLarge is why an artifact was not downloaded: together with its blobs it is over the cap.
-var ErrTooLarge = errors.New("artifact is larger than max_bytes allows")
+// ErrTooLarge is why an artifact was not downloaded: together with what it consists of it is over a cap.
+var ErrTooLarge = errors.New("artifact is too large")
 
-// Fetch downloads an artifact into the store and returns the digests of all its content, its own first. The manifest is stored
-// last, so that where it is, the rest is too. Blobs are streamed; one that is longer than its descriptor says is refused as
-// soon as it is. What the store has is not asked for. An index or a plain blob is its own only content. maxBytes caps the sum
-// of all sizes; zero or less means no cap.
+// Fetch downloads an artifact into the store and returns the digests of all its content, its own first. Nothing large is
+// downloaded before the sizes of all of it are known and fit: maxBytes caps their sum (zero or less means no cap), and the
+// library's limits how many blobs there may be. Blobs are streamed; one that is longer than its descriptor says is refused as
+// soon as it is. What the store has is not asked for. A manifest or index is stored after what it names, with labels by which
+// the garbage collector keeps that as long as the manifest: whoever keeps the artifact's own digest keeps all of it.
 //
-// The caller holds a lease: until a label keeps it, nothing else does.
+// The caller holds a lease: until a label keeps the artifact, nothing else does.
 func Fetch(ctx context.Context, store content.Store, fetcher remotes.Fetcher, artifact ocispec.Descriptor, maxBytes int64) ([]digest.Digest, error) {
-	if err := fits(artifact.Digest, artifact.Size, maxBytes); err != nil {
+	plan := &plan{store: store, fetcher: fetcher, artifact: artifact.Digest, maxBytes: maxBytes, seen: map[digest.Digest]bool{}}
+	if err := plan.add(ctx, artifact); err != nil {
 		return nil, err
 	}
-	if native.MediaTypeKind(artifact.MediaType) != native.KindManifest {
-		if err := fetchBlob(ctx, store, fetcher, artifact); err != nil {
+	for _, blob := range plan.blobs {
+		if err := plan.fetchBlob(ctx, blob); err != nil {
 			return nil, err
 		}
-		return []digest.Digest{artifact.Digest}, nil
 	}
-	raw, err := readManifest(ctx, store, fetcher, artifact)
-	if err != nil {
-		return nil, err
-	}
-	blobs, err := parts(artifact.Digest, raw)
-	if err != nil {
-		return nil, err
-	}
-	total := artifact.Size
-	for _, blob := range blobs {
-		// Never summed past what an int64 holds: sizes come from strangers.
-		if blob.Size < 0 || blob.Size > math.MaxInt64-total {
-			return nil, fmt.Errorf("manifest %s: blob %s has the size %d: %w", artifact.Digest, blob.Digest, blob.Size, errdefs.ErrInvalidArgument)
-		}
-		total += blob.Size
-	}
-	if err := fits(artifact.Digest, total, maxBytes); err != nil {
-		return nil, err
-	}
-	fetched := []digest.Digest{artifact.Digest}
-	for _, blob := range blobs {
-		if err := fetchBlob(ctx, store, fetcher, blob); err != nil {
-			return nil, fmt.Errorf("manifest %s: %w", artifact.Digest, err)
-		}
-		fetched = append(fetched, blob.Digest)
-	}
-	if err := content.WriteBlob(ctx, store, remotes.MakeRefKey(ctx, plain(artifact)), bytes.NewReader(raw), plain(artifact)); err != nil {
-		return nil, err
-	}
-	return fetched, nil
-}
-
-// readManifest gets a manifest's bytes from the store, else from the registry, and never more than one past its size. They are
-// not checked yet.
-func readManifest(ctx context.Context, store content.Provider, fetcher remotes.Fetcher, artifact ocispec.Descriptor) ([]byte, error) {
-	if limit := native.DefaultLimits().DocumentBytes; artifact.Size < 0 || uint64(artifact.Size) > limit {
-		return nil, fmt.Errorf("manifest %s of %d bytes is over the limit of %d: %w", artifact.Digest, artifact.Size, limit, errdefs.ErrResourceExhausted)
-	}
-	if err := artifact.Digest.Validate(); err != nil {
-		return nil, fmt.Errorf("manifest %q: %w: %w", artifact.Digest.String(), err, errdefs.ErrInvalidArgument)
-	}
-	raw, err := content.ReadBlob(ctx, store, plain(artifact))
-	if !errdefs.IsNotFound(err) {
-		return raw, err
-	}
-	body, err := fetcher.Fetch(ctx, plain(artifact))
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return io.ReadAll(io.LimitReader(body, artifact.Size+1))
-}
-
-// Blobs are the config and the layers of an artifact manifest in the store, read strictly. Each digest comes once.
-func Blobs(ctx context.Context, store content.Provider, artifact ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-	raw, err := content.ReadBlob(ctx, store, plain(artifact))
-	if err != nil {
-		return nil, err
-	}
-	return parts(artifact.Digest, raw)
-}
-
-func parts(artifact digest.Digest, raw []byte) ([]ocispec.Descriptor, error) {
-	manifest, err := native.ReadManifest(artifact.String(), raw)
-	if err != nil {
-		return nil, err
-	}
-	var blobs []ocispec.Descriptor
-	seen := map[digest.Digest]bool{artifact: true}
-	for _, blob := range append([]ocispec.Descriptor{manifest.Config}, manifest.Layers...) {
-		if blob.Digest != "" && !seen[blob.Digest] {
-			seen[blob.Digest] = true
-			blobs = append(blobs, blob)
+	for i := len(plan.documents) - 1; i >= 0; i-- {
+		if err := plan.documents[i].keep(ctx, store); err != nil {
+			return nil, err
 		}
 	}
-	return blobs, nil
+	return plan.content, nil
+}
+
+// document is a manifest or index that was read, and what it names.
+type document struct {
+	desc     ocispec.Descriptor
+	raw      []byte
+	children []ocispec.Descriptor
+}
+
+// keep stores the document and has it keep its children.
+func (d *document) keep(ctx context.Context, store content.Store) error {
+	if err := content.WriteBlob(ctx, store, remotes.MakeRefKey(ctx, d.desc), bytes.NewReader(d.raw), d.desc); err != nil {
+		return err
+	}
+	label := images.SetChildrenLabels(store, func(context.Context, ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		return d.children, nil
+	})
+	_, err := label(ctx, d.desc)
+	return err
+}
+
+func (p *plan) fetchBlob(ctx context.Context, blob ocispec.Descriptor) error {
+	err := remotes.Fetch(ctx, p.store, bounded{p.fetcher}, blob)
+	if err == nil || errdefs.IsAlreadyExists(err) {
+		return nil
+	}
+	if blob.Digest == p.artifact {
+		return err
+	}
+	return fmt.Errorf("manifest %s: %w", p.artifact, err)
 }
 
 // plain keeps of a descriptor what names the bytes: a registry's annotations and URLs decide nothing here.
 func plain(of ocispec.Descriptor) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: of.MediaType, Digest: of.Digest, Size: of.Size}
-}
-
-func fits(artifact digest.Digest, size, maxBytes int64) error {
-	if maxBytes > 0 && size > maxBytes {
-		return fmt.Errorf("%s takes %d bytes, max_bytes is %d: %w", artifact, size, maxBytes, ErrTooLarge)
-	}
-	return nil
-}
-
-func fetchBlob(ctx context.Context, store content.Store, fetcher remotes.Fetcher, blob ocispec.Descriptor) error {
-	if err := blob.Digest.Validate(); err != nil {
-		return fmt.Errorf("blob %q: %w: %w", blob.Digest.String(), err, errdefs.ErrInvalidArgument)
-	}
-	err := remotes.Fetch(ctx, store, bounded{fetcher}, plain(blob))
-	if err != nil && !errdefs.IsAlreadyExists(err) {
-		return err
-	}
-	return nil
 }
 
 // bounded fetches no more than a descriptor says, whatever comes.

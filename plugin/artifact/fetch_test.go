@@ -8,20 +8,23 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
-	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/tests/node"
 )
 
 // blobs are what a registry has, and in which order it was asked.
@@ -50,6 +53,15 @@ func (b *blobs) manifest(t *testing.T, config ocispec.Descriptor, layers ...ocis
 	return b.put(ocispec.MediaTypeImageManifest, raw)
 }
 
+func (b *blobs) index(t *testing.T, entries ...ocispec.Descriptor) ocispec.Descriptor {
+	t.Helper()
+	raw, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: entries})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.put(ocispec.MediaTypeImageIndex, raw)
+}
+
 func (b *blobs) fetcher() remotes.Fetcher {
 	return remotes.FetcherFunc(func(_ context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
 		if len(desc.URLs) > 0 || len(desc.Data) > 0 {
@@ -64,13 +76,10 @@ func (b *blobs) fetcher() remotes.Fetcher {
 	})
 }
 
-func newStore(t *testing.T) content.Store {
+func newStore(t *testing.T) (context.Context, content.Store) {
 	t.Helper()
-	store, err := local.NewStore(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
+	ctx, one := node.New(t)
+	return ctx, one.Content
 }
 
 func TestFetch(t *testing.T) {
@@ -80,10 +89,10 @@ func TestFetch(t *testing.T) {
 	sbom.URLs = []string{"http://169.254.169.254/latest"}
 	manifest := registry.manifest(t, config, sbom, config, sbom)
 	manifest.Annotations = map[string]string{ocispec.AnnotationRefName: "../../x"}
-	store := newStore(t)
+	ctx, store := newStore(t)
 	want := []digest.Digest{manifest.Digest, config.Digest, sbom.Digest}
 	for range 2 {
-		got, err := artifact.Fetch(t.Context(), store, registry.fetcher(), manifest, 1000)
+		got, err := artifact.Fetch(ctx, store, registry.fetcher(), manifest, 1000)
 		if err != nil || !slices.Equal(got, want) {
 			t.Fatalf("fetched %v, %v, want %v", got, err, want)
 		}
@@ -91,17 +100,74 @@ func TestFetch(t *testing.T) {
 			t.Fatalf("asked for %v, want each once", registry.asked)
 		}
 	}
-	parts, err := artifact.Blobs(t.Context(), store, manifest)
-	if err != nil || len(parts) != 2 || parts[0].Digest != config.Digest || parts[1].Digest != sbom.Digest {
-		t.Fatalf("blobs %v, %v", parts, err)
+	// Whoever keeps the manifest keeps the rest.
+	info, err := store.Info(ctx, manifest.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := slices.Sorted(maps.Values(info.Labels))
+	for _, d := range want[1:] {
+		if !slices.Contains(kept, d.String()) {
+			t.Errorf("labels %v do not keep %s", info.Labels, d)
+		}
+	}
+}
+
+// An attached index comes with everything in it, indexes inside it too, and each part once.
+func TestFetchOfAnIndex(t *testing.T) {
+	var registry blobs
+	config := registry.put(ocispec.MediaTypeEmptyJSON, []byte("{}"))
+	one := registry.manifest(t, config, registry.put("text/plain", []byte("one")))
+	other := registry.manifest(t, config, registry.put("text/plain", []byte("other")))
+	inner := registry.index(t, one, other)
+	outer := registry.index(t, inner, one)
+	ctx, store := newStore(t)
+	got, err := artifact.Fetch(ctx, store, registry.fetcher(), outer, 10_000)
+	if err != nil || len(got) != len(registry.of) || got[0] != outer.Digest {
+		t.Fatalf("fetched %v, %v, want all %d", got, err, len(registry.of))
+	}
+	for d := range registry.of {
+		if _, err := store.Info(ctx, d); err != nil {
+			t.Error(err)
+		}
+	}
+	for parent, children := range map[digest.Digest][]ocispec.Descriptor{outer.Digest: {inner, one}, inner.Digest: {one, other}} {
+		info, err := store.Info(ctx, parent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, child := range children {
+			if !slices.Contains(slices.Collect(maps.Values(info.Labels)), child.Digest.String()) {
+				t.Errorf("labels %v do not keep %s", info.Labels, child.Digest)
+			}
+		}
+	}
+}
+
+// The number of blobs is bounded, and over it none is downloaded.
+func TestFetchOfTooManyBlobs(t *testing.T) {
+	most := int(native.DefaultLimits().ReferenceBlobs)
+	for _, count := range []int{most - 1, most} {
+		var registry blobs
+		var layers []ocispec.Descriptor
+		for i := range count {
+			layers = append(layers, registry.put("text/plain", fmt.Append(nil, i)))
+		}
+		manifest := registry.manifest(t, layers[0], layers...)
+		ctx, store := newStore(t)
+		_, err := artifact.Fetch(ctx, store, registry.fetcher(), manifest, 0)
+		if tooMany := count+1 > most; errors.Is(err, artifact.ErrTooLarge) != tooMany || tooMany && len(registry.asked) != 1 {
+			t.Errorf("%d blobs: %v, %d requests", count+1, err, len(registry.asked))
+		}
 	}
 }
 
 func TestFetchOfWhatIsNoManifest(t *testing.T) {
 	var registry blobs
-	for _, mediaType := range []string{ocispec.MediaTypeImageIndex, "application/octet-stream", ""} {
+	for _, mediaType := range []string{"application/octet-stream", ""} {
 		blob := registry.put(mediaType, []byte("bytes of "+mediaType))
-		got, err := artifact.Fetch(t.Context(), newStore(t), registry.fetcher(), blob, 1000)
+		ctx, store := newStore(t)
+		got, err := artifact.Fetch(ctx, store, registry.fetcher(), blob, 1000)
 		if err != nil || !slices.Equal(got, []digest.Digest{blob.Digest}) {
 			t.Errorf("%q: fetched %v, %v", mediaType, got, err)
 		}
@@ -127,7 +193,7 @@ func TestFetchRefuses(t *testing.T) {
 		{"over the cap by itself", whole, whole.Size - 1, artifact.ErrTooLarge},
 		{"over the cap with its blobs", whole, whole.Size + 6, artifact.ErrTooLarge},
 		{"a manifest over the limit of documents", sized(whole, 5<<20), 0, errdefs.ErrResourceExhausted},
-		{"a negative size", sized(whole, -1), 0, errdefs.ErrResourceExhausted},
+		{"a negative size", sized(whole, -1), 0, errdefs.ErrInvalidArgument},
 		{"sizes that overflow", registry.manifest(t, config, sized(layer, math.MaxInt64)), 0, errdefs.ErrInvalidArgument},
 		{"a missing blob", registry.manifest(t, config, gone), 0, errdefs.ErrNotFound},
 		{"a blob longer than promised", registry.manifest(t, config, sized(layer, 4)), 0, errdefs.ErrDataLoss},
@@ -136,12 +202,12 @@ func TestFetchRefuses(t *testing.T) {
 		{"a malformed digest of a blob", ocispec.Descriptor{MediaType: "text/plain", Digest: "sha256:../../etc/passwd", Size: 4}, 0, errdefs.ErrInvalidArgument},
 	}
 	for _, c := range cases {
-		store := newStore(t)
-		if got, err := artifact.Fetch(t.Context(), store, registry.fetcher(), c.artifact, c.max); !errors.Is(err, c.kind) {
+		ctx, store := newStore(t)
+		if got, err := artifact.Fetch(ctx, store, registry.fetcher(), c.artifact, c.max); !errors.Is(err, c.kind) {
 			t.Errorf("%s: fetched %v, %v", c.name, got, err)
 		}
 		// Where a manifest is, what it names is too.
-		if _, err := store.Info(t.Context(), c.artifact.Digest); err == nil {
+		if _, err := store.Info(ctx, c.artifact.Digest); err == nil {
 			t.Errorf("%s: the manifest was stored", c.name)
 		}
 	}

@@ -52,12 +52,12 @@ func (e *Error) Unwrap() error {
 		return errdefs.ErrNotFound
 	case StatusLimitExceeded, StatusOutOfMemory:
 		return errdefs.ErrResourceExhausted
-	case StatusMalformed, StatusAmbiguous, StatusTypeMismatch, StatusInvalidArgument:
+	// Not errdefs.ErrNotImplemented for what is unsupported: containerd would take it for the transfer service's own, and say
+	// that instead of what is wrong.
+	case StatusMalformed, StatusAmbiguous, StatusTypeMismatch, StatusInvalidArgument, StatusUnsupported:
 		return errdefs.ErrInvalidArgument
 	case StatusSizeMismatch, StatusDigestMismatch:
 		return errdefs.ErrDataLoss
-	case StatusUnsupported:
-		return errdefs.ErrNotImplemented
 	default:
 		return errdefs.ErrInternal
 	}

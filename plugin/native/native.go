@@ -84,6 +84,7 @@ type Limits struct {
 	Nesting           uint32 // indexes inside indexes, the root not counted
 	Documents         uint32 // unique documents in one walk, the root counted
 	AnnotationBytes   uint32 // keys and values of one descriptor's annotations
+	ReferenceBlobs    uint32 // manifests, configs and layers of one fetched reference
 	FetchedReferences uint32 // that a policy may fetch for one image
 }
 
@@ -98,6 +99,7 @@ func DefaultLimits() Limits {
 		Nesting:           uint32(limits.nesting),
 		Documents:         uint32(limits.documents),
 		AnnotationBytes:   uint32(limits.annotation_bytes),
+		ReferenceBlobs:    uint32(limits.reference_blobs),
 		FetchedReferences: uint32(limits.fetched_references),
 	}
 }
@@ -110,6 +112,7 @@ func (l Limits) native() C.refract_limits {
 		nesting:            C.uint32_t(l.Nesting),
 		documents:          C.uint32_t(l.Documents),
 		annotation_bytes:   C.uint32_t(l.AnnotationBytes),
+		reference_blobs:    C.uint32_t(l.ReferenceBlobs),
 		fetched_references: C.uint32_t(l.FetchedReferences),
 	}
 }

@@ -5,6 +5,7 @@ package transfer
 
 import (
 	"context"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -18,16 +19,16 @@ import (
 // concurrentReferences is how many references are downloaded at a time: enough to hide a registry's latency, few beside layers.
 const concurrentReferences = 4
 
-// fetchWanted downloads the references that the policy wants. It returns which of them are here whole, and all their content in
-// the order of the references. One that cannot be had is warned about and never fails a pull.
-func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetcher remotes.Fetcher) (map[digest.Digest]bool, []digest.Digest, error) {
+// fetchWanted downloads the references that the policy wants, and returns which of them are here whole, in their order. One that
+// cannot be had is warned about and never fails a pull.
+func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetcher remotes.Fetcher) ([]digest.Digest, error) {
 	wanted := s.wanted()
-	fetched := make([][]digest.Digest, len(wanted))
+	whole := make([]bool, len(wanted))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentReferences)
 	for i, reference := range wanted {
 		group.Go(func() error {
-			blobs, err := artifact.Fetch(groupCtx, store, fetcher, reference.Descriptor, s.policy.MaxBytes)
+			_, err := artifact.Fetch(groupCtx, store, fetcher, reference.Descriptor, s.policy.MaxBytes)
 			if groupCtx.Err() != nil {
 				return groupCtx.Err()
 			}
@@ -37,26 +38,18 @@ func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetche
 				}).Warn("reference was not fetched")
 				return nil
 			}
-			fetched[i] = blobs
+			whole[i] = true
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	whole := map[digest.Digest]bool{}
-	seen := map[digest.Digest]bool{}
-	var all []digest.Digest
-	for i, blobs := range fetched {
-		if len(blobs) > 0 {
-			whole[wanted[i].Descriptor.Digest] = true
-		}
-		for _, blob := range blobs {
-			if !seen[blob] {
-				seen[blob] = true
-				all = append(all, blob)
-			}
+	var fetched []digest.Digest
+	for i, reference := range wanted {
+		if whole[i] && !slices.Contains(fetched, reference.Descriptor.Digest) {
+			fetched = append(fetched, reference.Descriptor.Digest)
 		}
 	}
-	return whole, all, nil
+	return fetched, nil
 }

@@ -6,6 +6,8 @@ package transfer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/images"
@@ -34,6 +36,7 @@ func WithExtendedIndexes(p policy.Policy) containerd.RemoteOpt {
 		resolving := &resolver{Resolver: remote.Resolver, client: client, remote: remote, policy: p}
 		remote.Resolver = resolving
 		remote.HandlerWrapper = resolving.wrap(remote.HandlerWrapper)
+		remote.ChildLabelMap = withoutReserved(remote)
 		return nil
 	}
 }
@@ -85,6 +88,9 @@ func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descrip
 	}
 	settled, err := chosen.settle(ctx, store, fetcher)
 	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if err := chosen.keepIndexes(ctx, store, settled.target.Digest == root.Digest); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	before, err := r.client.ImageService().Get(ctx, name)
@@ -144,7 +150,34 @@ func (r *resolver) wrap(outer func(images.Handler) images.Handler) func(images.H
 			if err != nil {
 				return nil, err
 			}
-			return index.pick(desc.Digest, plain(entries))
+			picked, err := index.pick(desc.Digest, plain(slices.Clone(entries)))
+			if err != nil {
+				return nil, err
+			}
+			// What a provider of referrers has added stands in no index.
+			for _, child := range children {
+				if !slices.ContainsFunc(entries, func(entry ocispec.Descriptor) bool { return entry.Digest == child.Digest }) {
+					picked = append(picked, child)
+				}
+			}
+			return picked, nil
 		})
+	}
+}
+
+// withoutReserved hides from what makes labels which annotations of a registry belong to containerd.
+func withoutReserved(remote *containerd.RemoteContext) func(ocispec.Descriptor) []string {
+	labelMap := remote.ChildLabelMap
+	if labelMap == nil {
+		labelMap = images.ChildGCLabels
+	}
+	return func(desc ocispec.Descriptor) []string {
+		if remote.ReferrersProvider != nil {
+			// Then containerd itself writes such annotations.
+			return labelMap(desc)
+		}
+		desc.Annotations = maps.Clone(desc.Annotations)
+		unlabel([]ocispec.Descriptor{desc})
+		return labelMap(desc)
 	}
 }

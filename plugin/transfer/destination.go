@@ -81,6 +81,8 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 			children = plain(children)
 			// containerd's filter sorts in place.
 			capture.entries = slices.Clone(children)
+		} else if err == nil {
+			unlabel(children)
 		}
 		return children, err
 	}
@@ -108,19 +110,20 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 func plain(entries []ocispec.Descriptor) []ocispec.Descriptor {
 	for i := range entries {
 		entries[i].Data, entries[i].URLs = nil, nil
-		maps.DeleteFunc(entries[i].Annotations, func(key, _ string) bool { return reserved(key) })
 	}
+	unlabel(entries)
 	return entries
 }
 
-// reserved tells whether an annotation's key belongs to containerd.
-func reserved(key string) bool {
-	for _, owner := range []string{"containerd.io/", "io.containerd.", "io.cri-containerd"} {
-		if strings.HasPrefix(key, owner) {
-			return true
-		}
+// unlabel takes away annotations whose keys belong to containerd. Those for snapshots stay: they are part of how images for lazy
+// snapshotters are made (eStargz), and the snapshotter judges them.
+func unlabel(descriptors []ocispec.Descriptor) {
+	for i := range descriptors {
+		maps.DeleteFunc(descriptors[i].Annotations, func(key, _ string) bool {
+			return !strings.HasPrefix(key, "containerd.io/snapshot/") && slices.ContainsFunc(
+				[]string{"containerd.io/", "io.containerd.", "io.cri-containerd"}, func(owner string) bool { return strings.HasPrefix(key, owner) })
+		})
 	}
-	return false
 }
 
 // Store fetches the references that the policy wants and writes the image records.
@@ -131,6 +134,9 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 	}
 	settled, err := chosen.settle(ctx, d.pull.store, d.pull.fetcher)
 	if err != nil {
+		return nil, err
+	}
+	if err := chosen.keepIndexes(ctx, d.pull.store, true); err != nil {
 		return nil, err
 	}
 	keeping := &records.Store{Store: store, Root: settled.root, Fetched: settled.fetched}

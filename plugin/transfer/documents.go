@@ -14,6 +14,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
 )
 
 // documents reads indexes, manifests and configs: from the content store, else from the registry and into the store.
@@ -38,10 +40,7 @@ func (d *documents) read(ctx context.Context, desc ocispec.Descriptor, limit uin
 		return nil, fmt.Errorf("document %q: %w: %w", desc.Digest.String(), err, errdefs.ErrInvalidArgument)
 	}
 	most := int64(min(uint64(desc.Size), limit)) + 1
-	held, err := d.held(ctx, desc, most)
-	if !errdefs.IsNotFound(err) {
-		return held, err
-	}
+	// Asked for first, also where the store has the document: that puts it under the transfer's lease, which reading does not.
 	// The same key as containerd's own fetch: of two pulls, one waits for the other instead of asking again.
 	writer, err := content.OpenWriter(ctx, d.store, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
 	if errdefs.IsAlreadyExists(err) {
@@ -90,9 +89,10 @@ func (d *documents) fetch(ctx context.Context, desc ocispec.Descriptor, most int
 }
 
 // complete commits a document that is here but for this namespace: another has it, or a pull ended just before it did this.
+// What else is as long is left by a pull of wrong bytes, and read again.
 func (r *document) complete(ctx context.Context, desc ocispec.Descriptor) (bool, error) {
 	status, err := r.writer.Status()
-	if err != nil || desc.Size == 0 || status.Offset != desc.Size {
+	if err != nil || desc.Size == 0 || status.Offset != desc.Size || r.writer.Digest() != desc.Digest {
 		return false, err
 	}
 	if err := r.writer.Commit(ctx, desc.Size, desc.Digest); err != nil && !errdefs.IsAlreadyExists(err) {
@@ -101,14 +101,14 @@ func (r *document) complete(ctx context.Context, desc ocispec.Descriptor) (bool,
 	return true, nil
 }
 
-// keep puts an accepted document into the store. The store checks size and digest once more; if they are wrong the walk has
-// seen that too and goes on without the document, and so does keep.
+// keep puts an accepted document into the store. If its size or digest are wrong the walk has seen that too and goes on without
+// the document. So does keep: what the store's own check refuses would stay as an ingest, in the way of the next pull.
 func (r *document) keep(ctx context.Context, desc ocispec.Descriptor) error {
 	if r.writer == nil {
 		return nil
 	}
 	defer r.discard(ctx)
-	if int64(len(r.bytes)) != desc.Size {
+	if int64(len(r.bytes)) != desc.Size || native.VerifyDigest(desc.Digest.String(), r.bytes) != nil {
 		return nil
 	}
 	if status, err := r.writer.Status(); err != nil {
@@ -120,7 +120,7 @@ func (r *document) keep(ctx context.Context, desc ocispec.Descriptor) error {
 		}
 	}
 	err := content.Copy(ctx, r.writer, bytes.NewReader(r.bytes), desc.Size, desc.Digest)
-	if err != nil && !errdefs.IsAlreadyExists(err) && !errdefs.IsFailedPrecondition(err) {
+	if err != nil && !errdefs.IsAlreadyExists(err) {
 		return fmt.Errorf("document %s: %w", desc.Digest, err)
 	}
 	return nil

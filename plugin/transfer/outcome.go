@@ -5,31 +5,34 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 )
 
 // outcome is what becomes of a selection: what the image record points at, and what it keeps.
 type outcome struct {
 	target  ocispec.Descriptor
-	root    digest.Digest // for the record's label; empty if the target says it all
-	fetched []digest.Digest
+	root    digest.Digest   // for the record's label; empty if the target says it all
+	fetched []digest.Digest // references that are here whole
 }
 
 // settle fetches what the policy wants and decides on the image's target.
 func (s *selection) settle(ctx context.Context, store content.Store, fetcher remotes.Fetcher) (outcome, error) {
-	whole, fetched, err := s.fetchWanted(ctx, store, fetcher)
+	fetched, err := s.fetchWanted(ctx, store, fetcher)
 	if err != nil {
 		return outcome{}, err
 	}
-	target, err := s.target(ctx, store, whole)
+	target, err := s.target(ctx, store, fetched)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -38,6 +41,26 @@ func (s *selection) settle(ctx context.Context, store content.Store, fetcher rem
 		settled.root = s.root.Digest
 	}
 	return settled, nil
+}
+
+// keepIndexes has the garbage collector keep what was read of indexes that containerd does not go through itself, as it keeps
+// what is in those that it does: by labels on each index that name its entries. Where the root is not dispatched either, that is
+// all of them.
+func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispatched bool) error {
+	label := images.SetChildrenMappedLabels(store, func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		entries, err := images.Children(ctx, store, desc)
+		return plain(entries), err
+	}, nil)
+	for _, document := range s.result.Documents {
+		followed := len(s.indexes[document.Digest].positions) > 0
+		if document.Kind != native.KindIndex || dispatched && followed {
+			continue
+		}
+		if _, err := label(ctx, ocispec.Descriptor{MediaType: document.MediaType, Digest: document.Digest, Size: document.Size}); err != nil {
+			return fmt.Errorf("index %s: %w", document.Digest, err)
+		}
+	}
+	return nil
 }
 
 // report says in one line what was selected, and at debug level what was not and why.

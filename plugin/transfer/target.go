@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -23,7 +24,7 @@ import (
 
 // target decides what the image record points at. containerd selects again, whenever it runs, lists, exports or checks an
 // image, from whatever that is; and it does so as it always did.
-func (s *selection) target(ctx context.Context, store content.Store, fetched map[digest.Digest]bool) (ocispec.Descriptor, error) {
+func (s *selection) target(ctx context.Context, store content.Store, fetched []digest.Digest) (ocispec.Descriptor, error) {
 	if len(s.platforms) != 1 || len(s.result.Selections) != 1 {
 		// One manifest cannot stand for several.
 		s.warnOfOthers(ctx, store)
@@ -62,7 +63,7 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched map
 
 // whole tells whether all that a plain containerd expects of the index is here: nothing was left out, or what was left out
 // was fetched with the references.
-func (s *selection) whole(ctx context.Context, store content.Store, fetched map[digest.Digest]bool) (bool, error) {
+func (s *selection) whole(ctx context.Context, store content.Store, fetched []digest.Digest) (bool, error) {
 	if len(s.result.LeftOut) == 0 {
 		return true, nil
 	}
@@ -81,7 +82,7 @@ func (s *selection) whole(ctx context.Context, store content.Store, fetched map[
 			}
 			entries[place.Document] = children
 		}
-		if of := entries[place.Document]; int(place.Position) >= len(of) || !fetched[of[place.Position].Digest] {
+		if of := entries[place.Document]; int(place.Position) >= len(of) || !slices.Contains(fetched, of[place.Position].Digest) {
 			return false, nil
 		}
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/core/transfer/image"
 	"github.com/containerd/containerd/v2/core/transfer/registry"
-	"github.com/containerd/errdefs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/native"
@@ -68,20 +67,14 @@ type pull struct {
 	reference string
 	root      ocispec.Descriptor
 	fetcher   transfer.Fetcher
-	chosen    *selection // nil for a root that is a single manifest
+	chosen    *selection // nil for a root that is no index
 	failed    error
 }
 
-// choose decides which entries of the root are pulled. A root that is a single manifest is not even read: there is nothing to
-// choose.
+// choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.
 func (p *pull) choose(ctx context.Context) error {
-	switch native.MediaTypeKind(p.root.MediaType) {
-	case native.KindManifest:
+	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
 		return nil
-	case native.KindIndex:
-	default:
-		return fmt.Errorf("%s has the media type %q, which is neither an index nor an image manifest: %w",
-			p.root.Digest, p.root.MediaType, errdefs.ErrInvalidArgument)
 	}
 	chosen, err := choose(ctx, p.store, p.fetcher, p.root, native.RequestOptions{
 		Platforms:      p.options.platforms,

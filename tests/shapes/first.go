@@ -13,6 +13,7 @@ func firsts() []entry {
 		{"images-first", "images stand first, their artifacts after them, as Proposal F recommends", imagesFirst},
 		{"artifact-first-no-platform", "an artifact without a platform stands before the image", artifactFirstNoPlatform},
 		{"artifact-first-same-platform", "an artifact that declares the image's platform stands before it", artifactFirstSamePlatform},
+		{"sbom-and-signature-first", "an SBOM, its signature and the image's stand before the image and have its platform", sbomAndSignatureFirst},
 		{"artifact-first-unknown-platform", "an artifact of platform unknown/unknown stands before the image", artifactFirstUnknownPlatform},
 		{"artifact-with-image-config", "a marked artifact of the same platform has the config of an image", artifactWithImageConfig},
 		{"artifact-with-image-layers", "a marked artifact without a platform has layers as an image has, more than its config names", artifactWithImageLayers},
@@ -51,6 +52,18 @@ func artifactFirstSamePlatform(b *builder) {
 	b.asks(image)
 	b.leavesOut(at(b.Root, 0))
 	b.lists(listed(sbom))
+}
+
+func sbomAndSignatureFirst(b *builder) {
+	image, foreign := b.right(), b.foreign()
+	sbom := on(b.sbom(image), b.host)
+	signature := on(b.signature(image), b.host)
+	ofSBOM := on(b.signature(sbom), b.host)
+	b.root(sbom, signature, ofSBOM, image, foreign)
+	b.selects(image, at(b.Root, 3))
+	b.asks(image)
+	b.leavesOut(at(b.Root, 0), at(b.Root, 1), at(b.Root, 2))
+	b.lists(listed(sbom), listed(signature), listed(ofSBOM))
 }
 
 func artifactFirstUnknownPlatform(b *builder) {

@@ -70,6 +70,7 @@ type Limits struct {
 	Nesting           uint32 `json:"nesting,omitempty"`
 	Documents         uint32 `json:"documents,omitempty"`
 	AnnotationBytes   uint32 `json:"annotationBytes,omitempty"`
+	ReferenceBlobs    uint32 `json:"referenceBlobs,omitempty"`
 	FetchedReferences uint32 `json:"fetchedReferences,omitempty"`
 }
 
@@ -153,6 +154,13 @@ func PullableDocuments() []Shape {
 		served := shape.Root.Size == int64(len(shape.Blobs[shape.Root.Digest])) && shape.Root.MediaType == shape.MediaTypes[shape.Root.Digest]
 		return !served || !reflect.DeepEqual(request, asked)
 	})
+}
+
+// Entries are those of the root index, in their order.
+func (s Shape) Entries() ([]ocispec.Descriptor, error) {
+	var index ocispec.Index
+	err := json.Unmarshal(s.Blobs[s.Root.Digest], &index)
+	return index.Manifests, err
 }
 
 // WithRoot gives a shape another root, made from its own.
