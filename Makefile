@@ -19,7 +19,7 @@ CONTAINERD_VERSION := $(shell sed -n 's|^\t$(CONTAINERD) ||p' go.mod)
 export CGO_LDFLAGS := $(LIB) -lsimdjson -lcrypto -lstdc++ -lm -Wl,-rpath,$$ORIGIN/../lib/refract -Wl,--disable-new-dtags
 # Go's cache does not see when the library changes, so its hash is among the flags of each link.
 STAMP    = $(shell sha256sum $(LIB) 2>/dev/null | cut -c1-16)
-LDFLAGS  = -X=github.com/refract-oci/refract/plugin/native.library=$(STAMP)
+GO_LDFLAGS = -X=github.com/refract-oci/refract/plugin/native.library=$(STAMP)
 VERSIONS = -X=$(CONTAINERD)/version.Version=$(CONTAINERD_VERSION)
 
 PROGRAMS := containerd-refract ctr-refract
@@ -36,7 +36,7 @@ deps: ## Install what is missing (as root), or say how
 
 .PHONY: demo
 demo: build tools ## Show the main job: stock containerd fails, refract pulls, runs and lists what is attached
-	@$(GO) run -ldflags "$(LDFLAGS)" ./tests/demo
+	@$(GO) run -ldflags "$(GO_LDFLAGS)" ./tests/demo
 
 ##@ Building
 .PHONY: build
@@ -51,7 +51,7 @@ native: deps
 
 .PHONY: go
 go: native
-	@$(GO) build -ldflags "$(LDFLAGS) $(VERSIONS)" -o $(BUILD)/bin/ $(PROGRAMS:%=./plugin/cmd/%)
+	@$(GO) build -ldflags "$(GO_LDFLAGS) $(VERSIONS)" -o $(BUILD)/bin/ $(PROGRAMS:%=./plugin/cmd/%)
 	@.ci/bundle $(BUILD)/lib/refract $(PROGRAMS:%=$(BUILD)/bin/%)
 
 .PHONY: tools
@@ -62,7 +62,7 @@ tools: deps
 
 .PHONY: go-env
 go-env: ## Print the environment in which Go finds the library: eval "$(make -s go-env)"
-	@printf 'export %s=%q\n' CGO_LDFLAGS "$$CGO_LDFLAGS" GOFLAGS '-ldflags=$(LDFLAGS)'
+	@printf 'export %s=%q\n' CGO_LDFLAGS "$$CGO_LDFLAGS" GOFLAGS '-ldflags=$(GO_LDFLAGS)'
 
 .PHONY: install
 install: build ## Install under DESTDIR and PREFIX
@@ -78,15 +78,15 @@ clean: ## Remove what was built
 ##@ Checking
 .PHONY: test
 test: build tools ## Run every test
-	@GO="$(GO)" LDFLAGS="$(LDFLAGS)" .ci/test $(STAGES)
+	@GO_LDFLAGS="$(GO_LDFLAGS)" .ci/test $(STAGES)
 
 .PHONY: testdata
 testdata: native ## Write tests/testdata anew from the shapes
-	@$(GO) run -ldflags "$(LDFLAGS)" ./tests/shapes/generate tests/testdata
+	@$(GO) run -ldflags "$(GO_LDFLAGS)" ./tests/shapes/generate tests/testdata
 
 .PHONY: lint
 lint: native ## Check style and look for mistakes
-	@LDFLAGS="$(LDFLAGS)" .ci/lint
+	@.ci/lint
 
 .PHONY: bench
 bench: build tools ## Compare with containerd in one run

@@ -8,6 +8,7 @@
 
 #include "abi/arrays.h"
 #include "abi/guard.h"
+#include "base/printable.h"
 
 struct refract_manifest {
     refract::oci::manifest manifest;
@@ -21,7 +22,7 @@ namespace {
 
 outcome read(std::string_view digest, std::span<const std::byte> bytes, refract_manifest& into) {
     constexpr limits table;
-    const std::string place = "manifest " + std::string(digest);
+    const std::string place = "manifest " + printable(digest);
     if (bytes.size() > table.document_bytes) {
         return outcome{status::limit_exceeded, "takes " + std::to_string(bytes.size()) +
                                                    " bytes, more than the limit of " +

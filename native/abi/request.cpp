@@ -31,6 +31,7 @@ void read_limit(Number wanted, Number& into) {
 void read_limits(const refract_limits& from, limits& into) {
     read_limit(from.document_bytes, into.document_bytes);
     read_limit(from.config_bytes, into.config_bytes);
+    read_limit(from.walk_bytes, into.walk_bytes);
     read_limit(from.json_depth, into.json_depth);
     read_limit(from.nesting, into.nesting);
     read_limit(from.documents, into.documents);
@@ -59,6 +60,10 @@ outcome read_options(const refract_request_options& from, resolve::request& into
     into.fetch_references = from.fetch_references != 0;
     read_strings(from.reference_types, from.reference_types_count, into.reference_types);
     read_limits(from.limits, into.limits);
+    if (into.limits.json_depth > most_json_depth) {
+        return {status::invalid_argument, "limits.json_depth is " + std::to_string(into.limits.json_depth) +
+                                              ", it can be at most " + std::to_string(most_json_depth)};
+    }
     return {};
 }
 
@@ -72,7 +77,7 @@ extern "C" {
 void refract_limits_default(refract_limits* out) REFRACT_NOEXCEPT {
     if (out == nullptr) return;
     constexpr limits table;
-    *out = {table.document_bytes, table.config_bytes,     table.json_depth,      table.nesting,
+    *out = {table.document_bytes, table.config_bytes,     table.walk_bytes,      table.json_depth,        table.nesting,
             table.documents,      table.annotation_bytes, table.reference_blobs, table.fetched_references};
 }
 

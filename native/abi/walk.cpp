@@ -14,6 +14,7 @@ struct refract_walk {
     explicit refract_walk(const refract_request& request) : walk(request.request) {}
 
     void forget() {
+        view.reset();
         result.reset();
         notes.reset();
         references.reset();
@@ -53,12 +54,14 @@ void show_need(refract_walk& walk, refract_need* out) {
     out->required = need.required ? 1 : 0;
 }
 
-/// One step of a walk, whatever moves it.
+enum class movement { begins, goes_on };
+
+/// One step of a walk, whatever moves it. What was handed out of a finished walk stays until it is begun again.
 template <class Move>
-refract_status move(refract_walk* walk, refract_need* need, refract_error* error, Move&& go) noexcept {
+refract_status move(movement how, refract_walk* walk, refract_need* need, refract_error* error, Move&& go) noexcept {
     return guarded(error, [&]() -> result<refract_status> {
         if (walk == nullptr) return missing_argument("walk");
-        walk->forget();
+        if (how == movement::begins || walk->walk.is_waiting()) walk->forget();
         const result<step> moved = go(walk->walk);
         if (moved.failed()) return moved.why();
         if (moved.value() == step::done) return REFRACT_OK;
@@ -103,7 +106,7 @@ void refract_walk_free(refract_walk* walk) REFRACT_NOEXCEPT { delete walk; }
 refract_status refract_walk_begin(refract_walk* walk, const char* media_type, size_t media_type_size,
                                   const char* digest, size_t digest_size, int64_t size, const void* bytes,
                                   size_t bytes_size, refract_need* need, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::move(walk, need, error, [&](resolve::walk& moved) {
+    return abi::move(abi::movement::begins, walk, need, error, [&](resolve::walk& moved) {
         const resolve::expected_document root{resolve::document_kind::index,
                                               abi::view(media_type, media_type_size),
                                               abi::view(digest, digest_size),
@@ -116,24 +119,26 @@ refract_status refract_walk_begin(refract_walk* walk, const char* media_type, si
 
 refract_status refract_walk_feed(refract_walk* walk, const void* bytes, size_t bytes_size, refract_need* need,
                                  refract_error* error) REFRACT_NOEXCEPT {
-    return abi::move(walk, need, error,
+    return abi::move(abi::movement::goes_on, walk, need, error,
                      [&](resolve::walk& moved) { return moved.feed(abi::bytes(bytes, bytes_size)); });
 }
 
 refract_status refract_walk_missing(refract_walk* walk, const char* reason, size_t reason_size, refract_need* need,
                                     refract_error* error) REFRACT_NOEXCEPT {
-    return abi::move(walk, need, error,
+    return abi::move(abi::movement::goes_on, walk, need, error,
                      [&](resolve::walk& moved) { return moved.missing(abi::view(reason, reason_size)); });
 }
 
 refract_status refract_walk_result(refract_walk* walk, const refract_result** out,
                                    refract_error* error) REFRACT_NOEXCEPT {
     return abi::read(walk, out, error, [&]() -> outcome {
-        if (!walk->result) {
-            walk->result.emplace(walk->walk);
-            walk->view = walk->result->view();
-            walk->view->references_count = abi::references_of(*walk).view().count;
-            walk->view->unread_indexes_count = abi::references_of(*walk).unread_indexes();
+        if (!walk->view) {
+            // Whole or not at all: memory may run out anywhere here.
+            const auto& references = abi::references_of(*walk);
+            refract_result view = walk->result.emplace(walk->walk).view();
+            view.references_count = references.view().count;
+            view.unread_indexes_count = references.unread_indexes();
+            walk->view = view;
         }
         *out = &*walk->view;
         return {};

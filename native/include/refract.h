@@ -107,7 +107,8 @@ typedef struct refract_descriptor {
 typedef struct refract_limits {
     uint64_t document_bytes;     /* of an index or manifest; 4 MiB */
     uint64_t config_bytes;       /* of an image config; 4 MiB */
-    uint32_t json_depth;         /* 64 */
+    uint64_t walk_bytes;         /* all documents of one walk together; 16 MiB */
+    uint32_t json_depth;         /* 64; at most 1,024 */
     uint32_t nesting;            /* indexes inside indexes, the root not counted; 8 */
     uint32_t documents;          /* unique documents in one walk, the root counted; 256 */
     uint32_t annotation_bytes;   /* keys and values of one descriptor's annotations; 64 KiB */

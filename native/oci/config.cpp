@@ -39,9 +39,10 @@ outcome read_rootfs(json_element value, std::size_t& diff_ids_count) {
 outcome config::read(json_reader& reader, std::span<const std::byte> bytes) {
     static constexpr std::array<std::string_view, 6> keys{"architecture", "os",          "variant",
                                                           "os.version",   "os.features", "rootfs"};
-    auto root = reader.read(document_, bytes);
+    simdjson::dom::document document;
+    auto root = reader.read(document, bytes);
     if (root.failed()) return std::move(root).take();
-    return read_object(root.value(), keys, [&](std::size_t key, json_element field) -> outcome {
+    outcome done = read_object(root.value(), keys, [&](std::size_t key, json_element field) -> outcome {
         switch (key) {
             case 0:
                 return read_string(field, platform_.architecture);
@@ -52,12 +53,28 @@ outcome config::read(json_reader& reader, std::span<const std::byte> bytes) {
             case 3:
                 return read_string(field, platform_.os_version);
             case 4:
-                return read_array(field, [&](json_element element) {
-                    return read_string(element, platform_.os_features.emplace_back());
-                });
+                return read_os_features(field, platform_.os_features);
             default:
                 return read_rootfs(field, diff_ids_count_);
         }
+    });
+    keep_strings();
+    return done;
+}
+
+void config::keep_strings() {
+    const auto each = [&](auto&& visit) {
+        for (auto* const one : {&platform_.architecture, &platform_.os, &platform_.variant, &platform_.os_version})
+            visit(*one);
+        for (auto& feature : platform_.os_features) visit(feature);
+    };
+    std::size_t size = 0;
+    each([&](std::string_view one) { size += one.size(); });
+    strings_.reserve(size);
+    each([&](std::string_view& one) {
+        const std::size_t begin = strings_.size();
+        strings_.append(one);
+        one = std::string_view(strings_).substr(begin);
     });
 }
 

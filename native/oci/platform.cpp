@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/limits.h"
 #include "base/printable.h"
 
 namespace refract::oci {
@@ -103,16 +104,16 @@ arm64_level arm64_level_of(std::string_view variant) {
     return {0, 0};
 }
 
-outcome read_features(json_element value, std::vector<std::string_view>& into) {
-    return read_array(value, [&](json_element element) {
-        std::string_view feature;
-        outcome done = read_string(element, feature);
-        into.push_back(feature);
-        return done;
+}  // namespace
+
+outcome read_os_features(json_element value, std::vector<std::string_view>& into) {
+    return read_array(value, [&](json_element element) -> outcome {
+        if (into.size() == most_os_features) {
+            return {status::limit_exceeded, "more features than the limit of " + std::to_string(most_os_features)};
+        }
+        return read_string(element, into.emplace_back());
     });
 }
-
-}  // namespace
 
 outcome read_platform(json_element value, platform& into) {
     static constexpr std::array<std::string_view, 5> keys{"architecture", "os", "variant", "os.version", "os.features"};
@@ -127,7 +128,7 @@ outcome read_platform(json_element value, platform& into) {
             case 3:
                 return read_string(field, into.os_version);
             default:
-                return read_features(field, into.os_features);
+                return read_os_features(field, into.os_features);
         }
     });
 }
@@ -136,7 +137,14 @@ std::string describe(const platform& declared) {
     std::string text = declared.os.empty() ? "unknown" : printable(declared.os, 32);
     if (!declared.os_version.empty() || !declared.os_features.empty()) {
         text += '(' + printable(declared.os_version, 32);
-        for (const auto feature : declared.os_features) text += '+' + printable(feature, 32);
+        std::size_t shown = 0;
+        for (const auto feature : declared.os_features) {
+            if (++shown > 4) {
+                text += "+…";
+                break;
+            }
+            text += '+' + printable(feature, 32);
+        }
         text += ')';
     }
     for (const auto part : {declared.architecture, declared.variant}) {

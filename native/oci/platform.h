@@ -24,6 +24,9 @@ struct platform {
     std::vector<std::string_view> os_features;
 };
 
+/// os.features, of a platform or a config: at most `most_os_features`.
+outcome read_os_features(json_element value, std::vector<std::string_view>& into);
+
 outcome read_platform(json_element value, platform& into);
 
 /// "linux/arm64/v8", "windows(10.0.17763)/amd64", for messages.

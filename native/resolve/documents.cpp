@@ -43,6 +43,7 @@ result<std::uint32_t> documents::add(const expected_document& expected, std::spa
     next.place = expected.place;
     next.depth = expected.depth;
     if (outcome done = read(next, bytes); done.failed()) return done;
+    numbers_.emplace(next.digest, count_);
     return count_++;
 }
 
@@ -62,10 +63,13 @@ outcome documents::read(document& into, std::span<const std::byte> bytes) {
 }
 
 std::uint32_t documents::find(std::string_view digest) const noexcept {
-    for (std::uint32_t number = 0; number < count_; ++number) {
-        if (kept_[number]->digest == digest) return number;
-    }
-    return none;
+    const auto found = numbers_.find(digest);
+    return found == numbers_.end() ? none : found->second;
+}
+
+std::uint32_t documents::find(std::string_view digest, document_kind kind) const noexcept {
+    const auto number = find(digest);
+    return number != none && kept_[number]->kind == kind ? number : none;
 }
 
 std::vector<place> documents::path_to(place where) const {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "oci/config.h"
@@ -61,10 +62,15 @@ public:
 
     /// Checks size, digest, structure; keeps the document. Memory of an earlier root is used again.
     result<std::uint32_t> add(const expected_document& expected, std::span<const std::byte> bytes);
-    void clear() noexcept { count_ = 0; }
+    void clear() noexcept {
+        numbers_.clear();
+        count_ = 0;
+    }
 
     /// Number of the document with this digest, or none.
     std::uint32_t find(std::string_view digest) const noexcept;
+    /// The same, if it is of this kind: an entry may call a manifest an index.
+    std::uint32_t find(std::string_view digest, document_kind kind) const noexcept;
 
     std::uint32_t size() const noexcept { return count_; }
     const document& operator[](std::uint32_t number) const noexcept { return *kept_[number]; }
@@ -86,6 +92,7 @@ private:
     limits limits_;
     oci::json_reader reader_;
     std::vector<std::unique_ptr<document>> kept_;  ///< may hold more than count_: memory for the next root
+    std::unordered_map<std::string_view, std::uint32_t> numbers_;  ///< by digest
     std::uint32_t count_ = 0;
 };
 

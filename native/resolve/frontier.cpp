@@ -12,58 +12,83 @@ void frontier::start(const documents& documents, const request& request, const r
     request_ = &request;
     want_ = want;
     indexes_only_ = indexes_only;
+    path_.assign(1, place{0, 0});
+    order_ = 0;
+    declared_ = {};
+    undeclared_ = {};
+    nested_.reset();
     seen_.assign(1, true);
-    items_ = items_of(0);
 }
 
-std::vector<frontier::item> frontier::items_of(std::uint32_t document) const {
-    std::vector<item> items;
-    const oci::index& index = *(*documents_)[document].index;
-    std::uint32_t position = 0;
-    for (const oci::descriptor& entry : index.entries()) {
-        const place where{document, position++};
-        const oci::platform* const declared = index.platform_of(entry);
-        const role is = role_of(entry, declared, *request_);
-        if (is != role::index && (is != role::image || indexes_only_)) continue;
-
-        oci::platform_rank rank;
-        if (declared != nullptr && want_ != nullptr) {
-            const auto found = want_->preference.rank(*declared);
-            if (!found) continue;
-            rank = *found;
-        }
-        if (is == role::index) {
-            items.push_back({where, kind::nested, {}});
-        } else {
-            items.push_back({where, declared != nullptr ? kind::declared : kind::undeclared, rank});
-        }
-    }
-    return items;
+std::optional<frontier::item> frontier::next() {
+    scan();
+    const auto give = [&](const item& one) {
+        given_ = one.kind;
+        return one;
+    };
+    if (has_best()) return give(declared_.top());
+    if (nested_) return give(*nested_);
+    if (!declared_.empty()) return give(declared_.top());
+    if (!undeclared_.empty()) return give(undeclared_.front());
+    return std::nullopt;
 }
 
-void frontier::expand(std::size_t number, std::uint32_t document) {
-    remove(number);
+void frontier::expand(std::uint32_t document) {
+    remove();
     if (seen_.size() <= document) seen_.resize(document + 1);
     if (seen_[document]) return;
     seen_[document] = true;
-    const auto items = items_of(document);
-    items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(number), items.begin(), items.end());
+    path_.push_back({document, 0});
 }
 
-std::optional<std::size_t> frontier::next() const {
-    std::optional<std::size_t> best;
-    std::optional<std::size_t> nested;
-    std::optional<std::size_t> undeclared;
-    for (std::size_t number = 0; number < items_.size(); ++number) {
-        const item& one = items_[number];
-        if (one.kind == kind::nested && !nested) nested = number;
-        if (one.kind == kind::undeclared && !undeclared) undeclared = number;
-        if (one.kind == kind::declared && (!best || one.rank < items_[*best].rank)) best = number;
+void frontier::remove() {
+    switch (given_) {
+        case kind::declared:
+            declared_.pop();
+            break;
+        case kind::undeclared:
+            undeclared_.pop();
+            break;
+        case kind::nested:
+            nested_.reset();
+            break;
     }
-    if (!best) return nested ? nested : undeclared;
-    const bool may_be_beaten = want_ == nullptr || !want_->preference.is_best(items_[*best].rank);
-    if (nested && (*nested < *best || may_be_beaten)) return nested;
-    return best;
+}
+
+void frontier::scan() {
+    while (!path_.empty() && !nested_ && !has_best()) {
+        place& where = path_.back();
+        if (where.position == (*documents_)[where.document].index->entries().size()) {
+            path_.pop_back();
+            continue;
+        }
+        const place looked_at = where;
+        ++where.position;
+        look_at(looked_at);
+    }
+}
+
+void frontier::look_at(place where) {
+    const oci::descriptor& entry = documents_->entry(where);
+    const oci::platform* const declared = documents_->platform_of(where);
+    const role is = role_of(entry, declared, *request_);
+    if (is != role::index && (is != role::image || indexes_only_)) return;
+
+    item found{where, kind::nested, {}, order_++};
+    if (declared != nullptr && want_ != nullptr) {
+        const auto rank = want_->preference.rank(*declared);
+        if (!rank) return;
+        found.rank = *rank;
+    }
+    if (is == role::index) {
+        nested_ = found;
+    } else if (declared != nullptr) {
+        found.kind = kind::declared;
+        declared_.push(found);
+    } else {
+        found.kind = kind::undeclared;
+        undeclared_.push(found);
+    }
 }
 
 }  // namespace refract::resolve

@@ -85,7 +85,8 @@ std::string walk::why_not(place where) const {
         return "platform " + oci::describe(*declared) + " does not match";
     }
     if (is == role::index) {
-        return documents_.find(entry.digest) != none ? "nothing in it was selected" : "nested index, not needed";
+        return documents_.find(entry.digest, document_kind::index) != none ? "nothing in it was selected"
+                                                                           : "nested index, not needed";
     }
     return declared == nullptr ? "declares no platform, and an entry that does was selected"
                                : "an earlier or better match was selected";
@@ -104,7 +105,7 @@ error walk::nothing_matches() const {
         for (std::uint32_t position = 0; position < count; ++position) {
             const place where{number, position};
             const bool opened = documents_.entry(where).kind == oci::media_kind::index && rejected(where) == nullptr &&
-                                documents_.find(documents_.entry(where).digest) != none;
+                                documents_.find(documents_.entry(where).digest, document_kind::index) != none;
             if (opened) continue;  // its entries speak for it
             if (text.size() > most) {
                 ++unsaid;
@@ -114,7 +115,9 @@ error walk::nothing_matches() const {
             first = false;
         }
     }
-    if (first) text += ": it has no entries";
+    if (first)
+        text += documents_[0].index->entries().empty() ? ": it has no entries"
+                                                       : ": nor in the indexes nested in it, which have no entries";
     if (unsaid > 0) text += "; and " + std::to_string(unsaid) + " more";
     return {status::no_match, text};
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/printable.h"
@@ -67,8 +68,8 @@ void read_marks(const oci::descriptor& entry, reference& into) {
 
 /// What the bytes say where the descriptor is silent; the descriptor wins where they disagree.
 void read_manifest(const walk& walk, const oci::descriptor& entry, reference& into) {
-    const auto number = walk.read().find(entry.digest);
-    if (number == none || walk.read()[number].kind != document_kind::manifest) return;
+    const auto number = walk.read().find(entry.digest, document_kind::manifest);
+    if (number == none) return;
     const oci::manifest& manifest = *walk.read()[number].manifest;
     if (into.type.empty()) into.type = manifest.artifact_type();
     if (into.type.empty()) into.type = manifest.config().media_type;
@@ -91,19 +92,22 @@ void add_inline_signatures(const oci::descriptor& entry, place where, std::vecto
 
 /// The same thing found twice is one reference with the sources of both.
 void merge(std::vector<reference>& references) {
-    std::map<std::pair<std::string_view, std::string_view>, std::size_t> first;
+    std::map<std::tuple<std::string_view, std::string_view, std::string>, std::size_t> first;
     std::vector<reference> merged;
     for (reference& one : references) {
         if (one.descriptor == nullptr) {
             merged.push_back(std::move(one));
             continue;
         }
-        const auto [known, is_new] = first.try_emplace({one.digest(), one.subject}, merged.size());
+        const auto [known, is_new] = first.try_emplace({one.digest(), one.subject, one.malformed}, merged.size());
         if (is_new) {
             merged.push_back(std::move(one));
-        } else {
-            merged[known->second].sources |= one.sources;
+            continue;
         }
+        reference& kept = merged[known->second];
+        kept.sources |= one.sources;
+        if (kept.type.empty()) kept.type = one.type;
+        if (kept.description.empty()) kept.description = one.description;
     }
     references = std::move(merged);
 }
@@ -113,7 +117,8 @@ void settle_weakness(const walk& walk, attached& all) {
     std::set<std::string_view> unread;
     for_each_entry(walk, [&](place, const oci::descriptor& entry, role is) {
         listed.push_back(entry.digest);
-        if (is == role::index && walk.read().find(entry.digest) == none) unread.insert(entry.digest);
+        if (is == role::index && walk.read().find(entry.digest, document_kind::index) == none)
+            unread.insert(entry.digest);
     });
     std::sort(listed.begin(), listed.end());
     all.unread_indexes = static_cast<std::uint32_t>(unread.size());
@@ -134,7 +139,8 @@ void settle_wanted(const walk& walk, std::vector<reference>& references) {
     const documents& documents = walk.read();
     std::unordered_multimap<std::string_view, reference*> by_subject;
     for (reference& one : references) {
-        const bool fetchable = one.descriptor != nullptr && one.descriptor->algorithm != oci::digest_algorithm::other;
+        const bool fetchable = one.descriptor != nullptr && one.descriptor->kind != oci::media_kind::other &&
+                               one.descriptor->algorithm != oci::digest_algorithm::other;
         if (!fetchable || !walk.asked().wants_reference(one.type, one.descriptor->artifact_type)) continue;
         by_subject.emplace(one.subject.empty() ? documents[one.place.document].digest : one.subject, &one);
     }

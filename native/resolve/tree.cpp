@@ -16,9 +16,7 @@ public:
     tree_builder(const walk& walk, const std::vector<reference>& references)
         : walk_(walk), references_(references), shown_(references.size(), false) {
         for (std::uint32_t number = 0; number < references.size(); ++number) {
-            const auto subject = references[number].subject;
-            const auto& about = subject.empty() ? walk.read()[references[number].place.document].digest : subject;
-            by_subject_[about].push_back(number);
+            by_subject_[about(references[number])].push_back(number);
         }
         for (const selection& chosen : walk.selections()) selected_.insert(chosen.place);
     }
@@ -33,14 +31,19 @@ public:
             node subject;
             subject.kind = node::kind::subject;
             subject.depth = 1;
-            subject.subject = references_[number].subject;
+            subject.subject = about(references_[number]);
             nodes_.push_back(subject);
-            add_references(references_[number].subject, 2);
+            add_references(subject.subject, 2);
         }
         return std::move(nodes_);
     }
 
 private:
+    /// What a reference is about; one that does not say is about the index that lists it.
+    std::string_view about(const reference& one) const {
+        return one.subject.empty() ? std::string_view(walk_.read()[one.place.document].digest) : one.subject;
+    }
+
     /// Images and nested indexes of an index; indexes are at most `limits::nesting` deep.
     void add_entries(std::uint32_t document, std::uint32_t depth) {
         const documents& documents = walk_.read();
@@ -57,8 +60,8 @@ private:
             next.depth = depth;
             next.place = where;
             if (selected_.contains(where)) next.flags |= node::selected;
-            const bool is_new = seen_.insert(entry.digest).second;
-            const auto nested = is == role::index ? documents.find(entry.digest) : none;
+            const bool is_new = seen_.insert({entry.digest, is}).second;
+            const auto nested = is == role::index ? documents.find(entry.digest, document_kind::index) : none;
             if (!is_new) next.flags |= node::repeated;
             if (is == role::index && nested == none) next.flags |= node::unread;
             nodes_.push_back(next);
@@ -105,7 +108,7 @@ private:
     const std::vector<reference>& references_;
     std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_subject_;
     std::set<place> selected_;
-    std::set<std::string_view> seen_;
+    std::set<std::pair<std::string_view, role>> seen_;
     std::set<std::string_view> descended_;  ///< digests of references below which theirs were shown
     std::vector<bool> shown_;
     std::vector<node> nodes_;

@@ -15,12 +15,14 @@ result<walk::step> walk::begin(const expected_document& root, std::span<const st
     state_ = state::idle;
     documents_.clear();
     lost_.clear();
+    verdicts_.clear();
     rejections_.clear();
     selections_.clear();
     children_.clear();
     left_out_.clear();
     want_ = 0;
     asked_ = 1;
+    asked_bytes_ = bytes.size();
 
     if (oci::kind_of(root.media_type) != oci::media_kind::index) {
         return error{status::invalid_argument, "a walk begins at an index, not at " + quoted(root.media_type)};
@@ -33,14 +35,14 @@ result<walk::step> walk::begin(const expected_document& root, std::span<const st
 }
 
 result<walk::step> walk::feed(std::span<const std::byte> bytes) {
-    if (state_ != state::waiting) return error{status::invalid_argument, "the walk waits for no document"};
+    if (!is_waiting()) return error{status::invalid_argument, "the walk waits for no document"};
     state_ = state::idle;
     if (auto added = documents_.add(need_.expected, bytes); added.failed()) return lose(std::move(added).take());
     return advance();
 }
 
 result<walk::step> walk::missing(std::string_view reason) {
-    if (state_ != state::waiting) return error{status::invalid_argument, "the walk waits for no document"};
+    if (!is_waiting()) return error{status::invalid_argument, "the walk waits for no document"};
     state_ = state::idle;
     return lose({status::missing, "cannot be had: " + printable(reason, 400)});
 }
@@ -48,7 +50,7 @@ result<walk::step> walk::missing(std::string_view reason) {
 result<walk::step> walk::lose(error why) {
     const auto& lost = need_.expected;
     if (need_.required) return located(lost.place, lost.kind, lost.digest, why);
-    lost_.insert_or_assign(std::string(lost.digest), std::move(why));
+    lost_.insert_or_assign(identity{std::string(lost.digest), lost.kind, lost.size}, std::move(why));
     return advance();
 }
 
@@ -81,18 +83,17 @@ result<walk::step> walk::finish() {
 }
 
 outcome walk::list() {
-    while (const auto number = frontier_.next()) {
-        if (outcome done = open(*number); done.failed()) return done;
+    while (const auto item = frontier_.next()) {
+        if (outcome done = open(item->place); done.failed()) return done;
         if (state_ == state::waiting) return {};
     }
     return {};
 }
 
 outcome walk::select() {
-    while (const auto number = frontier_.next()) {
-        const auto kind = frontier_[*number].kind;
-        if (kind == frontier::kind::undeclared && declared_proven_) break;
-        outcome done = kind == frontier::kind::nested ? open(*number) : prove(*number);
+    while (const auto item = frontier_.next()) {
+        if (item->kind == frontier::kind::undeclared && declared_proven_) break;
+        outcome done = item->kind == frontier::kind::nested ? open(item->place) : prove(*item);
         if (done.failed()) return done;
         if (state_ == state::waiting) return {};
         if (best_ && !request_.wants_all() && request_.wants[want_].preference.is_best(best_rank_)) break;
@@ -102,11 +103,11 @@ outcome walk::select() {
     return {};
 }
 
-outcome walk::open(std::size_t number) {
-    const place where = frontier_[number].place;
+outcome walk::open(place where) {
     const bool required = request_.mode == mode::select && documents_.platform_of(where) != nullptr;
     const std::uint32_t depth = documents_[where.document].depth + 1;
-    if (depth > request_.limits.nesting) {
+    const bool is_read = documents_.find(documents_.entry(where).digest) != none;
+    if (!is_read && depth > request_.limits.nesting) {
         return located(where, document_kind::index, documents_.entry(where).digest,
                        {status::limit_exceeded,
                         "is nested deeper than the limit of " + std::to_string(request_.limits.nesting) + " indexes"});
@@ -116,15 +117,14 @@ outcome walk::open(std::size_t number) {
     outcome done = acquire(documents_.entry(where), document_kind::index, where, required, got, document);
     if (done.failed() || got == acquired::waiting) return done;
     if (got == acquired::have) {
-        frontier_.expand(number, document);
+        frontier_.expand(document);
     } else {
-        frontier_.remove(number);
+        frontier_.remove();
     }
     return {};
 }
 
-outcome walk::prove(std::size_t number) {
-    const frontier::item item = frontier_[number];
+outcome walk::prove(const frontier::item& item) {
     const bool required = item.kind == frontier::kind::declared;
     const oci::descriptor& entry = documents_.entry(item.place);
 
@@ -133,19 +133,22 @@ outcome walk::prove(std::size_t number) {
     outcome done = acquire(entry, document_kind::manifest, item.place, required, got, candidate.manifest);
     if (done.failed() || got == acquired::waiting) return done;
     if (got == acquired::unusable) {
-        frontier_.remove(number);
+        frontier_.remove();
         return {};
     }
     const oci::manifest& manifest = *documents_[candidate.manifest].manifest;
-    auto foreign = disprove(manifest, entry.media_type, request_);
-    if (!foreign) {
+    verdict& judged = judge(candidate.manifest, entry.media_type);
+    if (!judged.foreign) {
         done = acquire(manifest.config(), document_kind::config, item.place, required, got, candidate.config);
         if (done.failed() || got == acquired::waiting) return done;
-        if (got == acquired::have) foreign = disprove(manifest, *documents_[candidate.config].config);
+        if (got == acquired::have && !judged.by_config) {
+            judged.by_config = true;
+            judged.foreign = disprove(manifest, *documents_[candidate.config].config);
+        }
     }
-    frontier_.remove(number);
-    if (foreign) {
-        rejections_.insert_or_assign(item.place, rejection{"artifact after all: " + *foreign, true});
+    frontier_.remove();
+    if (judged.foreign) {
+        rejections_.insert_or_assign(item.place, rejection{"artifact after all: " + *judged.foreign, true});
         return {};
     }
     if (got == acquired::unusable) return {};
@@ -170,6 +173,12 @@ outcome walk::prove(std::size_t number) {
         best_rank_ = rank;
     }
     return {};
+}
+
+walk::verdict& walk::judge(std::uint32_t manifest, std::string_view media_type) {
+    const auto [known, is_new] = verdicts_.try_emplace({manifest, media_type});
+    if (is_new) known->second.foreign = disprove(*documents_[manifest].manifest, media_type, request_);
+    return known->second;
 }
 
 outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
@@ -197,9 +206,11 @@ outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where
         got = acquired::have;
         return {};
     }
-    if (const auto lost = lost_.find(of.digest); lost != lost_.end()) {
+    if (const auto lost = lost_.find({std::string(of.digest), kind, of.size}); lost != lost_.end()) {
         error why = lost->second;
-        why.message = std::string(name_of(kind)) + ' ' + std::string(of.digest) + ": " + why.message;
+        if (!required || kind == document_kind::config) {
+            why.message = std::string(name_of(kind)) + ' ' + std::string(of.digest) + ": " + why.message;
+        }
         return reject(where, required, std::move(why));
     }
     if (static_cast<std::uint64_t>(of.size) > most) {
@@ -211,6 +222,12 @@ outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where
         return located(where, kind, of.digest,
                        {status::limit_exceeded, "would be read after the limit of " +
                                                     std::to_string(request_.limits.documents) + " documents"});
+    }
+    asked_bytes_ += static_cast<std::uint64_t>(of.size);
+    if (asked_bytes_ > request_.limits.walk_bytes) {
+        return located(where, kind, of.digest,
+                       {status::limit_exceeded, "would bring the documents of this walk over the limit of " +
+                                                    std::to_string(request_.limits.walk_bytes) + " bytes"});
     }
     ++asked_;
     wait_for(of, kind, where, required);

@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "resolve/documents.h"
@@ -52,6 +54,7 @@ public:
     result<step> missing(std::string_view reason);
 
     const need& needed() const noexcept { return need_; }
+    bool is_waiting() const noexcept { return state_ == state::waiting; }
     bool is_done() const noexcept { return state_ == state::done; }
 
     const request& asked() const noexcept { return request_; }
@@ -72,6 +75,15 @@ public:
 private:
     enum class state { idle, waiting, done };
     enum class acquired { have, waiting, unusable };
+    /// A document as one descriptor names it: another may name it right where this one does not.
+    using identity = std::tuple<std::string, document_kind, std::int64_t>;
+    /// What the bytes of a manifest say, which many entries may name.
+    struct verdict {
+        std::optional<std::string> foreign;  ///< why it is an artifact after all
+        bool by_config = false;              ///< its config was asked, too
+    };
+    /// The verdict on a manifest by its own bytes, made once.
+    verdict& judge(std::uint32_t manifest, std::string_view media_type);
 
     /// Goes as far as the documents at hand allow.
     result<step> advance();
@@ -79,8 +91,8 @@ private:
     outcome list();
     outcome select();
     /// Tries one candidate; a proven one with the best rank ends the search.
-    outcome prove(std::size_t number);
-    outcome open(std::size_t number);
+    outcome prove(const frontier::item& item);
+    outcome open(place where);
 
     /// Sets `got` to what could be had of the document that `of` at `where` names; `document` to its number.
     outcome acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
@@ -107,7 +119,10 @@ private:
     bool declared_proven_ = false;
     std::uint32_t asked_ = 0;  ///< documents asked for; each counts, or wrong ones could be asked for without end
 
-    std::map<std::string, error, std::less<>> lost_;
+    std::uint64_t asked_bytes_ = 0;  ///< the sizes of those
+
+    std::map<identity, error> lost_;
+    std::map<std::pair<std::uint32_t, std::string_view>, verdict> verdicts_;
     std::map<place, rejection> rejections_;
     std::vector<selection> selections_;
     std::vector<place> children_;

@@ -96,9 +96,13 @@ func (p *plan) read(ctx context.Context, desc ocispec.Descriptor) ([]byte, error
 		return nil, fmt.Errorf("manifest %s of %d bytes is over the limit of %d, or manifests before it in the same artifact are: %w",
 			desc.Digest, desc.Size, limit, errdefs.ErrResourceExhausted)
 	}
-	raw, err := content.ReadBlob(ctx, p.store, plain(desc))
+	held, err := p.store.ReaderAt(ctx, plain(desc))
+	if err == nil {
+		defer held.Close()
+		return io.ReadAll(io.NewSectionReader(held, 0, min(held.Size(), desc.Size+1)))
+	}
 	if !errdefs.IsNotFound(err) {
-		return raw, err
+		return nil, err
 	}
 	body, err := p.fetcher.Fetch(ctx, plain(desc))
 	if err != nil {

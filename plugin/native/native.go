@@ -80,6 +80,7 @@ func VerifyDigest(digest string, bytes []byte) error {
 type Limits struct {
 	DocumentBytes     uint64 // of an index or manifest
 	ConfigBytes       uint64 // of an image config
+	WalkBytes         uint64 // all documents of one walk together
 	JSONDepth         uint32
 	Nesting           uint32 // indexes inside indexes, the root not counted
 	Documents         uint32 // unique documents in one walk, the root counted
@@ -95,6 +96,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		DocumentBytes:     uint64(limits.document_bytes),
 		ConfigBytes:       uint64(limits.config_bytes),
+		WalkBytes:         uint64(limits.walk_bytes),
 		JSONDepth:         uint32(limits.json_depth),
 		Nesting:           uint32(limits.nesting),
 		Documents:         uint32(limits.documents),
@@ -108,6 +110,7 @@ func (l Limits) native() C.refract_limits {
 	return C.refract_limits{
 		document_bytes:     C.uint64_t(l.DocumentBytes),
 		config_bytes:       C.uint64_t(l.ConfigBytes),
+		walk_bytes:         C.uint64_t(l.WalkBytes),
 		json_depth:         C.uint32_t(l.JSONDepth),
 		nesting:            C.uint32_t(l.Nesting),
 		documents:          C.uint32_t(l.Documents),

@@ -38,11 +38,21 @@ func Fetched(labels map[string]string) []digest.Digest {
 	slices.Sort(numbers)
 	fetched := make([]digest.Digest, 0, len(numbers))
 	for _, number := range numbers {
-		if d, err := digest.Parse(labels[prefix+strconv.Itoa(number)]); err == nil && !slices.Contains(fetched, d) {
+		if d, err := digest.Parse(labels[prefix+strconv.Itoa(number)]); err == nil {
 			fetched = append(fetched, d)
 		}
 	}
-	return fetched
+	return distinct(fetched)
+}
+
+// distinct leaves the first of equal digests.
+func distinct(all []digest.Digest) []digest.Digest {
+	seen := make(map[digest.Digest]bool, len(all))
+	return slices.DeleteFunc(all, func(d digest.Digest) bool {
+		before := seen[d]
+		seen[d] = true
+		return before
+	})
 }
 
 // With gives a copy of labels that name the root and the fetched content, and nothing else of refract's. An empty root takes
@@ -65,13 +75,7 @@ func With(labels map[string]string, root digest.Digest, fetched []digest.Digest)
 // lose it. It goes when the root changed, because it belonged to another image.
 func Merge(labels, before map[string]string, root digest.Digest, fetched []digest.Digest) map[string]string {
 	if old, ok := Root(before); ok && old == root {
-		kept := Fetched(before)
-		for _, d := range fetched {
-			if !slices.Contains(kept, d) {
-				kept = append(kept, d)
-			}
-		}
-		fetched = kept
+		fetched = distinct(append(Fetched(before), fetched...))
 	}
 	return With(labels, root, fetched)
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -95,11 +96,17 @@ func titlesOf(raw []byte) []string {
 }
 
 // Layer finds one by its number, counted from 0, or by its digest or the beginning of one.
+//
+// What is short enough to be a number is one and no beginning of a digest: a number too high must not find another layer.
 func (a *Artifact) Layer(name string) (Layer, error) {
 	var found []Layer
+	number, err := strconv.ParseUint(name, 10, 16)
 	for i, layer := range a.Layers {
-		if name == fmt.Sprint(i) {
-			return layer, nil
+		if err == nil {
+			if number == uint64(i) {
+				return layer, nil
+			}
+			continue
 		}
 		whole := layer.Digest.String()
 		_, hex, _ := strings.Cut(whole, ":")

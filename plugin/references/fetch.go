@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/artifact"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/records"
@@ -51,7 +52,9 @@ func (l *Listing) Fetch(ctx context.Context, store content.Store, records images
 	for i := range outcomes {
 		one := &outcomes[i]
 		group.Go(func() error {
-			one.Content, one.Err = artifact.Fetch(ctx, store, fetcher, one.Reference.Descriptor, maxBytes)
+			var err error
+			one.Content, err = artifact.Fetch(ctx, store, fetcher, one.Reference.Descriptor, maxBytes)
+			one.Err = answers.Readable(err)
 			return nil
 		})
 	}
@@ -68,7 +71,8 @@ func (l *Listing) keep(ctx context.Context, store images.Store, outcomes []Fetch
 	var fetched []digest.Digest
 	for _, one := range outcomes {
 		if one.Err == nil {
-			fetched = append(fetched, one.Content...)
+			// The artifact's own manifest keeps the rest.
+			fetched = append(fetched, one.Reference.Descriptor.Digest)
 		}
 	}
 	if len(fetched) == 0 {

@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/refract-oci/refract/plugin/artifact"
 	"github.com/refract-oci/refract/plugin/native"
 )
 
@@ -35,6 +36,11 @@ func (l *Listing) look(ctx context.Context, store content.InfoReaderProvider) er
 
 // present tells whether the store has a reference whole. What is kept in an annotation came with its index.
 func present(ctx context.Context, store content.InfoReaderProvider, desc ocispec.Descriptor) (native.Answer, error) {
+	left := int(native.DefaultLimits().ReferenceBlobs)
+	return presentOf(ctx, store, desc, &left)
+}
+
+func presentOf(ctx context.Context, store content.InfoReaderProvider, desc ocispec.Descriptor, left *int) (native.Answer, error) {
 	if desc.Digest == "" {
 		return native.Yes, nil
 	}
@@ -52,26 +58,27 @@ func present(ctx context.Context, store content.InfoReaderProvider, desc ocispec
 	if info.Size != desc.Size {
 		return native.Unknown, nil
 	}
-	if native.MediaTypeKind(desc.MediaType) != native.KindManifest {
+	if kind := native.MediaTypeKind(desc.MediaType); kind != native.KindManifest && kind != native.KindIndex {
 		return native.Yes, nil
 	}
-	manifest, _, err := readManifest(ctx, store, desc)
+	raw, err := read(ctx, store, desc, native.DefaultLimits().DocumentBytes)
+	if err != nil {
+		return native.Unknown, fmt.Errorf("manifest %s: %w", desc.Digest, err)
+	}
+	children, err := artifact.Children(desc, raw)
 	if _, unreadable := native.StatusOf(err); unreadable {
 		return native.Unknown, nil
 	}
 	if err != nil {
 		return native.Unknown, err
 	}
-	for _, blob := range append([]ocispec.Descriptor{manifest.Config}, manifest.Layers...) {
-		if blob.Digest == "" {
-			continue
-		}
-		_, err := store.Info(ctx, blob.Digest)
-		if errdefs.IsNotFound(err) {
+	for _, child := range children {
+		// No more is looked at than a fetch takes: what is larger than that cannot be here whole.
+		if *left--; *left < 0 {
 			return native.No, nil
 		}
-		if err != nil {
-			return native.Unknown, fmt.Errorf("reference %s: blob %s: %w", desc.Digest, blob.Digest, err)
+		if answer, err := presentOf(ctx, store, child, left); answer != native.Yes || err != nil {
+			return answer, err
 		}
 	}
 	return native.Yes, nil

@@ -79,9 +79,10 @@ func (i *index) selects(manifest digest.Digest) bool {
 	return false
 }
 
-// Images are those that an index in the store holds for any platform, each proven by its bytes.
-func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor) ([]native.Selection, error) {
-	found, err := through(ctx, store, root, native.RequestOptions{})
+// Images are those that an index in the store holds for the platforms, the best for each, or for any platform if none is named.
+// Each is proven by its bytes.
+func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor, wanted ...ocispec.Platform) ([]native.Selection, error) {
+	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted})
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,14 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/artifact"
 )
 
 // concurrentReferences is how many references are downloaded at a time: enough to hide a registry's latency, few beside layers.
 const concurrentReferences = 4
 
-// fetchWanted downloads the references that the policy wants, and returns which of them are here whole, in their order. One that
+// fetchWanted downloads the references that the policy wants, and returns which of them are here whole, sorted. One that
 // cannot be had is warned about and never fails a pull.
 func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetcher remotes.Fetcher) ([]digest.Digest, error) {
 	wanted := s.wanted()
@@ -33,7 +34,7 @@ func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetche
 				return groupCtx.Err()
 			}
 			if err != nil {
-				log.G(ctx).WithError(newUnreadable(err)).WithFields(log.Fields{
+				log.G(ctx).WithError(answers.Readable(err)).WithFields(log.Fields{
 					"index": s.root.Digest, "reference": reference.Descriptor.Digest, "type": reference.Type,
 				}).Warn("reference was not fetched")
 				return nil
@@ -47,9 +48,10 @@ func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetche
 	}
 	var fetched []digest.Digest
 	for i, reference := range wanted {
-		if whole[i] && !slices.Contains(fetched, reference.Descriptor.Digest) {
+		if whole[i] {
 			fetched = append(fetched, reference.Descriptor.Digest)
 		}
 	}
-	return fetched, nil
+	slices.Sort(fetched)
+	return slices.Compact(fetched), nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 )
@@ -75,7 +76,7 @@ func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, r
 func run(ctx context.Context, walk *native.Walk, from *documents, root ocispec.Descriptor) error {
 	read, err := from.read(ctx, root, native.DefaultLimits().DocumentBytes)
 	if err != nil {
-		return fmt.Errorf("index %s: %w", root.Digest, newUnreadable(err))
+		return fmt.Errorf("index %s: %w", root.Digest, answers.Readable(err))
 	}
 	need, err := walk.Begin(root.MediaType, root.Digest.String(), root.Size, read.bytes)
 	if err != nil {
@@ -90,9 +91,9 @@ func run(ctx context.Context, walk *native.Walk, from *documents, root ocispec.D
 		asked := need.Descriptor
 		read, err := from.read(ctx, asked, need.MaxBytes)
 		if err != nil {
-			reason, final := unobtainable(err)
+			reason, final := answers.Final(err)
 			if !final {
-				return fmt.Errorf("index %s: document %s: %w", root.Digest, asked.Digest, newUnreadable(err))
+				return fmt.Errorf("index %s: document %s: %w", root.Digest, asked.Digest, answers.Readable(err))
 			}
 			if need, err = walk.Missing(reason); err != nil {
 				return err

@@ -82,11 +82,17 @@ func (s *selection) whole(ctx context.Context, store content.Store, fetched []di
 			}
 			entries[place.Document] = children
 		}
-		if of := entries[place.Document]; int(place.Position) >= len(of) || !slices.Contains(fetched, of[place.Position].Digest) {
+		if of := entries[place.Document]; int(place.Position) >= len(of) || !contains(fetched, of[place.Position].Digest) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// contains looks into sorted digests.
+func contains(sorted []digest.Digest, d digest.Digest) bool {
+	_, found := slices.BinarySearch(sorted, d)
+	return found
 }
 
 // selectedAgain tells why containerd would not find the selected manifest in the index, or could not say how large it is;

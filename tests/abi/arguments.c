@@ -30,6 +30,11 @@ static void test_requests(void) {
     refract_request_free(request);
     refract_request_free(NULL);
 
+    /* Reading recurses, so nobody may allow it to recurse without end. */
+    options.limits.json_depth = 1025;
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_request_new(&request, &options, &error));
+    CHECK(strstr(error.message, "json_depth is 1025") != NULL);
+
     CHECK(refract_request_match(NULL, NULL) == 0);
     CHECK(refract_request_less(NULL, NULL, NULL) == 0);
     refract_limits_default(NULL);

@@ -35,6 +35,8 @@ void test_manifest(void) {
                  refract_manifest_new(&manifest, image_document.digest, strlen(image_document.digest),
                                       sbom_document.bytes, sbom_document.size, &view, &error));
     CHECK_STATUS(REFRACT_MALFORMED, refract_manifest_new(&manifest, NULL, 0, NULL, 0, &view, &error));
+    CHECK_STATUS(REFRACT_MALFORMED, refract_manifest_new(&manifest, "sha256:\x1b[31m\n", 13, "{}", 2, &view, &error));
+    CHECK(strchr(error.message, '\x1b') == NULL && strchr(error.message, '\n') == NULL);
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, NULL, &view, &error));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, &manifest, NULL, NULL));
     CHECK(manifest == NULL && view == NULL);

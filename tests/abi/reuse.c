@@ -87,6 +87,15 @@ void test_reuse(void) {
         CHECK_STATUS(REFRACT_NEED, feed(walk, &image_document, &need, NULL));
         CHECK_STATUS(REFRACT_OK, feed(walk, &config_document, &need, NULL));
     }
+
+    /* A step that a finished walk cannot make takes nothing away of what it has handed out. */
+    {
+        const refract_result* result = NULL;
+        CHECK_STATUS(REFRACT_OK, refract_walk_result(walk, &result, NULL));
+        CHECK_STATUS(REFRACT_INVALID_ARGUMENT, feed(walk, &config_document, &need, NULL));
+        CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_missing(walk, "gone", 4, &need, NULL));
+        CHECK(result->selections_count == 1 && same(result->selections[0].manifest.digest, image_document.digest));
+    }
     refract_walk_free(walk);
     refract_request_free(request);
     list();

@@ -19,9 +19,10 @@ import (
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-// TestHostileDocumentsThroughCRI pulls every document of the cases through CRI: malformed digests in all places, JSON that can
-// be read in two ways, wrong kinds, sizes and types. What a walk refuses is refused in the same words, and the daemon lives.
-func TestHostileDocumentsThroughCRI(t *testing.T) {
+// TestHostileDocuments pulls every document of the cases through CRI, and what must be refused through the transfer service's own
+// door, too: malformed digests in all places, JSON that can be read in two ways, wrong kinds, sizes and types. What a walk refuses
+// is refused in the same words, and the daemon lives.
+func TestHostileDocuments(t *testing.T) {
 	daemon := refractDaemon(t)
 	pid := daemon.PID()
 	for _, shape := range shapes.PullableDocuments() {
@@ -29,23 +30,17 @@ func TestHostileDocumentsThroughCRI(t *testing.T) {
 			repository := "documents/" + shape.Name
 			shared.serving.Add(repository, shape, "latest")
 			name := shared.serving.Host() + "/" + repository + ":latest"
-			_, err := daemon.CRIPull(t.Context(), name)
-			switch {
-			case shape.Expect.Status == "ok" && err != nil:
-				t.Errorf("%s: %v", shape.About, err)
-			case shape.Expect.Status != "ok" && err == nil:
-				t.Errorf("%s: pulled, want %s", shape.About, shape.Expect.Status)
-			case shape.Expect.Status != "ok":
-				for _, word := range shape.Expect.ErrorContains {
-					if !strings.Contains(err.Error(), word) {
-						t.Errorf("%q does not say %q", err, word)
-					}
-				}
+			err := pull(t.Context(), daemon, "cri", name)
+			if shape.Expect.Status != "ok" {
+				refusedInWords(t, shape, "cri", err)
+				refusedInWords(t, shape, "transfer", pull(t.Context(), daemon, "transfer", name))
+				return
 			}
-			if err == nil {
-				if err := daemon.CRIRemove(t.Context(), name); err != nil {
-					t.Error(err)
-				}
+			if err != nil {
+				t.Fatalf("%s: %v", shape.About, err)
+			}
+			if err := daemon.CRIRemove(t.Context(), name); err != nil {
+				t.Error(err)
 			}
 		})
 	}
@@ -53,6 +48,18 @@ func TestHostileDocumentsThroughCRI(t *testing.T) {
 		t.Errorf("the daemon was process %d and is %d: %v", pid, daemon.PID(), err)
 	}
 	nothingStays(t, daemon, criNamespace)
+}
+
+func refusedInWords(t *testing.T, shape shapes.Shape, way string, err error) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("%s, %s: pulled, want %s", shape.About, way, shape.Expect.Status)
+	}
+	for _, word := range shape.Expect.ErrorContains {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %q does not say %q", way, err, word)
+		}
+	}
 }
 
 // ownRegistry is a registry of the test's own, with one shape in it.

@@ -138,3 +138,24 @@ func words(err error) string {
 	}
 	return err.Error()
 }
+
+// TestLocalPullForSeveralPlatforms unpacks the proven image of each platform, where containerd would search the index again.
+func TestLocalPullForSeveralPlatforms(t *testing.T) {
+	daemon := refractDaemon(t)
+	for _, name := range []string{"artifact-first-same-platform", "artifacts-before-nested", "multi-platform"} {
+		shape := byName(t, name)
+		image := shared.tag(shape)
+		for _, platforms := range [][]string{{"--platform", "linux/amd64", "--platform", "linux/arm64"}, {"--all-platforms"}} {
+			if err := daemon.Pull(t.Context(), "several", image, append([]string{"--local", "--snapshotter", daemon.Snapshotter}, platforms...)...); err != nil {
+				t.Errorf("%s, %q: %v", name, platforms, err)
+			}
+			if err := daemon.Collect(t.Context(), "several"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := quiet(t.Context(), daemon, "several", "images", "rm", "--sync", image); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	nothingStays(t, daemon, "several")
+}

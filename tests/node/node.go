@@ -96,7 +96,13 @@ func (n *Node) Lease(ctx context.Context) (context.Context, func(context.Context
 	if err != nil {
 		return nil, nil, err
 	}
-	return leases.WithLease(ctx, lease.ID), func(ctx context.Context) error { return n.Leases.Delete(ctx, lease) }, nil
+	return leases.WithLease(ctx, lease.ID), func(ctx context.Context) error {
+		// A daemon is not even asked with a context that has ended.
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return n.Leases.Delete(ctx, lease)
+	}, nil
 }
 
 // Has tells whether the node has content.

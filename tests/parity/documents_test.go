@@ -161,8 +161,9 @@ func sameReference(reference native.Reference, entry ocispec.Descriptor) error {
 	if wanted := entry.Annotations[referenceType]; wanted != "" && reference.Type != wanted {
 		return fmt.Errorf("refract reads reference type %q, Go %q", reference.Type, wanted)
 	}
-	if reference.Description != entry.Annotations[referenceDescription] {
-		return fmt.Errorf("refract reads description %q, Go %q", reference.Description, entry.Annotations[referenceDescription])
+	// What an entry leaves out may come from another that tells of the same reference.
+	if wanted := entry.Annotations[referenceDescription]; wanted != "" && reference.Description != wanted {
+		return fmt.Errorf("refract reads description %q, Go %q", reference.Description, wanted)
 	}
 	wanted := entry.Annotations[referenceDigest]
 	if wanted != "" && reference.Subject.String() != wanted && reference.Malformed == "" {

@@ -66,6 +66,7 @@ type Request struct {
 type Limits struct {
 	DocumentBytes     uint64 `json:"documentBytes,omitempty"`
 	ConfigBytes       uint64 `json:"configBytes,omitempty"`
+	WalkBytes         uint64 `json:"walkBytes,omitempty"`
 	JSONDepth         uint32 `json:"jsonDepth,omitempty"`
 	Nesting           uint32 `json:"nesting,omitempty"`
 	Documents         uint32 `json:"documents,omitempty"`

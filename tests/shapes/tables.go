@@ -10,7 +10,7 @@ func endToEnd() []entry {
 }
 
 func documents() []entry {
-	entries := slices.Concat(walks(), policies(), kinds(), inlined(), ordinaryHosts(), limits(), badDigests())
+	entries := slices.Concat(walks(), repeats(), policies(), kinds(), inlined(), ordinaryHosts(), limits(), badDigests())
 	for _, one := range matchings() {
 		entries = append(entries, one.entry())
 	}

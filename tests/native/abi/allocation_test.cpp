@@ -24,18 +24,19 @@ void* allocate(std::size_t size) {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: g++ would see malloc() beside an operator delete, and take them for no pair.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     void* const memory = allocate(size);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
 }
-void* operator new[](std::size_t size) { return operator new(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void* operator new[](std::size_t size) { return operator new(size); }
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+[[gnu::noinline]] void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace refract::test {
 namespace {
@@ -55,8 +56,8 @@ struct documents {
     blob root;
 };
 
-/// A whole pull; REFRACT_OK, or the first status that is an error.
-refract_status run(const documents& given, refract_walk* walk, refract_error* error) {
+/// A whole walk; REFRACT_OK, or the first status that is an error.
+refract_status walk_through(const documents& given, refract_walk* walk, refract_error* error) {
     refract_need need{};
     const blob& root = given.root;
     refract_status code = refract_walk_begin(walk, root.media_type.data(), root.media_type.size(), root.digest.data(),
@@ -70,6 +71,12 @@ refract_status run(const documents& given, refract_walk* walk, refract_error* er
         code = found == nullptr ? refract_walk_missing(walk, "gone", 4, &need, error)
                                 : refract_walk_feed(walk, found->bytes.data(), found->bytes.size(), &need, error);
     }
+    return code;
+}
+
+/// A whole pull, what is read of it too.
+refract_status run(const documents& given, refract_walk* walk, refract_error* error) {
+    refract_status code = walk_through(given, walk, error);
     const refract_result* result = nullptr;
     const refract_notes* notes = nullptr;
     const refract_references* references = nullptr;
@@ -130,6 +137,33 @@ TEST(Allocation, FailingInAPull) {
     }
     EXPECT_GT(failures, 50);
     refract_walk_free(used);
+    refract_request_free(request);
+}
+
+/// What could not be handed out is handed out whole the next time, never in part.
+TEST(Allocation, FailingInAResult) {
+    const documents given;
+    const auto options = options_for(amd64);
+    refract_request* request = nullptr;
+    ASSERT_EQ(refract_request_new(&request, &options, nullptr), REFRACT_OK);
+    for (long limit = 0;; ++limit) {
+        refract_walk* walk = nullptr;
+        ASSERT_EQ(refract_walk_new(&walk, request, nullptr), REFRACT_OK);
+        ASSERT_EQ(walk_through(given, walk, nullptr), REFRACT_OK);
+        const refract_result* result = nullptr;
+        allowance = limit;
+        const refract_status first = refract_walk_result(walk, &result, nullptr);
+        allowance = -1;
+        ASSERT_EQ(refract_walk_result(walk, &result, nullptr), REFRACT_OK) << limit;
+        EXPECT_EQ(result->references_count, 3u) << limit;
+        EXPECT_EQ(result->selections_count, 1u) << limit;
+        refract_walk_free(walk);
+        if (first == REFRACT_OK) {
+            EXPECT_GT(limit, 10);
+            break;
+        }
+        ASSERT_EQ(first, REFRACT_OUT_OF_MEMORY);
+    }
     refract_request_free(request);
 }
 

@@ -53,10 +53,12 @@ public:
         const json limits = wanted.value("limits", json::object());
         options_.limits.document_bytes = limits.value("documentBytes", std::uint64_t{0});
         options_.limits.config_bytes = limits.value("configBytes", std::uint64_t{0});
+        options_.limits.walk_bytes = limits.value("walkBytes", std::uint64_t{0});
         options_.limits.json_depth = limits.value("jsonDepth", 0u);
         options_.limits.nesting = limits.value("nesting", 0u);
         options_.limits.documents = limits.value("documents", 0u);
         options_.limits.annotation_bytes = limits.value("annotationBytes", 0u);
+        options_.limits.reference_blobs = limits.value("referenceBlobs", 0u);
         options_.limits.fetched_references = limits.value("fetchedReferences", 0u);
         options_.platforms = platforms_.data();
         options_.platforms_count = platforms_.size();

@@ -129,6 +129,20 @@ TEST(Tree, SecondPathsAreMarked) {
         ElementsAre("index root", "  index inner", "    image image", "  index unread", "    image image repeated"));
 }
 
+/// An entry may call an index a manifest: the entry that is right about it is shown with what it holds.
+TEST(Tree, SameDigestUnderTwoKinds) {
+    registry from;
+    const blob artifact = from.artifact("text/spdx");
+    const blob inner = from.index({artifact.on("unknown/unknown")});
+    json named = inner.descriptor();
+    named["mediaType"] = oci_manifest;
+    named["platform"] = {{"os", "linux"}, {"architecture", "amd64"}};
+    const auto lines = tree(from, from.index({named, inner.descriptor()}),
+                            {{inner.digest, "inner"}, {artifact.digest, "artifact"}}, resolve::mode::list);
+    EXPECT_THAT(lines, ElementsAre("index root", "  image inner", "    ref artifact", "  index inner",
+                                   "    ref artifact repeated"));
+}
+
 TEST(Tree, InlineSignaturesHangBelowTheirImage) {
     registry from;
     const blob image = from.image(here);

@@ -101,11 +101,12 @@ func Extend(ctr *cli.Command) error {
 // References is the command for what is attached to images.
 func References(connect Connect) *cli.Command {
 	all := []*cli.Command{lsCommand(connect), treeCommand(connect), getCommand(connect), fetchCommand(connect)}
+	wrongUsage := func(_ context.Context, cmd *cli.Command, err error, _ bool) error {
+		return misused(cmd, "%s", printable(err.Error()))
+	}
 	for _, one := range all {
 		one.DisableSliceFlagSeparator = true
-		one.OnUsageError = func(_ context.Context, cmd *cli.Command, err error, _ bool) error {
-			return misused(cmd, "%s", err)
-		}
+		one.OnUsageError = wrongUsage
 	}
 	return &cli.Command{
 		Name:    "references",
@@ -115,7 +116,8 @@ func References(connect Connect) *cli.Command {
 ls, tree and get read the node's store and ask no registry.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found.`,
-		Commands: all,
+		Commands:     all,
+		OnUsageError: wrongUsage,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return misused(cmd, "unknown command %q", printable(cmd.Args().First()))

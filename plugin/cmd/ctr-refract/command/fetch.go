@@ -124,7 +124,8 @@ func reportFetched(ctx context.Context, cmd *cli.Command, node *Node, one refere
 // fetcherFor asks the registry that an image's name names. Everything is asked for by digest, so the tag is not resolved again.
 func fetcherFor(ctx context.Context, cmd *cli.Command, image string) (remotes.Fetcher, error) {
 	parsed, err := reference.Parse(image)
-	if err != nil || !strings.ContainsAny(parsed.Hostname(), ".:") && parsed.Hostname() != "localhost" {
+	// A name without a path is no repository's: CRI names images by their ids, which look like a host with a port.
+	if err != nil || !strings.Contains(image, "/") || !strings.ContainsAny(parsed.Hostname(), ".:") && parsed.Hostname() != "localhost" {
 		return nil, fmt.Errorf("image %q: this name does not say which registry it is from, use the name that it was pulled by (ctr-refract images ls -q)", image)
 	}
 	resolver, err := commands.GetResolver(ctx, cmd)

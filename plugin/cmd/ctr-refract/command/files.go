@@ -5,6 +5,7 @@ package command
 
 import (
 	"bufio"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -86,22 +87,26 @@ func fileName(layer references.Layer, used map[string]bool) string {
 	if isPlainName(layer.Title) && !used[layer.Title] {
 		return layer.Title
 	}
-	_, hex, _ := strings.Cut(layer.Digest.String(), ":")
+	_, name, _ := strings.Cut(layer.Digest.String(), ":")
 	if layer.Digest == "" {
-		hex = digest.FromString(layer.Title).Encoded()
+		name = digest.FromString(layer.Title).Encoded()
 	}
-	if used[hex] {
+	if used[name] {
 		return ""
 	}
-	return hex
+	return name
 }
 
 // longestName is what common file systems allow, in bytes.
 const longestName = 255
 
-// isPlainName tells whether a stranger's name for a file leads nowhere, hides nothing and looks like no flag of a command.
+// isPlainName tells whether a stranger's name for a file leads nowhere, hides nothing, looks like no flag of a command, and does
+// not pass for the digest of other content.
 func isPlainName(name string) bool {
 	if name == "" || len(name) > longestName || !utf8.ValidString(name) || name[0] == '.' || name[0] == '-' {
+		return false
+	}
+	if _, err := hex.DecodeString(name); err == nil && len(name) >= digest.SHA256.Size()*2 {
 		return false
 	}
 	return strings.IndexFunc(name, func(r rune) bool { return r == '/' || r == '\\' || !unicode.IsPrint(r) }) < 0

@@ -46,6 +46,9 @@ layers' titles where these are plain names, else by their digests. Files that ex
 			if cmd.Bool("manifest") && cmd.IsSet("layer") {
 				return misused(cmd, "--manifest and --layer exclude each other")
 			}
+			if cmd.IsSet("layer") && cmd.String("layer") == "" {
+				return misused(cmd, "--layer is empty")
+			}
 			if cmd.String("o") == "" {
 				return misused(cmd, "-o is empty")
 			}

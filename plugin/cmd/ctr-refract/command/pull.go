@@ -102,8 +102,8 @@ type unpackTarget struct {
 	platform ocispec.Platform
 }
 
-// unpackTargets are what ctr unpacks: for each platform, the image. Of all platforms of an index it is each proven image, since
-// containerd's own search of an index would find the artifacts between them, too.
+// unpackTargets are what ctr unpacks: for each platform, the image. Of an index it is the proven one, since containerd's own
+// search of an index would find the artifacts between them, too.
 func unpackTargets(ctx context.Context, cmd *cli.Command, client *containerd.Client, image images.Image) ([]unpackTarget, error) {
 	if cmd.Bool("all-platforms") {
 		return unpackAll(ctx, client, image)
@@ -115,11 +115,25 @@ func unpackTargets(ctx context.Context, cmd *cli.Command, client *containerd.Cli
 	if len(requested) == 0 {
 		requested = append(requested, platforms.DefaultSpec())
 	}
-	var targets []unpackTarget
-	for _, platform := range requested {
-		targets = append(targets, unpackTarget{image, platform})
+	targets := make([]unpackTarget, len(requested))
+	for i, platform := range requested {
+		targets[i] = unpackTarget{image, platform}
+	}
+	if native.MediaTypeKind(image.Target.MediaType) != native.KindIndex {
+		return targets, nil
+	}
+	proven, err := references.Images(ctx, client.ContentStore(), image.Target, requested...)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range proven {
+		targets[one.Requested].image.Target = targetOf(one)
 	}
 	return targets, nil
+}
+
+func targetOf(selected native.Selection) ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: selected.Manifest.MediaType, Digest: selected.Manifest.Digest, Size: selected.Manifest.Size}
 }
 
 func unpackAll(ctx context.Context, client *containerd.Client, image images.Image) ([]unpackTarget, error) {
@@ -144,7 +158,7 @@ func unpackAll(ctx context.Context, client *containerd.Client, image images.Imag
 			continue
 		}
 		single := image
-		single.Target = ocispec.Descriptor{MediaType: one.Manifest.MediaType, Digest: one.Manifest.Digest, Size: one.Manifest.Size}
+		single.Target = targetOf(one)
 		targets = append(targets, unpackTarget{single, *one.Manifest.Platform})
 	}
 	return targets, nil

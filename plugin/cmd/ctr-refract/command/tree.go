@@ -25,7 +25,8 @@ func treeCommand(connect Connect) *cli.Command {
 		ArgsUsage: "<image>",
 		Description: `Shows the index that an image was pulled from, its images, what is attached to each, and what is attached to that.
 Marks: selected (the image that this node runs), not fetched (see references fetch), weak (nothing in the index is what it
-is about), repeated (shown above, with what is attached to it), unread (a nested index that this node does not have).`,
+is about), in a cycle (references that are only about each other), repeated (shown above, with what is attached to it),
+unread (a nested index that this node does not have).`,
 		Flags: []cli.Flag{outputFlag(), wholeFlag()},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			name, _, err := arguments(cmd, 1)
@@ -80,7 +81,7 @@ func printTree(to io.Writer, listing *references.Listing, style style) error {
 			fmt.Fprintf(out, "(%d deeper) ", node.Depth-deepest)
 		}
 		fmt.Fprint(out, pick(last[i], display.LineTreeFormat.LastDrop, display.LineTreeFormat.MiddleDrop))
-		fmt.Fprintln(out, nodeText(listing, node, style))
+		fmt.Fprintln(out, nodeText(listing, i, style))
 	}
 	return out.Flush()
 }
@@ -103,7 +104,8 @@ func lastOfSiblings(tree []native.Node) []bool {
 }
 
 // nodeText is what a line says: what it is, which, and in brackets what is to be known about it.
-func nodeText(listing *references.Listing, node native.Node, style style) string {
+func nodeText(listing *references.Listing, number int, style style) string {
+	node := listing.Tree[number]
 	var parts, marks []string
 	add := func(text string) {
 		if text != "" {
@@ -135,7 +137,7 @@ func nodeText(listing *references.Listing, node native.Node, style style) string
 		add(platformText(node.Descriptor.Platform))
 		add(style.digest(node.Descriptor.Digest.String()))
 		if node.Kind == native.NodeSubject {
-			marks = append(marks, pick(node.Descriptor.Digest == "", "subject not stated", "not in this index"))
+			marks = append(marks, subjectText(listing, number))
 		}
 	}
 	if node.Flags&native.NodeUnread != 0 {
@@ -152,6 +154,27 @@ func nodeText(listing *references.Listing, node native.Node, style style) string
 		text += " " + style.in(yellow, "["+strings.Join(marks, ", ")+"]")
 	}
 	return text
+}
+
+// subjectText is why a subject stands there by itself. What is about it comes next, and knows whether the index has it.
+func subjectText(listing *references.Listing, number int) string {
+	weak := native.Unknown
+	if below := number + 1; below < len(listing.Tree) {
+		if reference := listing.Tree[below].Reference; reference >= 0 && reference < len(listing.References) {
+			weak = listing.References[reference].Weak
+		}
+	}
+	switch {
+	case listing.Tree[number].Descriptor.Digest == "":
+		return "subject not stated"
+	case weak == native.No:
+		// The index lists it, but nothing leads there from an image.
+		return "in a cycle"
+	case weak == native.Yes:
+		return "not in this index"
+	default:
+		return "not in what was read of this index"
+	}
 }
 
 func kindText(kind native.NodeKind) string {
