@@ -90,4 +90,4 @@ lint: native ## Check style and look for mistakes
 
 .PHONY: bench
 bench: build tools ## Compare with containerd in one run
-	@.ci/bench
+	@GO_LDFLAGS="$(GO_LDFLAGS)" .ci/bench

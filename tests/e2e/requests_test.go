@@ -4,13 +4,7 @@
 package e2e
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"testing"
-
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
 	"github.com/refract-oci/refract/tests/registry"
@@ -46,33 +40,13 @@ func TestOrdinaryImagesCostNoMoreThanStock(t *testing.T) {
 	}
 }
 
-// withArtifacts is an image behind so many artifacts, all of which exist.
-func withArtifacts(t *testing.T, count int) shapes.Shape {
-	t.Helper()
-	one := byName(t, "artifact-first-no-platform")
-	return one.WithRoot(func(index *ocispec.Index) {
-		at := slices.IndexFunc(index.Manifests, func(d ocispec.Descriptor) bool { return d.Digest == one.References[0] })
-		artifact := index.Manifests[at]
-		index.Manifests = slices.Delete(index.Manifests, at, at+1)
-		many := make([]ocispec.Descriptor, 0, count+len(index.Manifests))
-		one.Blobs, one.MediaTypes = maps.Clone(one.Blobs), maps.Clone(one.MediaTypes)
-		for i := range count {
-			next := artifact
-			raw := append(slices.Clone(one.Blobs[artifact.Digest]), fmt.Sprintf("%*s", i+1, "")...)
-			next.Digest, next.Size = digest.FromBytes(raw), int64(len(raw))
-			many = append(many, next)
-		}
-		index.Manifests = append(many, index.Manifests...)
-	})
-}
-
 // TestArtifactsCostNothing: what a pull takes does not depend on how many artifacts there are, but for the index's own bytes.
 func TestArtifactsCostNothing(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
 			var before registry.Counts
 			for i, count := range []int{0, 20, 200, 2000} {
-				shape := withArtifacts(t, count)
+				shape := shapes.BehindArtifacts(count)
 				cost := costOf(t, harness.StartRefract, way, shape)
 				cost.Bytes -= shape.Root.Size
 				t.Logf("%d artifacts: %d requests, and %d bytes besides the index", count, cost.Requests, cost.Bytes)

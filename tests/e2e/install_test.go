@@ -1,0 +1,72 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestInstalledProgramsRunOnABareNode installs into a folder, adds nothing but the C library, and runs the programs in there: what
+// they need besides travels with them.
+func TestInstalledProgramsRunOnABareNode(t *testing.T) {
+	root := t.TempDir()
+	install := exec.Command("make", "-s", "-C", "../..", "install", "DESTDIR="+root, "PREFIX=/usr")
+	if output, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("make install: %v: %s", err, output)
+	}
+	if _, err := os.Stat(filepath.Join(root, "etc/containerd/conf.d/10-refract.toml")); err != nil {
+		t.Error(err)
+	}
+	for _, program := range []string{"containerd-refract", "ctr-refract"} {
+		addLibc(t, root, filepath.Join(root, "usr/bin", program))
+		command := exec.Command("/usr/bin/"+program, "--version")
+		command.Dir = "/"
+		command.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+		output, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v: %s", program, err, output)
+		}
+		for _, word := range []string{"v2.4.2", "refract 0."} {
+			if !strings.Contains(string(output), word) {
+				t.Errorf("%s says %q, not %q", program, output, word)
+			}
+		}
+	}
+}
+
+// addLibc copies what a program needs and does not bring along; that must be the C library alone.
+func addLibc(t *testing.T, root, program string) {
+	t.Helper()
+	listed, err := exec.Command("ldd", program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(listed)) {
+		for _, word := range strings.Fields(line) {
+			if !filepath.IsAbs(word) || strings.HasPrefix(word, root) {
+				continue
+			}
+			name := filepath.Base(word)
+			if !strings.HasPrefix(name, "libc.") && !strings.HasPrefix(name, "ld-linux") && !strings.HasPrefix(name, "libm.") && !strings.HasPrefix(name, "libresolv.") {
+				t.Errorf("%s needs %s, which a node may not have", filepath.Base(program), name)
+			}
+			raw, err := os.ReadFile(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to := filepath.Join(root, word)
+			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(to, raw, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
