@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,16 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "etc/containerd/conf.d/10-refract.toml")); err != nil {
 		t.Error(err)
 	}
+	// The loader finds out from here where a program is, and so what lies beside it.
+	proc := filepath.Join(root, "proc")
+	if err := errors.Join(os.Mkdir(proc, 0o555), syscall.Mount("proc", proc, "proc", 0, "")); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := syscall.Unmount(proc, 0); err != nil {
+			t.Error(err)
+		}
+	}()
 	for _, program := range []string{"containerd-refract", "ctr-refract"} {
 		addLibc(t, root, filepath.Join(root, "usr/bin", program))
 		command := exec.Command("/usr/bin/"+program, "--version")

@@ -30,10 +30,19 @@ var goals = map[string]struct {
 func main() {
 	testing.Init()
 	runs := flag.Int("runs", 11, "how often each case is measured; the median is shown")
+	brief := flag.Bool("brief", false, "print only what a reused walk takes without SHA-256, a line an index")
 	flag.Parse()
 	if err := flag.Set("test.benchtime", "100ms"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if *brief {
+		for _, index := range []bench.Index{bench.SmallIndex(), bench.LargeIndex()} {
+			results := measure(index, []bench.Case{bench.Select, bench.Digest}, *runs)
+			own := results[bench.Select.Name].median() - results[bench.Digest.Name].median()
+			fmt.Printf("simdjson kernel %-8s  index %s: %v\n", native.SIMDKernel(), index.Name, own)
+		}
+		return
 	}
 	fmt.Printf("refract %s, simdjson kernel %s, medians of %d\n", native.Version(), native.SIMDKernel(), *runs)
 	large := bench.LargeIndex()
@@ -62,8 +71,8 @@ func (m measured) median() time.Duration {
 	return time.Duration(m.nanoseconds[len(m.nanoseconds)/2])
 }
 
-func report(index bench.Index, runs int) {
-	cases := bench.Cases()
+// measure runs the cases in turn.
+func measure(index bench.Index, cases []bench.Case, runs int) map[string]*measured {
 	results := make(map[string]*measured, len(cases))
 	for range runs {
 		for _, one := range cases {
@@ -78,7 +87,12 @@ func report(index bench.Index, runs int) {
 			results[one.Name].nanoseconds = append(results[one.Name].nanoseconds, result.NsPerOp())
 		}
 	}
+	return results
+}
 
+func report(index bench.Index, runs int) {
+	cases := bench.Cases()
+	results := measure(index, cases, runs)
 	fmt.Printf("\nindex %s\n", index)
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "case\ttime\tGo allocations\tGo bytes\t")
