@@ -49,7 +49,8 @@ func (c Config) write(d *Daemon, refract bool) error {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "version = 3\nroot = %q\nstate = %q\n", filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"))
-	fmt.Fprint(&text, `disabled_plugins = ["io.containerd.nri.v1.nri"]`, "\n")
+	// In a chroot, where the root is no mount point, the btrfs snapshotter would take nearly all other plugins down with it.
+	fmt.Fprint(&text, `disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.btrfs"]`, "\n")
 	if refract {
 		text.WriteString(required)
 	}
