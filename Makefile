@@ -36,7 +36,7 @@ deps: ## Install what is missing (as root), or say how
 
 .PHONY: demo
 demo: build tools ## Show the main job: stock containerd fails, refract pulls, runs and lists what is attached
-	@$(GO) run -ldflags "$(GO_LDFLAGS)" ./tests/demo
+	@.ci/rooted $(GO) run -ldflags "$(GO_LDFLAGS)" ./tests/demo
 
 ##@ Building
 .PHONY: build
