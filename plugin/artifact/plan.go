@@ -129,12 +129,7 @@ func Children(of ocispec.Descriptor, raw []byte) ([]ocispec.Descriptor, error) {
 
 // entries are those of an index alone: what it nests is asked for as an entry, too.
 func entries(of ocispec.Descriptor, raw []byte) ([]ocispec.Descriptor, error) {
-	request, err := native.NewRequest(native.RequestOptions{Mode: native.List})
-	if err != nil {
-		return nil, err
-	}
-	defer request.Close()
-	walk, err := native.NewWalk(request)
+	walk, err := native.NewWalkOf(native.RequestOptions{Mode: native.List})
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,16 @@ func NewWalk(request *Request) (*Walk, error) {
 	return walk, nil
 }
 
+// NewWalkOf makes a walk for a request of its own.
+func NewWalkOf(options RequestOptions) (*Walk, error) {
+	request, err := NewRequest(options)
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close() // the walk keeps it
+	return NewWalk(request)
+}
+
 // Close frees what the walk holds. Calling it again does nothing.
 func (w *Walk) Close() {
 	if w.native == nil {

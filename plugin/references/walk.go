@@ -91,12 +91,7 @@ func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor
 
 // through walks through an index, feeding the walk from the store alone.
 func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions) (*index, error) {
-	request, err := native.NewRequest(options)
-	if err != nil {
-		return nil, err
-	}
-	defer request.Close()
-	walk, err := native.NewWalk(request)
+	walk, err := native.NewWalkOf(options)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,18 +17,14 @@ import (
 	"github.com/containerd/containerd/v2/core/metadata"
 	ctransfer "github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/core/transfer/image"
-	tlocal "github.com/containerd/containerd/v2/core/transfer/local"
 	"github.com/containerd/containerd/v2/core/transfer/registry"
-	"github.com/containerd/containerd/v2/pkg/namespaces"
-	"github.com/containerd/containerd/v2/plugins/content/local"
-	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/transfer"
+	nodes "github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
@@ -105,6 +100,7 @@ func (r *fakeRegistry) name(end string) string {
 
 // node is containerd's own stores and transfer service, in one process and a folder of the test's.
 type node struct {
+	*nodes.Node
 	db     *metadata.DB
 	images images.Store
 	leases leases.Manager
@@ -113,24 +109,8 @@ type node struct {
 
 func newNode(t testing.TB) (context.Context, *node) {
 	t.Helper()
-	dir := t.TempDir()
-	content, err := local.NewStore(filepath.Join(dir, "content"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	bolt, err := bbolt.Open(filepath.Join(dir, "meta.db"), 0o600, &bbolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { bolt.Close() })
-	db := metadata.NewDB(bolt, content, nil)
-	ctx := namespaces.WithNamespace(t.Context(), "test")
-	if err := db.Init(ctx); err != nil {
-		t.Fatal(err)
-	}
-	n := &node{db: db, images: metadata.NewImageStore(db), leases: metadata.NewLeaseManager(db)}
-	n.stock = tlocal.NewTransferService(db.ContentStore(), n.images, tlocal.TransferConfig{Leases: n.leases, MaxConcurrentDownloads: 3})
-	return ctx, n
+	ctx, made := nodes.New(t)
+	return ctx, &node{made, made.DB, made.Images, made.Leases, made.Stock()}
 }
 
 // pull pulls by name as ctr does, with refract's transfer service.
@@ -149,23 +129,10 @@ func (n *node) pullWith(ctx context.Context, service ctransfer.Transferrer, name
 	return service.Transfer(ctx, from, image.NewStore(name, options...))
 }
 
-func (n *node) has(ctx context.Context, d digest.Digest) bool {
-	_, err := n.db.ContentStore().Info(ctx, d)
-	return !errdefs.IsNotFound(err)
-}
+func (n *node) has(ctx context.Context, d digest.Digest) bool { return n.Has(ctx, d) }
 
-func (n *node) collect(ctx context.Context, t testing.TB) {
-	t.Helper()
-	if _, err := n.db.GarbageCollect(ctx); err != nil {
-		t.Fatal(err)
-	}
-}
+func (n *node) collect(ctx context.Context, t testing.TB) { n.Collect(ctx, t) }
 
 func (n *node) get(ctx context.Context, t testing.TB, name string) images.Image {
-	t.Helper()
-	got, err := n.images.Get(ctx, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
+	return n.Image(ctx, t, name)
 }

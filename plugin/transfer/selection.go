@@ -41,12 +41,7 @@ type followed struct {
 func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (*selection, error) {
 	options.FetchReferences = p.References == policy.ReferencesFetch
 	options.ReferenceTypes = p.Types
-	request, err := native.NewRequest(options)
-	if err != nil {
-		return nil, err
-	}
-	defer request.Close()
-	walk, err := native.NewWalk(request)
+	walk, err := native.NewWalkOf(options)
 	if err != nil {
 		return nil, err
 	}

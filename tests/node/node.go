@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/metadata"
+	ctransfer "github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/core/transfer/image"
 	tlocal "github.com/containerd/containerd/v2/core/transfer/local"
 	"github.com/containerd/containerd/v2/core/transfer/registry"
@@ -62,6 +63,11 @@ func New(t testing.TB) (context.Context, *Node) {
 	}
 }
 
+// Stock is containerd's own transfer service over the node's stores.
+func (n *Node) Stock() ctransfer.Transferrer {
+	return tlocal.NewTransferService(n.Content, n.Images, tlocal.TransferConfig{Leases: n.Leases, MaxConcurrentDownloads: 3})
+}
+
 // Pull pulls as ctr does through refract's transfer service: for this machine's platform, or for those that are named.
 func (n *Node) Pull(ctx context.Context, t testing.TB, name string, wanted ...ocispec.Platform) images.Image {
 	t.Helper()
@@ -72,8 +78,7 @@ func (n *Node) Pull(ctx context.Context, t testing.TB, name string, wanted ...oc
 	if err != nil {
 		t.Fatal(err)
 	}
-	stock := tlocal.NewTransferService(n.Content, n.Images, tlocal.TransferConfig{Leases: n.Leases, MaxConcurrentDownloads: 3})
-	service := transfer.New(stock, n.Content, policy.Default(), nil)
+	service := transfer.New(n.Stock(), n.Content, policy.Default(), nil)
 	if err := service.Transfer(ctx, from, image.NewStore(name, image.WithPlatforms(wanted...))); err != nil {
 		t.Fatal(err)
 	}

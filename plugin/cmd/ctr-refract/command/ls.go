@@ -25,38 +25,50 @@ func lsCommand(connect Connect) *cli.Command {
 		ArgsUsage:   "<image>",
 		Description: "Lists what the index of a pulled image attaches to it. PRESENT tells whether the node has it whole.",
 		Flags:       []cli.Flag{typeFlag(), outputFlag(), wholeFlag()},
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			name, _, err := arguments(cmd, 1)
-			if err != nil {
-				return err
-			}
-			asked, err := query(cmd, nil)
-			if err != nil {
-				return err
-			}
-			inJSON, err := asJSON(cmd)
-			if err != nil {
-				return err
-			}
-			node, ctx, cancel, err := connect(ctx, cmd)
-			if err != nil {
-				return err
-			}
-			defer cancel()
-			listing, err := list(ctx, node, name)
-			if err != nil {
-				return err
-			}
-			found := listing.Find(asked)
-			if inJSON {
-				return writeJSON(cmd.Root().Writer, newListingJSON(listing, found))
-			}
-			if err := printTable(cmd.Root().Writer, found, newStyle(cmd.Root().Writer, cmd.Bool("no-trunc"))); err != nil {
-				return err
-			}
-			explain(cmd.Root().ErrWriter, listing)
-			return nil
-		},
+		Action: showing(connect, func(listing *references.Listing, found []references.Reference) any {
+			return newListingJSON(listing, found)
+		}, func(to io.Writer, _ *references.Listing, found []references.Reference, style style) error {
+			return printTable(to, found, style)
+		}),
+	}
+}
+
+// showing is what a command does that shows a listing: as JSON, or for people, with what they should know besides on standard
+// error. Both get the listing and what was asked for of it.
+func showing(connect Connect, toJSON func(*references.Listing, []references.Reference) any,
+	print func(io.Writer, *references.Listing, []references.Reference, style) error) cli.ActionFunc {
+	return func(ctx context.Context, cmd *cli.Command) error {
+		name, _, err := arguments(cmd, 1)
+		if err != nil {
+			return err
+		}
+		asked, err := query(cmd, nil)
+		if err != nil {
+			return err
+		}
+		inJSON, err := asJSON(cmd)
+		if err != nil {
+			return err
+		}
+		node, ctx, cancel, err := connect(ctx, cmd)
+		if err != nil {
+			return err
+		}
+		defer cancel()
+		listing, err := list(ctx, node, name)
+		if err != nil {
+			return err
+		}
+		found := listing.Find(asked)
+		to := cmd.Root().Writer
+		if inJSON {
+			return writeJSON(to, toJSON(listing, found))
+		}
+		if err := print(to, listing, found, newStyle(to, cmd.Bool("no-trunc"))); err != nil {
+			return err
+		}
+		explain(cmd.Root().ErrWriter, listing)
+		return nil
 	}
 }
 

@@ -5,7 +5,6 @@ package command
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -28,33 +27,11 @@ Marks: selected (the image that this node runs), not fetched (see references fet
 is about), in a cycle (references that are only about each other), repeated (shown above, with what is attached to it),
 unread (a nested index that this node does not have).`,
 		Flags: []cli.Flag{outputFlag(), wholeFlag()},
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			name, _, err := arguments(cmd, 1)
-			if err != nil {
-				return err
-			}
-			inJSON, err := asJSON(cmd)
-			if err != nil {
-				return err
-			}
-			node, ctx, cancel, err := connect(ctx, cmd)
-			if err != nil {
-				return err
-			}
-			defer cancel()
-			listing, err := list(ctx, node, name)
-			if err != nil {
-				return err
-			}
-			if inJSON {
-				return writeJSON(cmd.Root().Writer, newTreeJSON(listing))
-			}
-			if err := printTree(cmd.Root().Writer, listing, newStyle(cmd.Root().Writer, cmd.Bool("no-trunc"))); err != nil {
-				return err
-			}
-			explain(cmd.Root().ErrWriter, listing)
-			return nil
-		},
+		Action: showing(connect, func(listing *references.Listing, _ []references.Reference) any {
+			return newTreeJSON(listing)
+		}, func(to io.Writer, listing *references.Listing, _ []references.Reference, style style) error {
+			return printTree(to, listing, style)
+		}),
 	}
 }
 
