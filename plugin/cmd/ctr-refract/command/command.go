@@ -186,9 +186,17 @@ func find(listing *references.Listing, asked references.Query) ([]references.Ref
 	}
 	text := fmt.Sprintf("image %q: %s is attached to it", listing.Image, what)
 	if listing.UnreadIndexes > 0 {
-		text += fmt.Sprintf("; %d nested indexes are not in the content store, what they hold is not known", listing.UnreadIndexes)
+		text += "; " + unread(listing)
 	}
 	return nil, nothing{errors.New(text)}
+}
+
+// unread says that not everything could be looked at.
+func unread(listing *references.Listing) string {
+	if listing.UnreadIndexes == 1 {
+		return "1 nested index is not in the content store, what it holds is not known"
+	}
+	return fmt.Sprintf("%d nested indexes are not in the content store, what they hold is not known", listing.UnreadIndexes)
 }
 
 func typeFlag() cli.Flag {

@@ -78,7 +78,7 @@ func explain(to io.Writer, listing *references.Listing) {
 		fmt.Fprintf(to, "image %q was pulled as a single manifest, not from an index: nothing is attached to it here\n", listing.Image)
 	}
 	if listing.UnreadIndexes > 0 {
-		fmt.Fprintf(to, "%d nested indexes are not in the content store: what they hold is not known\n", listing.UnreadIndexes)
+		fmt.Fprintln(to, unread(listing))
 	}
 }
 

@@ -131,7 +131,7 @@ func TestListSaysWhyItKnowsNothing(t *testing.T) {
 	for shape, words := range map[string]string{
 		"single-manifest":         "was pulled as a single manifest, not from an index",
 		"single-docker-manifest":  "was pulled as a single manifest, not from an index",
-		"match-first-then-nested": "1 nested indexes are not in the content store",
+		"match-first-then-nested": "1 nested index is not in the content store",
 	} {
 		p, name := pulled(t, shapes.ByName(shape))
 		for _, called := range []string{"ls", "tree"} {

@@ -70,7 +70,7 @@ func TestWhatIsNotThereIsExitCodeThree(t *testing.T) {
 
 func TestNothingAttachedSaysWhatIsNotKnown(t *testing.T) {
 	p, name := pulled(t, shapes.ByName("match-first-then-nested"))
-	p.fails(3, []string{"nothing is attached to it", "1 nested indexes are not in the content store"}, "fetch", name)
+	p.fails(3, []string{"nothing is attached to it", "1 nested index is not in the content store"}, "fetch", name)
 	plain, name := pulled(t, shapes.ByName("multi-platform"))
 	if got := plain.fails(3, []string{"nothing is attached to it"}, "get", name); strings.Contains(got.err, "nested") {
 		t.Errorf("%+v", got)
