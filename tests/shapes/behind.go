@@ -12,8 +12,7 @@ import (
 // BehindArtifacts is an image for this machine behind so many artifacts without a platform, all of which can be had. How pulls
 // differ in what they cost is measured with it.
 func BehindArtifacts(count int) Shape {
-	about := fmt.Sprintf("%d artifacts without a platform stand before the image", count)
-	return entry{fmt.Sprintf("behind-%d-artifacts", count), about, func(b *builder) {
+	shape := entry{"behind-artifacts", "artifacts without a platform stand before the image", func(b *builder) {
 		image, foreign := b.right(), b.foreign()
 		entries := make([]ocispec.Descriptor, 0, count+2)
 		for i := range count {
@@ -21,4 +20,7 @@ func BehindArtifacts(count int) Shape {
 		}
 		b.root(append(entries, image, foreign)...)
 	}}.build(machine())
+	// Named only now: images say what they are called, and these are to be the same bytes.
+	shape.Name = fmt.Sprintf("behind-%d-artifacts", count)
+	return shape
 }
