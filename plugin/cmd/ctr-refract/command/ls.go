@@ -36,7 +36,7 @@ func lsCommand(connect Connect) *cli.Command {
 // showing is what a command does that shows a listing: as JSON, or for people, with what they should know besides on standard
 // error. Both get the listing and what was asked for of it.
 func showing(connect Connect, toJSON func(*references.Listing, []references.Reference) any,
-	print func(io.Writer, *references.Listing, []references.Reference, style) error) cli.ActionFunc {
+	toText func(io.Writer, *references.Listing, []references.Reference, style) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
 		name, _, err := arguments(cmd, 1)
 		if err != nil {
@@ -64,7 +64,7 @@ func showing(connect Connect, toJSON func(*references.Listing, []references.Refe
 		if inJSON {
 			return writeJSON(to, toJSON(listing, found))
 		}
-		if err := print(to, listing, found, newStyle(to, cmd.Bool("no-trunc"))); err != nil {
+		if err := toText(to, listing, found, newStyle(to, cmd.Bool("no-trunc"))); err != nil {
 			return err
 		}
 		explain(cmd.Root().ErrWriter, listing)
