@@ -23,7 +23,7 @@ public:
     struct item {
         resolve::place place;
         frontier::kind kind = kind::nested;
-        oci::platform_rank rank;  ///< of a declared candidate
+        oci::platform_rank rank;  ///< of what declares a platform
         std::uint64_t order = 0;  ///< in the document order of all that was gone through
     };
 

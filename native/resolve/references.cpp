@@ -199,10 +199,13 @@ attached find_attached(const walk& walk) {
 }
 
 outcome check_wanted(const walk& walk, const attached& all) {
-    const auto wanted =
-        std::count_if(all.references.begin(), all.references.end(), [](const reference& one) { return one.wanted; });
+    std::set<std::string_view> artifacts;  // one may be about several subjects
+    for (const reference& one : all.references) {
+        if (one.wanted) artifacts.insert(one.digest());
+    }
+    const auto wanted = artifacts.size();
     const auto most = walk.asked().limits.fetched_references;
-    if (wanted <= static_cast<std::ptrdiff_t>(most)) return {};
+    if (wanted <= most) return {};
     return {status::limit_exceeded, "index " + walk.read()[0].digest + ": " + std::to_string(wanted) +
                                         " references are to be fetched, more than the limit of " +
                                         std::to_string(most) + " (narrow the types that the policy fetches)"};

@@ -84,7 +84,7 @@ result<walk::step> walk::finish() {
 
 outcome walk::list() {
     while (const auto item = frontier_.next()) {
-        if (outcome done = open(item->place); done.failed()) return done;
+        if (outcome done = open(*item); done.failed()) return done;
         if (state_ == state::waiting) return {};
     }
     return {};
@@ -93,7 +93,7 @@ outcome walk::list() {
 outcome walk::select() {
     while (const auto item = frontier_.next()) {
         if (item->kind == frontier::kind::undeclared && declared_proven_) break;
-        outcome done = item->kind == frontier::kind::nested ? open(item->place) : prove(*item);
+        outcome done = item->kind == frontier::kind::nested ? open(*item) : prove(*item);
         if (done.failed()) return done;
         if (state_ == state::waiting) return {};
         if (best_ && !request_.wants_all() && request_.wants[want_].preference.is_best(best_rank_)) break;
@@ -103,8 +103,11 @@ outcome walk::select() {
     return {};
 }
 
-outcome walk::open(place where) {
-    const bool required = request_.mode == mode::select && documents_.platform_of(where) != nullptr;
+outcome walk::open(const frontier::item& item) {
+    const place where = item.place;
+    // One whose platform the host runs less well than another may hold nothing that is needed.
+    const bool declared = documents_.platform_of(where) != nullptr && item.rank.matcher == 0;
+    const bool required = request_.mode == mode::select && declared;
     const std::uint32_t depth = documents_[where.document].depth + 1;
     const bool is_read = documents_.find(documents_.entry(where).digest) != none;
     if (!is_read && depth > request_.limits.nesting) {

@@ -92,7 +92,7 @@ private:
     outcome select();
     /// Tries one candidate; a proven one with the best rank ends the search.
     outcome prove(const frontier::item& item);
-    outcome open(place where);
+    outcome open(const frontier::item& item);
 
     /// Sets `got` to what could be had of the document that `of` at `where` names; `document` to its number.
     outcome acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,

@@ -6,7 +6,6 @@
 package artifact
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/native"
 )
 
 // ErrTooLarge is why an artifact was not downloaded: together with what it consists of it is over a cap.
@@ -57,7 +58,7 @@ type document struct {
 
 // keep stores the document and has it keep its children.
 func (d *document) keep(ctx context.Context, store content.Store) error {
-	if err := content.WriteBlob(ctx, store, remotes.MakeRefKey(ctx, d.desc), bytes.NewReader(d.raw), d.desc); err != nil {
+	if err := put(ctx, store, d.raw, d.desc); err != nil {
 		return err
 	}
 	label := images.SetChildrenLabels(store, func(context.Context, ocispec.Descriptor) ([]ocispec.Descriptor, error) {
@@ -67,8 +68,29 @@ func (d *document) keep(ctx context.Context, store content.Store) error {
 	return err
 }
 
+// put stores bytes that are known to be right, if the store does not have them.
+func put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Descriptor) error {
+	writer, err := content.OpenWriter(ctx, store, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
+	if errdefs.IsAlreadyExists(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer writer.Close()
+	return Write(ctx, writer, raw, desc)
+}
+
 func (p *plan) fetchBlob(ctx context.Context, blob ocispec.Descriptor) error {
-	err := remotes.Fetch(ctx, p.store, bounded{p.fetcher}, blob)
+	var err error
+	if blob.Size == 0 {
+		// containerd fetches nothing that is empty, and there is nothing to ask for.
+		if err = native.VerifyDigest(blob.Digest.String(), nil); err == nil {
+			err = put(ctx, p.store, nil, blob)
+		}
+	} else {
+		err = remotes.Fetch(ctx, p.store, bounded{p.fetcher}, blob)
+	}
 	if err == nil || errdefs.IsAlreadyExists(err) {
 		return nil
 	}

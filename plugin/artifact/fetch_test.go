@@ -144,6 +144,23 @@ func TestFetchOfAnIndex(t *testing.T) {
 	}
 }
 
+// An empty file is content like any other, though there is nothing to download.
+func TestFetchOfAnEmptyBlob(t *testing.T) {
+	var registry blobs
+	config := registry.put(ocispec.MediaTypeEmptyJSON, []byte("{}"))
+	empty := registry.put("text/plain", nil)
+	wrong := empty
+	wrong.Digest = digest.FromString("something")
+	for _, layer := range []ocispec.Descriptor{empty, wrong} {
+		ctx, store := newStore(t)
+		manifest := registry.manifest(t, config, layer)
+		_, err := artifact.Fetch(ctx, store, registry.fetcher(), manifest, 1000)
+		if isEmpty := layer.Digest == empty.Digest; isEmpty && err != nil || !isEmpty && !errdefs.IsDataLoss(err) {
+			t.Errorf("%s: %v", layer.Digest, err)
+		}
+	}
+}
+
 // The number of blobs is bounded, and over it none is downloaded.
 func TestFetchOfTooManyBlobs(t *testing.T) {
 	most := int(native.DefaultLimits().ReferenceBlobs)

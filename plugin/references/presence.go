@@ -9,6 +9,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
@@ -19,36 +20,53 @@ import (
 // concurrentLooks hides the daemon's answer time: an index of 4 MiB lists ten thousand references.
 const concurrentLooks = 8
 
-// look sees which references the store has.
+// look sees which references the store has. The same content is looked for once, however many references tell of it.
 func (l *Listing) look(ctx context.Context, store content.InfoReaderProvider) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrentLooks)
+	type content struct {
+		digest    digest.Digest
+		mediaType string
+		size      int64
+	}
+	tellOf := map[content][]*Reference{}
 	for i := range l.References {
 		reference := &l.References[i]
+		desc := reference.Descriptor
+		of := content{desc.Digest, desc.MediaType, desc.Size}
+		tellOf[of] = append(tellOf[of], reference)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrentLooks)
+	for _, references := range tellOf {
 		group.Go(func() error {
-			var err error
-			reference.Present, err = present(ctx, store, reference.Descriptor)
+			search := search{store: store, seen: map[digest.Digest]bool{}}
+			answer, err := search.present(ctx, references[0].Descriptor)
+			for _, reference := range references {
+				reference.Present = answer
+			}
 			return err
 		})
 	}
 	return group.Wait()
 }
 
-// present tells whether the store has a reference whole. What is kept in an annotation came with its index.
-func present(ctx context.Context, store content.InfoReaderProvider, desc ocispec.Descriptor) (native.Answer, error) {
-	left := int(native.DefaultLimits().ReferenceBlobs)
-	return presentOf(ctx, store, desc, &left)
+// search looks for one reference and what it consists of, each piece once.
+type search struct {
+	store content.InfoReaderProvider
+	seen  map[digest.Digest]bool
 }
 
-func presentOf(ctx context.Context, store content.InfoReaderProvider, desc ocispec.Descriptor, left *int) (native.Answer, error) {
-	if desc.Digest == "" {
+// present tells whether the store has a reference whole. What is kept in an annotation came with its index.
+func (s *search) present(ctx context.Context, desc ocispec.Descriptor) (native.Answer, error) {
+	if desc.Digest == "" || s.seen[desc.Digest] {
 		return native.Yes, nil
 	}
-	if desc.Digest.Validate() != nil {
-		// Of an algorithm that containerd does not know, so it cannot have it.
+	s.seen[desc.Digest] = true
+	// No more is looked at than a fetch takes: what is larger than that cannot be here whole. What has a digest of an algorithm
+	// that containerd does not know, it cannot have.
+	if len(s.seen) > int(native.DefaultLimits().ReferenceBlobs) || desc.Digest.Validate() != nil {
 		return native.No, nil
 	}
-	info, err := store.Info(ctx, desc.Digest)
+	info, err := s.store.Info(ctx, desc.Digest)
 	if errdefs.IsNotFound(err) {
 		return native.No, nil
 	}
@@ -61,7 +79,11 @@ func presentOf(ctx context.Context, store content.InfoReaderProvider, desc ocisp
 	if kind := native.MediaTypeKind(desc.MediaType); kind != native.KindManifest && kind != native.KindIndex {
 		return native.Yes, nil
 	}
-	raw, err := read(ctx, store, desc, native.DefaultLimits().DocumentBytes)
+	raw, err := read(ctx, s.store, desc, native.DefaultLimits().DocumentBytes)
+	if errdefs.IsNotFound(err) {
+		// Collected just now.
+		return native.No, nil
+	}
 	if err != nil {
 		return native.Unknown, fmt.Errorf("manifest %s: %w", desc.Digest, err)
 	}
@@ -73,11 +95,7 @@ func presentOf(ctx context.Context, store content.InfoReaderProvider, desc ocisp
 		return native.Unknown, err
 	}
 	for _, child := range children {
-		// No more is looked at than a fetch takes: what is larger than that cannot be here whole.
-		if *left--; *left < 0 {
-			return native.No, nil
-		}
-		if answer, err := presentOf(ctx, store, child, left); answer != native.Yes || err != nil {
+		if answer, err := s.present(ctx, child); answer != native.Yes || err != nil {
 			return answer, err
 		}
 	}

@@ -4,12 +4,17 @@
 package references_test
 
 import (
+	"context"
+	"strconv"
+	"sync/atomic"
 	"testing"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -97,5 +102,48 @@ func TestPresenceOfASpoiledManifestIsUnknown(t *testing.T) {
 	here.Spoil(t, sbom, make([]byte, len(shape.Blobs[sbom])))
 	if got := ofDigest(t, list(ctx, t, here, image), sbom).Present; got != native.Unknown {
 		t.Errorf("present is %s", got)
+	}
+}
+
+// counting is a store that counts how often it is read from.
+type counting struct {
+	content.Store
+	reads atomic.Int64
+}
+
+func (c *counting) ReaderAt(ctx context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
+	c.reads.Add(1)
+	return c.Store.ReaderAt(ctx, desc)
+}
+
+// One artifact may be named by thousands of references: it is looked at once.
+func TestPresenceIsLookedForOnce(t *testing.T) {
+	shape := shapes.ByName("multi-platform")
+	artifact := node.Artifact(t, shape, "application/spdx+json", node.Piece{MediaType: "text/plain", Content: []byte("sbom")})
+	var entries []ocispec.Descriptor
+	for i := range 500 {
+		entries = append(entries, node.About(artifact, digest.FromString(strconv.Itoa(i)), "sbom"))
+	}
+	shape = node.Attach(t, shape, entries...)
+	ctx, here := node.New(t)
+	image := record(ctx, t, here, shape)
+	for _, part := range parts(t, shape, artifact.Digest) {
+		write(ctx, t, here, "application/octet-stream", shape.Blobs[part])
+	}
+	store := &counting{Store: here.Content}
+	listing, err := references.List(ctx, store, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(listing.References) != 500 {
+		t.Fatalf("%d references", len(listing.References))
+	}
+	for _, reference := range listing.References {
+		if reference.Present != native.Yes {
+			t.Fatalf("present is %s", reference.Present)
+		}
+	}
+	if reads := store.reads.Load(); reads > 20 {
+		t.Errorf("%d reads", reads)
 	}
 }

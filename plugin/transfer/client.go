@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/transfer"
@@ -23,7 +25,8 @@ import (
 )
 
 // WithExtendedIndexes lets a Go program's client.Pull or client.Fetch take images from extended indexes. It goes behind
-// containerd.WithResolver and containerd.WithImageHandlerWrapper, which would replace it. Platforms are those of
+// containerd.WithResolver, containerd.WithImageHandlerWrapper and containerd.WithChildLabelMap, which would replace parts of it.
+// Where the selected manifest becomes the image's target, nothing of other platforms is fetched, with all metadata either. Platforms are those of
 // containerd.WithPlatform, before or behind; a matcher of the program's own cannot be seen through and is an error.
 func WithExtendedIndexes(p policy.Policy) containerd.RemoteOpt {
 	return func(client *containerd.Client, remote *containerd.RemoteContext) error {
@@ -48,6 +51,7 @@ type resolver struct {
 	remote *containerd.RemoteContext
 	policy policy.Policy
 	chosen *selection
+	others sync.Map // digests of followed images of other platforms
 }
 
 // SetOptions passes a pull's settings on, if the resolver underneath takes any.
@@ -142,27 +146,50 @@ func (r *resolver) wrap(outer func(images.Handler) images.Handler) func(images.H
 			if err != nil || r.chosen == nil {
 				return children, err
 			}
-			index, decided := r.chosen.indexes[desc.Digest]
-			if !decided {
-				return children, nil
+			if index, decided := r.chosen.indexes[desc.Digest]; decided {
+				return r.follow(ctx, desc, index, children)
 			}
-			entries, err := images.Children(ctx, r.client.ContentStore(), desc)
-			if err != nil {
-				return nil, err
+			if _, other := r.others.Load(desc.Digest); other {
+				return r.onlyConfig(ctx, desc, children)
 			}
-			picked, err := index.pick(desc.Digest, plain(slices.Clone(entries)))
-			if err != nil {
-				return nil, err
-			}
-			// What a provider of referrers has added stands in no index.
-			for _, child := range children {
-				if !slices.ContainsFunc(entries, func(entry ocispec.Descriptor) bool { return entry.Digest == child.Digest }) {
-					picked = append(picked, child)
-				}
-			}
-			return picked, nil
+			return children, nil
 		})
 	}
+}
+
+// follow gives the followed entries of an index, and what a provider of referrers has added: that stands in no index.
+func (r *resolver) follow(ctx context.Context, desc ocispec.Descriptor, index followed, children []ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+	entries, err := images.Children(ctx, r.client.ContentStore(), desc)
+	if err != nil {
+		return nil, err
+	}
+	picked, err := index.pick(desc.Digest, plain(slices.Clone(entries)))
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range index.others(picked) {
+		r.others.Store(other, true)
+	}
+	for _, child := range children {
+		if !slices.ContainsFunc(entries, func(entry ocispec.Descriptor) bool { return entry.Digest == child.Digest }) {
+			picked = append(picked, child)
+		}
+	}
+	return picked, nil
+}
+
+// onlyConfig leaves of an image of another platform its config. containerd's own filter would let the layers through of one that
+// the host could run, too, though not as well as what was selected.
+func (r *resolver) onlyConfig(ctx context.Context, desc ocispec.Descriptor, children []ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+	raw, err := content.ReadBlob(ctx, r.client.ContentStore(), desc)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := native.ReadManifest(desc.Digest.String(), raw)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(children, func(child ocispec.Descriptor) bool { return child.Digest != manifest.Config.Digest }), nil
 }
 
 // withoutReserved hides from what makes labels which annotations of a registry belong to containerd.
@@ -172,12 +199,13 @@ func withoutReserved(remote *containerd.RemoteContext) func(ocispec.Descriptor) 
 		labelMap = images.ChildGCLabels
 	}
 	return func(desc ocispec.Descriptor) []string {
-		if remote.ReferrersProvider != nil {
-			// Then containerd itself writes such annotations.
-			return labelMap(desc)
-		}
+		subject, named := desc.Annotations[images.AnnotationManifestSubject]
 		desc.Annotations = maps.Clone(desc.Annotations)
 		unlabel([]ocispec.Descriptor{desc})
+		if named && remote.ReferrersProvider != nil {
+			// Then containerd itself writes that one.
+			desc.Annotations[images.AnnotationManifestSubject] = subject
+		}
 		return labelMap(desc)
 	}
 }

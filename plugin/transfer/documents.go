@@ -4,7 +4,6 @@
 package transfer
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"github.com/containerd/log"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/artifact"
 	"github.com/refract-oci/refract/plugin/native"
 )
 
@@ -111,19 +111,7 @@ func (r *document) keep(ctx context.Context, desc ocispec.Descriptor) error {
 	if int64(len(r.bytes)) != desc.Size || native.VerifyDigest(desc.Digest.String(), r.bytes) != nil {
 		return nil
 	}
-	if status, err := r.writer.Status(); err != nil {
-		return fmt.Errorf("document %s: %w", desc.Digest, err)
-	} else if status.Offset > 0 {
-		// An interrupted pull left a beginning, and nobody checked that.
-		if err := r.writer.Truncate(0); err != nil {
-			return fmt.Errorf("document %s: %w", desc.Digest, err)
-		}
-	}
-	err := content.Copy(ctx, r.writer, bytes.NewReader(r.bytes), desc.Size, desc.Digest)
-	if err != nil && !errdefs.IsAlreadyExists(err) {
-		return fmt.Errorf("document %s: %w", desc.Digest, err)
-	}
-	return nil
+	return artifact.Write(ctx, r.writer, r.bytes, desc)
 }
 
 // discard lets go of the writer. An empty ingest may stay; the garbage collector takes it with the lease. Aborting it here

@@ -136,6 +136,17 @@ func (s *selection) followed() map[digest.Digest]followed {
 	return indexes
 }
 
+// others are the followed entries that were not read: images of other platforms, of which only manifest and config are wanted.
+func (f followed) others(picked []ocispec.Descriptor) []digest.Digest {
+	var others []digest.Digest
+	for i, position := range f.positions {
+		if _, read := f.digests[position]; !read {
+			others = append(others, picked[i].Digest)
+		}
+	}
+	return others
+}
+
 // pick takes the followed entries out of all entries of an index. The entries were read by containerd and the positions by
 // refract: they must speak of the same things.
 func (f followed) pick(index digest.Digest, entries []ocispec.Descriptor) ([]ocispec.Descriptor, error) {
@@ -153,14 +164,16 @@ func (f followed) pick(index digest.Digest, entries []ocispec.Descriptor) ([]oci
 	return picked, nil
 }
 
-// wanted are the references that the policy wants fetched. What is kept in an annotation is here already.
+// wanted are the references that the policy wants fetched, each artifact once. What is kept in an annotation is here already.
 func (s *selection) wanted() []native.Reference {
 	if s.references == nil {
 		return nil
 	}
 	var wanted []native.Reference
+	seen := map[digest.Digest]bool{"": true}
 	for _, reference := range s.references.List {
-		if reference.Wanted && reference.Descriptor.Digest != "" {
+		if d := reference.Descriptor.Digest; reference.Wanted && !seen[d] {
+			seen[d] = true
 			wanted = append(wanted, reference)
 		}
 	}

@@ -4,11 +4,16 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
 	"github.com/refract-oci/refract/tests/shapes"
@@ -158,4 +163,48 @@ func TestLocalPullForSeveralPlatforms(t *testing.T) {
 		}
 	}
 	nothingStays(t, daemon, "several")
+	image := shared.tag(byName(t, "artifact-first-same-platform"))
+	err := daemon.Pull(t.Context(), "several", image, "--local", "--snapshotter", daemon.Snapshotter, "--platform", "linux/"+goarch, "--platform", "linux/s390x")
+	if err == nil || !strings.Contains(err.Error(), "no image for linux/s390x") {
+		t.Errorf("pulled for a platform that is not there: %v", err)
+	}
+	if _, err := quiet(t.Context(), daemon, "several", "images", "rm", "--sync", image); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLocalPullOverAnInterruptedOne: what an interrupted pull left of the index, or wrong bytes for it, is not built upon.
+func TestLocalPullOverAnInterruptedOne(t *testing.T) {
+	daemon := refractDaemon(t)
+	shape := byName(t, "artifact-first-same-platform")
+	const namespace = "interrupted"
+	ctx := namespaces.WithNamespace(t.Context(), namespace)
+	store := daemon.Client.ContentStore()
+	for what, left := range map[string][]byte{
+		"a wrong beginning": []byte("garbage"), "as many wrong bytes": bytes.Repeat([]byte("x"), int(shape.Root.Size)),
+		"a right beginning": shape.Blobs[shape.Root.Digest][:100],
+	} {
+		for _, way := range [][]string{{"--local"}, nil} {
+			_, name := ownRegistry(t, noted(shape, what+strings.Join(way, "")))
+			moved := noted(shape, what+strings.Join(way, ""))
+			writer, err := content.OpenWriter(ctx, store, content.WithRef(remotes.MakeRefKey(ctx, moved.Root)), content.WithDescriptor(moved.Root))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := writer.Write(left[:min(len(left), int(moved.Root.Size))]); err != nil {
+				t.Fatal(err)
+			}
+			if err := writer.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := daemon.Pull(t.Context(), namespace, name, way...); err != nil {
+				t.Errorf("%s, %q: %v", what, way, err)
+				continue
+			}
+			if _, err := quiet(t.Context(), daemon, namespace, "images", "rm", "--sync", name); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	nothingStays(t, daemon, namespace)
 }

@@ -61,6 +61,26 @@ func repeats() []entry {
 				annotate(artifact, referenceDigest, image.Digest.String(), referenceType, "sbom", referenceDescription, "packages"))
 			b.lists(Reference{Digest: artifact.Digest, Subject: image.Digest, Type: "sbom", Description: "packages"})
 		}},
+		{"fetch-of-one-artifact-about-two", "one artifact about the image and the index around it counts once against the limit", func(b *builder) {
+			b.Request.Fetch, b.Request.Limits.FetchedReferences = true, 1
+			image := b.right()
+			inner := b.index(image)
+			artifact := b.artifact("application/spdx+json", sbomText(b.Name, image))
+			b.root(inner, mark(artifact, image.Digest, "sbom"), mark(artifact, inner.Digest, "sbom"))
+			ofIndex := wanted(listed(artifact))
+			ofIndex.Subject = inner.Digest
+			ofImage := wanted(listed(artifact))
+			ofImage.Subject = image.Digest
+			b.lists(ofImage, ofIndex)
+		}},
+		{"nested-of-lower-platform-missing", "an index of a platform that the host runs less well is not in the registry: skipped", func(b *builder) {
+			b.Request.Match, b.Request.Platforms = "compatible", []ocispec.Platform{{OS: "linux", Architecture: "amd64"}}
+			image := b.image(program{says: b.Name, platform: b.Request.Platforms[0]})
+			inner := on(b.index(b.foreign()), ocispec.Platform{OS: "linux", Architecture: "386"})
+			b.absent(inner)
+			b.root(inner, image)
+			b.selects(image, at(b.Root, 1))
+		}},
 		{"fetch-not-of-blobs", "entries that are neither manifests nor indexes are listed and never fetched", func(b *builder) {
 			b.Request.Fetch = true
 			image := b.right()

@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/cmd/ctr/commands/content"
 	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/image-spec/identity"
@@ -128,6 +129,12 @@ func unpackTargets(ctx context.Context, cmd *cli.Command, client *containerd.Cli
 	}
 	for _, one := range proven {
 		targets[one.Requested].image.Target = targetOf(one)
+	}
+	for _, target := range targets {
+		if target.image.Target.Digest == image.Target.Digest {
+			return nil, fmt.Errorf("image %q: no image for %s in its index %s: %w", image.Name, platforms.FormatAll(target.platform),
+				image.Target.Digest, errdefs.ErrNotFound)
+		}
 	}
 	return targets, nil
 }
