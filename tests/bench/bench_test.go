@@ -18,7 +18,7 @@ func BenchmarkIndex(b *testing.B) {
 	}
 }
 
-// The documents are what performance.md calls A and B: should they ever become others, figures would lie.
+// The documents are those of the goals: should they ever become others, figures would lie.
 func TestDocuments(t *testing.T) {
 	small, large := bench.SmallIndex(), bench.LargeIndex()
 	if size := len(small.Root.Bytes); small.Entries != 14 || size < 4800 || size > 5600 {

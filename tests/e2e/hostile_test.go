@@ -50,6 +50,38 @@ func TestHostileDocuments(t *testing.T) {
 	nothingStays(t, daemon, criNamespace)
 }
 
+// TestBadDigestsThroughCRI puts each bad digest into each place where a digest stands, the one that once made containerd panic
+// among them (CVE-2026-95839): refused, or listed as malformed while the image is pulled, and the daemon stays the same process.
+func TestBadDigestsThroughCRI(t *testing.T) {
+	daemon := refractDaemon(t)
+	pid := daemon.PID()
+	pulled, refused := 0, 0
+	for _, shape := range shapes.BadDigestShapes() {
+		repository := "bad-digests/" + shape.Name
+		shared.serving.Add(repository, shape, "latest")
+		name := shared.serving.Host() + "/" + repository + ":latest"
+		err := pull(t.Context(), daemon, "cri", name)
+		if shape.Expect.Status != "ok" {
+			refused++
+			refusedInWords(t, shape, "cri", err)
+			continue
+		}
+		pulled++
+		if err != nil {
+			t.Errorf("%s: %v", shape.About, err)
+			continue
+		}
+		if err := daemon.CRIRemove(t.Context(), name); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d pulled, %d refused", pulled, refused)
+	if err := daemon.Running(); err != nil || daemon.PID() != pid {
+		t.Errorf("the daemon was process %d and is %d: %v", pid, daemon.PID(), err)
+	}
+	nothingStays(t, daemon, criNamespace)
+}
+
 func refusedInWords(t *testing.T, shape shapes.Shape, way string, err error) {
 	t.Helper()
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // kinds: which members a document has, what it calls itself and what its registry calls it. The members count; what
-// contradicts them is refused. (hardening.md, row 3)
+// contradicts them is refused.
 func kinds() []entry {
 	members := []struct{ name, about string }{
 		{"manifests", "has manifests"}, {"layers", "has config and layers"}, {"both", "has manifests, config and layers"},
@@ -106,7 +106,7 @@ func inlined() []entry {
 	}
 }
 
-// BadDigestPlaces are where BadDigestShapes put each of them. (hardening.md, row 1)
+// BadDigestPlaces are where BadDigestShapes put each of them.
 var BadDigestPlaces = []string{"entry", "config", "layer", "subject", "reference", "containerd-subject"}
 
 // BadDigestShapes are, for each place, an index of an image for this machine with each bad digest there. A bad reference is
