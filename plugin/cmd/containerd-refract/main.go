@@ -23,8 +23,8 @@ func main() {
 		fail(err)
 	}
 	cli.VersionPrinter = func(cmd *cli.Command) {
-		fmt.Fprintf(cmd.Root().Writer, "%s %s %s %s\nrefract %s (simdjson kernel %s)\n",
-			cmd.Name, version.Package, cmd.Version, version.Revision, native.Version(), native.SIMDKernel())
+		fmt.Fprintf(cmd.Root().Writer, "%s %s %s %s\nrefract %s (library %s, simdjson kernel %s)\n",
+			cmd.Name, version.Package, cmd.Version, version.Revision, native.Version(), native.Library(), native.SIMDKernel())
 	}
 	if err := command.App().Run(context.Background(), os.Args); err != nil {
 		fail(err)

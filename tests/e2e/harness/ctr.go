@@ -48,11 +48,6 @@ func (d *Daemon) Ctr(ctx context.Context, namespace string, arguments ...string)
 	return d.run(ctx, d.ctr, namespace, arguments)
 }
 
-// CtrOf runs another ctr against this daemon.
-func (d *Daemon) CtrOf(ctx context.Context, program, namespace string, arguments ...string) (Result, error) {
-	return d.run(ctx, program, namespace, arguments)
-}
-
 func (d *Daemon) run(ctx context.Context, program, namespace string, arguments []string) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
