@@ -34,12 +34,22 @@ type Document struct {
 	Place     Place // of the entry that led to it first; for a config, of its manifest's entry
 }
 
+// Descriptor names the document's bytes.
+func (d Document) Descriptor() Descriptor {
+	return Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
+}
+
 // Selection is an image that was chosen.
 type Selection struct {
 	Manifest  Descriptor // its platform is the declared one, else the config's
 	Config    digest.Digest
 	Requested int     // number of the requested platform; -1 if all were requested
 	Path      []Place // from the root's entry down to the manifest's own
+}
+
+// Target names the manifest's bytes, as an image's record points at them: without its platform.
+func (s Selection) Target() Descriptor {
+	return Descriptor{MediaType: s.Manifest.MediaType, Digest: s.Manifest.Digest, Size: s.Manifest.Size}
 }
 
 // Result is what a walk came to.

@@ -56,7 +56,7 @@ func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispat
 		if document.Kind != native.KindIndex || dispatched && followed {
 			continue
 		}
-		if _, err := label(ctx, ocispec.Descriptor{MediaType: document.MediaType, Digest: document.Digest, Size: document.Size}); err != nil {
+		if _, err := label(ctx, document.Descriptor()); err != nil {
 			return fmt.Errorf("index %s: %w", document.Digest, err)
 		}
 	}

@@ -31,7 +31,7 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched []d
 		return s.root, nil
 	}
 	selected := s.result.Selections[0]
-	manifest := ocispec.Descriptor{MediaType: selected.Manifest.MediaType, Digest: selected.Manifest.Digest, Size: selected.Manifest.Size}
+	manifest := selected.Target()
 	switch s.policy.ImageTarget {
 	case policy.TargetManifest:
 		return manifest, nil
@@ -74,9 +74,7 @@ func (s *selection) whole(ctx context.Context, store content.Store, fetched []di
 	for _, place := range s.result.LeftOut {
 		if _, read := entries[place.Document]; !read {
 			document := s.result.Documents[place.Document]
-			children, err := images.Children(ctx, store, ocispec.Descriptor{
-				MediaType: document.MediaType, Digest: document.Digest, Size: document.Size,
-			})
+			children, err := images.Children(ctx, store, document.Descriptor())
 			if err != nil {
 				return false, fmt.Errorf("index %s: %w", document.Digest, err)
 			}

@@ -128,7 +128,7 @@ func unpackTargets(ctx context.Context, cmd *cli.Command, client *containerd.Cli
 		return nil, err
 	}
 	for _, one := range proven {
-		targets[one.Requested].image.Target = targetOf(one)
+		targets[one.Requested].image.Target = one.Target()
 	}
 	for _, target := range targets {
 		if target.image.Target.Digest == image.Target.Digest {
@@ -137,10 +137,6 @@ func unpackTargets(ctx context.Context, cmd *cli.Command, client *containerd.Cli
 		}
 	}
 	return targets, nil
-}
-
-func targetOf(selected native.Selection) ocispec.Descriptor {
-	return ocispec.Descriptor{MediaType: selected.Manifest.MediaType, Digest: selected.Manifest.Digest, Size: selected.Manifest.Size}
 }
 
 func unpackAll(ctx context.Context, client *containerd.Client, image images.Image) ([]unpackTarget, error) {
@@ -165,7 +161,7 @@ func unpackAll(ctx context.Context, client *containerd.Client, image images.Imag
 			continue
 		}
 		single := image
-		single.Target = targetOf(one)
+		single.Target = one.Target()
 		targets = append(targets, unpackTarget{single, *one.Manifest.Platform})
 	}
 	return targets, nil

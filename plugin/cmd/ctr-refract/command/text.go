@@ -4,6 +4,7 @@
 package command
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"strconv"
@@ -95,26 +96,12 @@ func platformText(platform *ocispec.Platform) string {
 
 // typeText is what kind of thing a reference is, for people: its reference type, else the media type of its content.
 func typeText(reference references.Reference) string {
-	switch {
-	case reference.Type != "":
-		return reference.Type
-	case reference.Descriptor.ArtifactType != "":
-		return reference.Descriptor.ArtifactType
-	default:
-		return reference.Descriptor.MediaType
-	}
+	return cmp.Or(reference.Type, reference.Descriptor.ArtifactType, reference.Descriptor.MediaType)
 }
 
 // artifactText is what the content of a reference is.
 func artifactText(reference references.Reference) string {
-	switch {
-	case reference.Annotation != "":
-		return reference.Annotation
-	case reference.Descriptor.ArtifactType != "":
-		return reference.Descriptor.ArtifactType
-	default:
-		return reference.Descriptor.MediaType
-	}
+	return cmp.Or(reference.Annotation, reference.Descriptor.ArtifactType, reference.Descriptor.MediaType)
 }
 
 func sizeOf(reference references.Reference) int64 {
