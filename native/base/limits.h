@@ -20,6 +20,32 @@ struct limits {
     std::uint32_t fetched_references = 1000;     ///< references that a policy may fetch for one image
 };
 
+/// Limits of what a registry is asked, and for how long. Times are milliseconds.
+struct network_limits {
+    std::uint64_t token_bytes = 64u << 10;       ///< an answer of a token server, or of a credential helper
+    std::uint64_t error_bytes = 8u << 10;        ///< what is read of an answer that is an error
+    std::uint64_t header_bytes = 256u << 10;     ///< all header lines of one answer
+    std::uint32_t pages = 100;                   ///< of one list
+    std::uint32_t redirects = 5;                 ///< of one request
+    std::uint32_t retries = 5;                   ///< of one request, not counting the first attempt
+    std::uint32_t at_once = 64;                  ///< requests under way to one host
+    std::uint32_t connections = 6;               ///< to one host that has no HTTP/2
+    std::uint32_t dial_timeout = 30'000;         ///< until a connection stands
+    std::uint32_t tls_timeout = 10'000;          ///< until TLS stands
+    std::uint32_t first_byte_timeout = 30'000;   ///< from there until the answer begins
+    std::uint32_t stall_timeout = 60'000;        ///< in which `slowest` bytes a second must come
+    std::uint32_t slowest = 1024;                ///< bytes a second
+    std::uint32_t longest_retry_after = 60'000;  ///< a registry that asks for a longer pause is given up
+    std::uint32_t first_backoff = 200;           ///< before the first retry; doubled for each one after it
+};
+
+/// Limits of looking for references outside an index.
+struct discovery_limits {
+    std::uint32_t found = 1000;       ///< references found outside the index of one image
+    std::uint32_t subjects = 1000;    ///< digests about which the registry is asked
+    std::uint64_t bytes = 64u << 20;  ///< all that is read for it
+};
+
 /// The most features that a platform may list. Not for a caller to change: known platforms have one.
 inline constexpr std::size_t most_os_features = 64;
 

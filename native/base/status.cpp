@@ -8,10 +8,10 @@
 namespace refract {
 
 std::string_view status_text(status code) noexcept {
-    static constexpr std::array<std::string_view, 14> texts{
+    static constexpr std::array<std::string_view, 17> texts{
         "ok",        "need",           "invalid argument", "out of memory",   "internal error", "malformed",
         "ambiguous", "limit exceeded", "size mismatch",    "digest mismatch", "type mismatch",  "no match",
-        "missing",   "unsupported",
+        "missing",   "unsupported",    "denied",           "unreachable",     "cancelled",
     };
     const auto number = static_cast<std::size_t>(code);
     return number < texts.size() ? texts[number] : "unknown status";

@@ -23,6 +23,9 @@ enum class status : int {
     no_match = 11,
     missing = 12,
     unsupported = 13,
+    denied = 14,
+    unreachable = 15,
+    cancelled = 16,
 };
 
 /// The one message table: a short name for each status.

@@ -66,7 +66,10 @@ typedef enum refract_status {
     REFRACT_TYPE_MISMATCH = 10,  /* the bytes are an index where a manifest was named, or the reverse */
     REFRACT_NO_MATCH = 11,       /* no entry can run on the requested platform; the message says why, entry by entry */
     REFRACT_MISSING = 12,        /* a document that the selection cannot do without cannot be had */
-    REFRACT_UNSUPPORTED = 13     /* an algorithm or format that refract does not read */
+    REFRACT_UNSUPPORTED = 13,    /* an algorithm or format that refract does not read */
+    REFRACT_DENIED = 14,         /* may not be read: no credentials, wrong ones, or not enough of them */
+    REFRACT_UNREACHABLE = 15,    /* nobody answers, or not as the protocol has it */
+    REFRACT_CANCELLED = 16
 } refract_status;
 
 /* The longest error message, with its terminating NUL. Longer ones are cut at a character's edge and end in "…". */

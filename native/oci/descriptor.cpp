@@ -3,12 +3,11 @@
 
 #include "oci/descriptor.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 
 #include "base/printable.h"
 #include "oci/annotations.h"
+#include "oci/base64.h"
 
 namespace refract::oci {
 namespace {
@@ -78,25 +77,14 @@ outcome read_urls(json_element value) {
 
 /// containerd believes `data` if only its length fits, so it must be what the digest names.
 outcome check_data(std::string_view base64, const descriptor& of) {
-    static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const auto padding_at = base64.find('=');
-    const auto digits = base64.substr(0, padding_at);
-    const auto padding = base64.size() - digits.size();
-    const bool valid = base64.size() % 4 == 0 && padding <= 2 &&
-                       digits.find_first_not_of(alphabet) == std::string_view::npos &&
-                       (padding == 0 || base64.substr(padding_at).find_first_not_of('=') == std::string_view::npos);
-    if (!valid) return {status::malformed, "not base64 as RFC 4648 section 4 has it"};
-
-    std::vector<unsigned char> bytes(base64.size() / 4 * 3);
-    const int decoded = EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(base64.data()),
-                                        static_cast<int>(base64.size()));
-    if (decoded < 0) return {status::malformed, "not base64 as RFC 4648 section 4 has it"};
-    bytes.resize(static_cast<std::size_t>(decoded) - padding);
+    const auto decoded = decode_base64(base64);
+    if (!decoded) return {status::malformed, "not base64 as RFC 4648 section 4 has it"};
+    const auto& bytes = *decoded;
     if (static_cast<std::int64_t>(bytes.size()) != of.size) {
         return {status::size_mismatch,
                 "holds " + std::to_string(bytes.size()) + " bytes, the descriptor says " + std::to_string(of.size)};
     }
-    return verify_digest(of.digest, std::as_bytes(std::span(bytes)));
+    return verify_digest(of.digest, bytes);
 }
 
 }  // namespace

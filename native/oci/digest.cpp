@@ -61,24 +61,33 @@ const EVP_MD* message_digest(digest_algorithm algorithm) {
     return algorithm == digest_algorithm::sha512 ? sha512 : sha256;
 }
 
-result<std::string> hash(digest_algorithm algorithm, std::span<const std::byte> bytes) {
+error cannot_hash() {
+    const unsigned long code = ERR_get_error();
+    ERR_clear_error();
+    const char* const reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
+    return {status::internal, std::string("OpenSSL cannot hash: ") + (reason != nullptr ? reason : "no reason given")};
+}
+
+using raw_digest = std::array<unsigned char, EVP_MAX_MD_SIZE>;
+
+std::string describe(digest_algorithm algorithm, const raw_digest& raw, unsigned size) {
     static constexpr char digits[] = "0123456789abcdef";
-    std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
-    unsigned size = 0;
-    const EVP_MD* const type = message_digest(algorithm);
-    if (type == nullptr || EVP_Digest(bytes.data(), bytes.size(), raw.data(), &size, type, nullptr) != 1) {
-        const unsigned long code = ERR_get_error();
-        ERR_clear_error();
-        const char* const reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
-        return error{status::internal,
-                     std::string("OpenSSL cannot hash: ") + (reason != nullptr ? reason : "no reason given")};
-    }
     std::string text{algorithm == digest_algorithm::sha512 ? sha512_prefix : sha256_prefix};
     for (unsigned i = 0; i < size; ++i) {
         text.push_back(digits[raw[i] >> 4]);
         text.push_back(digits[raw[i] & 15]);
     }
     return text;
+}
+
+result<std::string> hash(digest_algorithm algorithm, std::span<const std::byte> bytes) {
+    raw_digest raw{};
+    unsigned size = 0;
+    const EVP_MD* const type = message_digest(algorithm);
+    if (type == nullptr || EVP_Digest(bytes.data(), bytes.size(), raw.data(), &size, type, nullptr) != 1) {
+        return cannot_hash();
+    }
+    return describe(algorithm, raw, size);
 }
 
 }  // namespace
@@ -106,6 +115,37 @@ outcome verify_digest(std::string_view digest, std::span<const std::byte> bytes)
     if (got.failed()) return std::move(got).take();
     if (got.value() == digest) return {};
     return {status::digest_mismatch, "digest mismatch: want " + std::string(digest) + ", got " + got.value()};
+}
+
+struct hasher::context {
+    digest_algorithm algorithm;
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> state{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+};
+
+hasher::hasher(std::unique_ptr<context> made) noexcept : context_(std::move(made)) {}
+hasher::hasher(hasher&&) noexcept = default;
+hasher& hasher::operator=(hasher&&) noexcept = default;
+hasher::~hasher() = default;
+
+result<hasher> hasher::of(digest_algorithm algorithm) {
+    auto made = std::unique_ptr<context>(new context{algorithm});
+    const EVP_MD* const type = message_digest(algorithm);
+    if (!made->state || type == nullptr || EVP_DigestInit_ex(made->state.get(), type, nullptr) != 1) {
+        return cannot_hash();
+    }
+    return hasher(std::move(made));
+}
+
+outcome hasher::update(std::span<const std::byte> bytes) {
+    if (EVP_DigestUpdate(context_->state.get(), bytes.data(), bytes.size()) == 1) return {};
+    return cannot_hash();
+}
+
+result<std::string> hasher::finish() {
+    raw_digest raw{};
+    unsigned size = 0;
+    if (EVP_DigestFinal_ex(context_->state.get(), raw.data(), &size) != 1) return cannot_hash();
+    return describe(context_->algorithm, raw, size);
 }
 
 result<std::string> sha256_digest(std::span<const std::byte> bytes) { return hash(digest_algorithm::sha256, bytes); }

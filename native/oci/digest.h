@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,26 @@ bool parse_digest(std::string_view text, digest_algorithm& algorithm) noexcept;
 
 /// Whether `bytes` have `digest`. A digest of another algorithm is `unsupported`, a malformed one `malformed`.
 outcome verify_digest(std::string_view digest, std::span<const std::byte> bytes);
+
+/// Digests bytes as they come.
+class hasher {
+public:
+    /// The algorithm must be sha256 or sha512.
+    static result<hasher> of(digest_algorithm algorithm);
+
+    hasher(hasher&&) noexcept;
+    hasher& operator=(hasher&&) noexcept;
+    ~hasher();
+
+    outcome update(std::span<const std::byte> bytes);
+    /// "sha256:…" of all that came. Once.
+    result<std::string> finish();
+
+private:
+    struct context;
+    explicit hasher(std::unique_ptr<context> made) noexcept;
+    std::unique_ptr<context> context_;
+};
 
 /// "sha256:…" of the bytes.
 result<std::string> sha256_digest(std::span<const std::byte> bytes);

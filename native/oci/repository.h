@@ -1,0 +1,71 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace refract::oci {
+
+/// One thing to read from a repository that is small enough to be held in memory.
+struct question {
+    enum class kind {
+        manifest,   ///< a manifest or index; `reference` is its tag or digest
+        blob,       ///< `reference` is its digest
+        presence,   ///< whether the manifest with the digest `reference` is there; the answer is empty
+        referrers,  ///< of the digest `reference`: an index for each page (distribution-spec, "Listing Referrers")
+        tags,       ///< all, or those after `reference` in lexical order (distribution-spec, "Listing Tags")
+    };
+
+    question::kind what = kind::manifest;
+    std::string reference;
+    std::uint64_t max_bytes = 0;  ///< of a manifest, a blob or one page: a longer one is `limit_exceeded`
+    std::string artifact_type;    ///< of referrers: others need not be told, and may be
+    std::string prefix;           ///< of tags: nothing is asked beyond those that begin so, where tags come sorted
+};
+
+struct answer {
+    std::vector<std::string> documents;  ///< the bytes as they came: one, but of referrers one for each page
+    std::vector<std::string> tags;
+    bool sorted = false;  ///< of tags: they came in lexical order, and none that was not asked for
+};
+
+/// A blob that may be of any size. Its bytes go to `sink` as they come; what it answers with an error ends the blob.
+struct blob {
+    std::string digest;
+    std::int64_t size = 0;
+    std::function<outcome(std::span<const std::byte>)> sink;
+};
+
+/// Where manifests, blobs and tags of one name are read from: a repository of a registry, or an image layout. Whatever
+/// is asked for by digest has that digest when it is handed over. Not thread-safe.
+///
+/// Errors: `missing` if it is not there, `denied` if it may not be read, `unreachable` if nobody answers properly,
+/// `limit_exceeded`, `digest_mismatch`, `size_mismatch`, `malformed`, `cancelled`. Messages name the repository and
+/// what was asked for.
+class repository {
+public:
+    repository() = default;
+    repository(const repository&) = delete;
+    repository& operator=(const repository&) = delete;
+    virtual ~repository() = default;
+
+    /// As a person would write it: "registry.example/app", "oci:DIR".
+    virtual const std::string& name() const noexcept = 0;
+
+    /// Answers in the order of the questions, which may be asked at the same time.
+    virtual std::vector<result<answer>> ask(std::span<const question> questions) = 0;
+
+    /// Reads blobs, several at the same time where that helps. An outcome is a success only if all bytes went to the
+    /// sink and were those that digest and size name; after a failure the sink may have seen wrong ones.
+    virtual std::vector<outcome> read(std::span<const blob> blobs) = 0;
+};
+
+}  // namespace refract::oci
