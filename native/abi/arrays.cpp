@@ -10,7 +10,7 @@ namespace {
 
 static_assert(REFRACT_NONE == resolve::none);
 static_assert(static_cast<int>(REFRACT_DOCUMENT_CONFIG) == static_cast<int>(resolve::document_kind::config));
-static_assert(static_cast<int>(REFRACT_SOURCE_SOCI) == static_cast<int>(resolve::source_soci));
+static_assert(static_cast<int>(REFRACT_SOURCE_COSIGN_TAG) == static_cast<int>(resolve::source_cosign_tag));
 static_assert(static_cast<int>(REFRACT_UNKNOWN) == static_cast<int>(resolve::answer::unknown));
 static_assert(static_cast<int>(REFRACT_NODE_SUBJECT) == static_cast<int>(resolve::node::kind::subject));
 static_assert(static_cast<int>(REFRACT_NODE_SELECTED) == static_cast<int>(resolve::node::selected));

@@ -266,10 +266,14 @@ REFRACT_API refract_status refract_walk_notes(refract_walk* walk, const refract_
 
 /* Where a reference was found; a bit each, because two sources may tell of the same one. */
 typedef enum refract_source {
-    REFRACT_SOURCE_INDEX = 1,      /* Proposal F: an entry of an extended index */
-    REFRACT_SOURCE_ANNOTATION = 2, /* Proposal F: a signature kept in annotations of the image's own descriptor */
-    REFRACT_SOURCE_BUILDKIT = 4,   /* an attestation manifest of BuildKit */
-    REFRACT_SOURCE_SOCI = 8        /* a SOCI v2 index */
+    REFRACT_SOURCE_INDEX = 1,          /* Proposal F: an entry of an extended index */
+    REFRACT_SOURCE_ANNOTATION = 2,     /* Proposal F: a signature kept in annotations of the image's own descriptor */
+    REFRACT_SOURCE_BUILDKIT = 4,       /* an attestation manifest of BuildKit */
+    REFRACT_SOURCE_SOCI = 8,           /* a SOCI v2 index */
+    REFRACT_SOURCE_DIGEST_TAG = 16,    /* Proposal F: an index under the digest tag of what it enhances */
+    REFRACT_SOURCE_REFERRERS_API = 32, /* distribution-spec, "Listing Referrers" */
+    REFRACT_SOURCE_REFERRERS_TAG = 64, /* distribution-spec, "Referrers Tag Schema" */
+    REFRACT_SOURCE_COSIGN_TAG = 128    /* cosign's tags: "sha256-….sig", ".att", ".sbom" */
 } refract_source;
 
 /* The name of one source bit, e.g. "index"; empty for anything else. Static. */

@@ -52,6 +52,7 @@ outcome read_annotations(json_element value, std::uint32_t most_bytes, descripto
         return {status::limit_exceeded, "annotations take " + std::to_string(bytes) +
                                             " bytes, more than the limit of " + std::to_string(most_bytes)};
     }
+    into.annotated = true;
     into.annotations = value;
     return {};
 }
@@ -131,6 +132,7 @@ outcome read_descriptor(json_element value, const limits& limits, descriptor& in
 std::string_view annotation_of(const descriptor& of, std::string_view key) {
     simdjson::dom::object object;
     std::string_view text;
+    if (!of.annotated) return {};
     if (of.annotations.get(object) != simdjson::SUCCESS) return {};
     if (object.at_key(key).get(text) != simdjson::SUCCESS) return {};
     return text;

@@ -44,14 +44,15 @@ struct descriptor {
     media_kind kind = media_kind::other;
     digest_algorithm algorithm = digest_algorithm::other;
     mark marks = mark::none;
-    json_element annotations;  ///< to be read only if marks say so
+    bool annotated = false;
+    json_element annotations;  ///< to be read only if annotated
 };
 
 /// Reads one descriptor strictly: mediaType, digest and size must be there, the digest well-formed, the size a whole
 /// number that is not negative, `data` the bytes that digest and size name. `urls` are checked for type and ignored.
 outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms);
 
-/// One annotation of a descriptor that is known to have some; empty if it is not there.
+/// One annotation of a descriptor; empty if it is not there.
 std::string_view annotation_of(const descriptor& of, std::string_view key);
 
 /// Whether a key of an image's descriptor holds a signature, or what verifies one; `type` is then "signature",

@@ -78,6 +78,16 @@ outcome read_document_root(json_element value, document_root& into) {
     return {};
 }
 
+result<identity> identify(json_reader& reader, std::span<const std::byte> bytes) {
+    simdjson::dom::document document;
+    auto root = reader.read(document, bytes);
+    if (root.failed()) return std::move(root).take();
+    document_root top;
+    if (outcome done = read_document_root(root.value(), top); done.failed()) return done;
+    const auto type = top.media_type.empty() ? default_type(top.structure) : top.media_type;
+    return identity{top.structure, std::string(type)};
+}
+
 outcome read_document_root(json_element value, media_kind wanted, document_root& into) {
     if (outcome done = read_document_root(value, into); done.failed()) return done;
     if (into.structure == wanted) return {};

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <optional>
+#include <span>
+#include <string>
 
 #include "oci/json.h"
 #include "oci/media_type.h"
@@ -25,6 +27,14 @@ struct document_root {
 
 /// Refuses what can be read as both an index and a manifest, what is neither, and Docker's schema 1.
 outcome read_document_root(json_element value, document_root& into);
+
+/// What unknown bytes are: an index or a manifest, with the media type that they say, else OCI's. The bytes need not
+/// stay.
+struct identity {
+    media_kind kind = media_kind::other;
+    std::string media_type;
+};
+result<identity> identify(json_reader& reader, std::span<const std::byte> bytes);
 
 /// read_document_root, and a `type_mismatch` if the bytes are not of the wanted kind.
 outcome read_document_root(json_element value, media_kind wanted, document_root& into);

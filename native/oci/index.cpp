@@ -16,11 +16,14 @@ outcome index::read(json_reader& reader, std::span<const std::byte> bytes, const
     document_root top;
     if (outcome done = read_document_root(root.value(), media_kind::index, top); done.failed()) return done;
     media_type_ = top.media_type;
+    artifact_type_ = top.artifact_type;
+    subject_ = {};
     if (top.subject) {
         descriptor subject;
         if (outcome done = read_descriptor(*top.subject, limits, subject, platforms_); done.failed()) {
             return std::move(done).in("subject");
         }
+        subject_ = subject.digest;
     }
     return read_array(*top.manifests,
                       [&](json_element element) {

@@ -19,6 +19,9 @@ public:
     outcome read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits);
 
     std::string_view media_type() const noexcept { return media_type_; }
+    /// Digest of the subject, or empty.
+    std::string_view subject() const noexcept { return subject_; }
+    std::string_view artifact_type() const noexcept { return artifact_type_; }
     const std::vector<descriptor>& entries() const noexcept { return entries_; }
     /// What an entry declares, or nullptr.
     const platform* platform_of(const descriptor& entry) const noexcept {
@@ -28,6 +31,8 @@ public:
 private:
     simdjson::dom::document document_;
     std::string_view media_type_;
+    std::string_view subject_;
+    std::string_view artifact_type_;
     std::vector<descriptor> entries_;
     std::vector<platform> platforms_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace refract::oci {
 namespace {
@@ -67,6 +68,16 @@ std::string_view describe(media_kind kind) noexcept {
             break;
     }
     return "neither an index nor a manifest";
+}
+
+std::string_view accepted_documents() noexcept {
+    static const std::string all = std::string(oci_index) + ", " + std::string(docker_index) + ", " +
+                                   std::string(oci_manifest) + ", " + std::string(docker_manifest);
+    return all;
+}
+
+std::string_view default_type(media_kind kind) noexcept {
+    return kind == media_kind::index ? oci_index : kind == media_kind::manifest ? oci_manifest : std::string_view();
 }
 
 bool is_image_config(std::string_view media_type) noexcept {

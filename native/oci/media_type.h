@@ -17,6 +17,12 @@ media_kind kind_of(std::string_view media_type) noexcept;
 /// "an index", "a manifest", "neither an index nor a manifest"; for messages.
 std::string_view describe(media_kind kind) noexcept;
 
+/// What an Accept header lists to be given any of them as it is.
+std::string_view accepted_documents() noexcept;
+
+/// The OCI type of a kind, for what does not say of itself which it is.
+std::string_view default_type(media_kind kind) noexcept;
+
 /// An image's configuration, OCI or Docker.
 bool is_image_config(std::string_view media_type) noexcept;
 

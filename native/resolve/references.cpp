@@ -4,6 +4,8 @@
 #include "resolve/references.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <map>
 #include <set>
 #include <tuple>
@@ -90,28 +92,6 @@ void add_inline_signatures(const oci::descriptor& entry, place where, std::vecto
     }
 }
 
-/// The same thing found twice is one reference with the sources of both.
-void merge(std::vector<reference>& references) {
-    std::map<std::tuple<std::string_view, std::string_view, std::string>, std::size_t> first;
-    std::vector<reference> merged;
-    for (reference& one : references) {
-        if (one.descriptor == nullptr) {
-            merged.push_back(std::move(one));
-            continue;
-        }
-        const auto [known, is_new] = first.try_emplace({one.digest(), one.subject, one.malformed}, merged.size());
-        if (is_new) {
-            merged.push_back(std::move(one));
-            continue;
-        }
-        reference& kept = merged[known->second];
-        kept.sources |= one.sources;
-        if (kept.type.empty()) kept.type = one.type;
-        if (kept.description.empty()) kept.description = one.description;
-    }
-    references = std::move(merged);
-}
-
 void settle_weakness(const walk& walk, attached& all) {
     std::vector<std::string_view> listed{walk.read()[0].digest};
     std::set<std::string_view> unread;
@@ -163,18 +143,33 @@ void settle_wanted(const walk& walk, std::vector<reference>& references) {
 }  // namespace
 
 std::string_view source_name(std::uint32_t one) noexcept {
-    switch (one) {
-        case source_index:
-            return "index";
-        case source_annotation:
-            return "annotation";
-        case source_buildkit:
-            return "buildkit";
-        case source_soci:
-            return "soci";
-        default:
-            return {};
+    static constexpr std::array<std::string_view, 8> names{
+        "index", "annotation", "buildkit", "soci", "digest-tag", "referrers-api", "referrers-tag", "cosign-tag"};
+    if (!std::has_single_bit(one)) return {};
+    const auto number = static_cast<std::size_t>(std::countr_zero(one));
+    return number < names.size() ? names[number] : std::string_view();
+}
+
+void merge(std::vector<reference>& references) {
+    std::map<std::tuple<std::string_view, std::string_view, std::string>, std::size_t> first;
+    std::vector<reference> merged;
+    for (reference& one : references) {
+        // An annotation is known by its key, and what it holds; it cannot be taken for an artifact's digest.
+        const auto key = one.descriptor == nullptr ? std::tuple(one.annotation, one.subject, std::string(one.value))
+                                                   : std::tuple(one.digest(), one.subject, one.malformed);
+        const auto [known, is_new] = first.try_emplace(key, merged.size());
+        if (is_new) {
+            merged.push_back(std::move(one));
+            continue;
+        }
+        reference& kept = merged[known->second];
+        kept.sources |= one.sources;
+        if (kept.type.empty()) kept.type = one.type;
+        if (kept.description.empty()) kept.description = one.description;
+        if (kept.tag.empty()) kept.tag = one.tag;
+        if (kept.present == answer::unknown) kept.present = one.present;
     }
+    references = std::move(merged);
 }
 
 attached find_attached(const walk& walk) {

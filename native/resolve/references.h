@@ -18,9 +18,16 @@ enum source : std::uint32_t {
     source_annotation = 2,  ///< Proposal F, well-known annotations
     source_buildkit = 4,
     source_soci = 8,
+    source_digest_tag = 16,     ///< Proposal F, an index under the digest tag of what it enhances
+    source_referrers_api = 32,  ///< distribution-spec, "Listing Referrers"
+    source_referrers_tag = 64,  ///< distribution-spec, "Referrers Tag Schema"
+    source_cosign_tag = 128,    ///< cosign's tags: "sha256-….sig", ".att", ".sbom"
 };
+inline constexpr std::uint32_t in_index_sources = source_index | source_annotation | source_buildkit | source_soci;
+inline constexpr std::uint32_t tag_sources = source_digest_tag | source_referrers_tag | source_cosign_tag;
+inline constexpr std::uint32_t every_source = in_index_sources | tag_sources | source_referrers_api;
 
-/// "index", "annotation", "buildkit", "soci"; empty for anything but one source.
+/// "index", "annotation", "buildkit", "soci", "digest-tag", …; empty for anything but one source.
 std::string_view source_name(std::uint32_t one) noexcept;
 
 enum class answer { no = 0, yes = 1, unknown = 2 };
@@ -37,9 +44,11 @@ struct reference {
     std::string_view annotation;  ///< key and value of an inline annotation
     std::string_view value;
     std::uint32_t sources = 0;
+    std::string_view tag;  ///< of the index or artifact that told of it, where it was not the image's own
     answer weak = answer::no;
+    answer present = answer::unknown;  ///< whether the artifact itself is there
     bool wanted = false;
-    resolve::place place;
+    resolve::place place;  ///< none where it was not the image's own index that told of it
 
     std::string_view digest() const noexcept { return descriptor == nullptr ? std::string_view{} : descriptor->digest; }
 };
@@ -51,6 +60,9 @@ struct attached {
 };
 
 attached find_attached(const walk& walk);
+
+/// The same thing told of twice becomes one reference with the sources of both; the order stays.
+void merge(std::vector<reference>& references);
 
 /// Refuses more wanted references than the request allows: better nothing is fetched than an arbitrary part.
 outcome check_wanted(const walk& walk, const attached& all);

@@ -13,18 +13,21 @@ namespace {
 
 class tree_builder {
 public:
-    tree_builder(const walk& walk, const std::vector<reference>& references)
-        : walk_(walk), references_(references), shown_(references.size(), false) {
+    /// `walk` is nullptr where the root is a single manifest.
+    tree_builder(const walk* walk, std::string_view root, const std::vector<reference>& references)
+        : walk_(walk), root_(root), references_(references), shown_(references.size(), false) {
         for (std::uint32_t number = 0; number < references.size(); ++number) {
             by_subject_[about(references[number])].push_back(number);
         }
-        for (const selection& chosen : walk.selections()) selected_.insert(chosen.place);
+        if (walk == nullptr) return;
+        for (const selection& chosen : walk->selections()) selected_.insert(chosen.place);
     }
 
     std::vector<node> build() {
-        nodes_.push_back({});
-        add_entries(0, 1);
-        add_references(walk_.read()[0].digest, 1);
+        node& root = nodes_.emplace_back();
+        if (walk_ == nullptr) root.kind = node::kind::image;
+        if (walk_ != nullptr) add_entries(0, 1);
+        add_references(root_, 1);
         // What nothing above leads to: weak references, and cycles of references that hold only each other.
         for (std::uint32_t number = 0; number < references_.size(); ++number) {
             if (shown_[number]) continue;
@@ -41,18 +44,19 @@ public:
 private:
     /// What a reference is about; one that does not say is about the index that lists it.
     std::string_view about(const reference& one) const {
-        return one.subject.empty() ? std::string_view(walk_.read()[one.place.document].digest) : one.subject;
+        if (!one.subject.empty()) return one.subject;
+        return one.place.document == none ? root_ : std::string_view(walk_->read()[one.place.document].digest);
     }
 
     /// Images and nested indexes of an index; indexes are at most `limits::nesting` deep.
     void add_entries(std::uint32_t document, std::uint32_t depth) {
-        const documents& documents = walk_.read();
+        const documents& documents = walk_->read();
         const auto count = static_cast<std::uint32_t>(documents[document].index->entries().size());
         for (std::uint32_t position = 0; position < count; ++position) {
             const place where{document, position};
             const oci::descriptor& entry = documents.entry(where);
-            const role is = role_of(entry, documents.platform_of(where), walk_.asked());
-            const rejection* const rejected = walk_.rejected(where);
+            const role is = role_of(entry, documents.platform_of(where), walk_->asked());
+            const rejection* const rejected = walk_->rejected(where);
             if (is == role::other || is == role::artifact || (rejected != nullptr && rejected->artifact)) continue;
 
             node next;
@@ -104,7 +108,8 @@ private:
         }
     }
 
-    const walk& walk_;
+    const walk* walk_;
+    std::string_view root_;
     const std::vector<reference>& references_;
     std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_subject_;
     std::set<place> selected_;
@@ -117,7 +122,11 @@ private:
 }  // namespace
 
 std::vector<node> tree_of(const walk& walk, const std::vector<reference>& references) {
-    return tree_builder(walk, references).build();
+    return tree_builder(&walk, walk.read()[0].digest, references).build();
+}
+
+std::vector<node> tree_of(std::string_view manifest, const std::vector<reference>& references) {
+    return tree_builder(nullptr, manifest, references).build();
 }
 
 }  // namespace refract::resolve

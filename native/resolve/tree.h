@@ -32,4 +32,7 @@ struct node {
 /// finite.
 std::vector<node> tree_of(const walk& walk, const std::vector<reference>& references);
 
+/// The same for a single manifest, which is the root then.
+std::vector<node> tree_of(std::string_view manifest, const std::vector<reference>& references);
+
 }  // namespace refract::resolve

@@ -1,0 +1,62 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "registry/client.h"
+
+#include "registry/remote_repository.h"
+
+namespace refract::registry {
+namespace {
+
+/// Docker Hub answers at another name than the one that images and credentials go by.
+constexpr std::string_view hub = "docker.io";
+constexpr std::string_view hub_endpoint = "registry-1.docker.io";
+
+}  // namespace
+
+client::client(client_options options)
+    : options_(std::move(options)),
+      transport_(options_.transport),
+      session_(transport_,
+               [this](const url& at, const std::string& repository) { return find_credentials(at, repository); }) {}
+
+result<std::unique_ptr<client>> client::create(client_options options) {
+    std::unique_ptr<client> made(new client(std::move(options)));
+    for (const auto& one : made->options_.allowed) {
+        if (outcome done = made->transport_.named().allow(one); done.failed()) return done;
+    }
+    return made;
+}
+
+result<credentials> client::find_credentials(const url& at, const std::string& repository) {
+    const std::string host = at.authority() == hub_endpoint ? std::string(hub) : at.authority();
+    if (const auto given = options_.given.find(host); given != options_.given.end()) return given->second;
+    // Read only where they are asked for: a broken file is no hindrance to what needs none.
+    if (!store_is_read_) {
+        auto opened = credential_store::open(options_.docker_config, options_.transport.limits);
+        if (opened.failed()) return std::move(opened).take();
+        store_ = std::move(opened).value();
+        store_is_read_ = true;
+    }
+    return store_.find(host, repository);
+}
+
+result<std::unique_ptr<oci::repository>> client::open(const oci::image_name& name) {
+    auto found = hosts_for(name.host, options_.hosts_directories, options_.plain_http);
+    if (found.failed()) return std::move(found).take();
+    std::vector<host> hosts = std::move(found).value();
+    for (host& one : hosts) {
+        auto parsed = parse_url(one.scheme + "://" + one.host + one.path);
+        if (parsed.failed()) return std::move(parsed).take();
+        transport_.named().add(parsed.value());
+        if (one.http_fallback) {  // the port that it has without TLS
+            if (auto plain = parse_url("http://" + one.host); plain.ok()) transport_.named().add(plain.value());
+        }
+        one.ca_files.insert(one.ca_files.end(), options_.tls.ca_files.begin(), options_.tls.ca_files.end());
+        if (one.client_certificates.empty()) one.client_certificates = options_.tls.client_certificates;
+        one.skip_verify = one.skip_verify || options_.tls.skip_verify;
+    }
+    return std::unique_ptr<oci::repository>(std::make_unique<remote_repository>(session_, name, std::move(hosts)));
+}
+
+}  // namespace refract::registry

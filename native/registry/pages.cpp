@@ -1,0 +1,105 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "registry/pages.h"
+
+#include <algorithm>
+
+#include "base/printable.h"
+#include "oci/digest.h"
+#include "oci/image_name.h"
+#include "oci/json.h"
+#include "registry/challenge.h"
+
+namespace refract::registry {
+namespace {
+
+/// distribution-spec, "Listing Tags".
+outcome read_tags(std::string_view body, const oci::question& question, oci::answer& into) {
+    static constexpr std::array<std::string_view, 2> keys{"name", "tags"};
+    oci::json_reader reader(limits{}.json_depth);
+    simdjson::dom::document document;
+    auto root = reader.read(document, std::as_bytes(std::span(body)));
+    if (root.failed()) return std::move(root).take();
+    return oci::read_object(root.value(), keys, [&](std::size_t key, oci::json_element field) -> outcome {
+        if (key == 0) return {};
+        return oci::read_array(field, [&](oci::json_element element) -> outcome {
+            std::string_view tag;
+            if (outcome done = oci::read_string(element, tag); done.failed()) return done;
+            if (!oci::is_tag(tag)) return {status::malformed, quoted(tag) + " is no tag"};
+            const std::string_view before = into.tags.empty() ? std::string_view(question.reference) : into.tags.back();
+            into.sorted = into.sorted && (before.empty() || before < tag);
+            into.tags.emplace_back(tag);
+            return {};
+        });
+    });
+}
+
+/// Whether no later page can hold a tag that is asked for.
+bool is_past(const oci::question& question, const oci::answer& answer) {
+    return answer.sorted && !question.prefix.empty() && !answer.tags.empty() &&
+           std::string_view(answer.tags.back()).substr(0, question.prefix.size()) > question.prefix;
+}
+
+/// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
+/// have is broken, or lies.
+outcome check_digest(const oci::question& question, const http_response& response) {
+    const auto bytes = std::as_bytes(std::span(response.body));
+    oci::digest_algorithm algorithm{};
+    if (oci::parse_digest(question.reference, algorithm)) return oci::verify_digest(question.reference, bytes);
+    const std::string said = response.header("docker-content-digest");
+    if (said.empty()) return {};
+    if (!oci::parse_digest(said, algorithm)) {
+        return {status::malformed, "the registry names a malformed digest for it, " + refract::quoted(said)};
+    }
+    if (algorithm == oci::digest_algorithm::other) return {};
+    return oci::verify_digest(said, bytes).in("the registry names another digest than its bytes have");
+}
+
+}  // namespace
+
+result<std::optional<std::string>> add_page(const oci::question& question, const job& asked, delivery&& brought,
+                                            oci::answer& into, std::uint32_t page, const network_limits& limits) {
+    std::optional<std::string> none;
+    http_response& response = brought.response;
+    switch (question.what) {
+        case oci::question::kind::presence:
+            return none;
+        case oci::question::kind::manifest:
+        case oci::question::kind::blob:
+            if (outcome done = check_digest(question, response); done.failed()) return done;
+            into.documents.push_back(std::move(response.body));
+            return none;
+        case oci::question::kind::referrers:
+            into.documents.push_back(std::move(response.body));
+            break;
+        case oci::question::kind::tags:
+            if (page == 0) into.sorted = true;
+            if (outcome done = read_tags(response.body, question, into); done.failed()) return done;
+            if (is_past(question, into)) return none;
+            break;
+    }
+    std::optional<std::string> link;
+    const auto [begin, end] = response.headers.equal_range("link");
+    for (auto header = begin; header != end && !link; ++header) link = next_link(header->second);
+    if (!link) return none;
+    auto next = resolve_url(brought.from, *link);
+    if (next.failed()) return error{status::malformed, "its next page is nowhere: " + next.why().message};
+    if (next.value().origin() != brought.from.origin()) {
+        return error{status::denied,
+                     "its next page is at another host, " + next.value().authority() + ", which is refused"};
+    }
+    // What stands before the job's target is the host's own path.
+    const std::string& here = brought.from.target;
+    const auto prefix = here.substr(0, here.size() - asked.target.size());
+    if (!next.value().target.starts_with(prefix + '/')) {
+        return error{status::denied, "its next page is outside of the registry's own path"};
+    }
+    if (next.value().target == here) return error{status::malformed, "its next page is the same again"};
+    if (page + 1 >= limits.pages) {
+        return error{status::limit_exceeded, "it has more pages than the limit of " + std::to_string(limits.pages)};
+    }
+    return std::optional(next.value().target.substr(prefix.size()));
+}
+
+}  // namespace refract::registry

@@ -1,0 +1,183 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "registry/remote_repository.h"
+
+#include <algorithm>
+
+#include "base/printable.h"
+#include "oci/digest.h"
+#include "oci/media_type.h"
+#include "registry/pages.h"
+
+namespace refract::registry {
+namespace {
+
+using kind = oci::question::kind;
+
+/// Tags to a page; registries may give fewer.
+constexpr std::string_view page_size = "1000";
+
+error located(const std::string& what, error why) {
+    why.message = what + ": " + why.message;
+    return why;
+}
+
+/// A blob on its way into its sink, digested as it comes.
+struct stream {
+    const oci::blob* blob = nullptr;
+    std::optional<oci::hasher> digest;
+    std::uint64_t size = 0;
+
+    outcome take(std::uint64_t offset, std::span<const std::byte> bytes) {
+        size = offset + bytes.size();
+        if (size > static_cast<std::uint64_t>(blob->size)) return mismatch("more");
+        if (outcome done = digest->update(bytes); done.failed()) return done;
+        return blob->sink(bytes);
+    }
+    outcome finish() {
+        if (size < static_cast<std::uint64_t>(blob->size)) return mismatch(std::to_string(size));
+        auto got = digest->finish();
+        if (got.failed()) return std::move(got).take();
+        if (got.value() == blob->digest) return {};
+        return {status::digest_mismatch, "digest mismatch: want " + blob->digest + ", got " + got.value()};
+    }
+    outcome mismatch(const std::string& got) const {
+        return {status::size_mismatch, "size mismatch: want " + std::to_string(blob->size) + " bytes, got " + got};
+    }
+};
+
+}  // namespace
+
+std::string remote_repository::describe(const oci::question& question) const {
+    switch (question.what) {
+        case kind::manifest:
+        case kind::presence:
+            return "manifest " + name_ + (question.reference.find(':') == std::string::npos ? ':' : '@') +
+                   question.reference;
+        case kind::blob:
+            return "blob " + name_ + '@' + question.reference;
+        case kind::referrers:
+            return "referrers of " + name_ + '@' + question.reference;
+        case kind::tags:
+            break;
+    }
+    return "tags of " + name_;
+}
+
+job remote_repository::job_for(const oci::question& question) const {
+    job next;
+    next.registry = host_;
+    next.repository = repository_;
+    next.max_bytes = question.max_bytes;
+    switch (question.what) {
+        case kind::presence:
+            next.head = true;
+            [[fallthrough]];
+        case kind::manifest:
+            next.target = target("/manifests/" + question.reference);
+            next.accept = oci::accepted_documents();
+            next.capability = question.reference.find(':') == std::string::npos ? &host::resolve : &host::pull;
+            break;
+        case kind::blob:
+            next.target = target("/blobs/" + question.reference);
+            break;
+        case kind::referrers:
+            next.target = target("/referrers/" + question.reference);
+            if (!question.artifact_type.empty()) next.target += "?artifactType=" + escape_url(question.artifact_type);
+            next.accept = oci::default_type(oci::media_kind::index);
+            next.capability = &host::referrers;
+            break;
+        case kind::tags:
+            next.target = target("/tags/list?n=") + std::string(page_size);
+            if (!question.reference.empty()) next.target += "&last=" + escape_url(question.reference);
+            next.capability = &host::resolve;
+            break;
+    }
+    return next;
+}
+
+std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::question> questions) {
+    struct pending {
+        std::size_t number;
+        std::uint32_t page;
+    };
+    std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
+    std::vector<pending> waiting;
+    std::vector<job> jobs;
+    for (std::size_t number = 0; number < questions.size(); ++number) {
+        waiting.push_back({number, 0});
+        jobs.push_back(job_for(questions[number]));
+    }
+    // Each round asks for one page of everything that has one more.
+    while (!jobs.empty()) {
+        auto brought = session_.perform(jobs, hosts_);
+        std::vector<pending> still_waiting;
+        std::vector<job> next_jobs;
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            const auto [number, page] = waiting[i];
+            const oci::question& question = questions[number];
+            auto& answer = answers[number];
+            if (brought[i].failed()) {
+                answer = located(describe(question), std::move(brought[i]).take());
+                continue;
+            }
+            auto next =
+                add_page(question, jobs[i], std::move(brought[i]).value(), answer.value(), page, session_.limits());
+            if (next.failed()) {
+                answer = located(describe(question), std::move(next).take());
+            } else if (next.value()) {
+                still_waiting.push_back({number, page + 1});
+                next_jobs.push_back(std::move(jobs[i]));
+                next_jobs.back().target = *next.value();
+            }
+        }
+        waiting = std::move(still_waiting);
+        jobs = std::move(next_jobs);
+    }
+    return answers;
+}
+
+std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
+    std::vector<stream> streams(blobs.size());
+    std::vector<outcome> done(blobs.size());
+    std::vector<job> jobs;
+    std::vector<std::size_t> numbers;
+    for (std::size_t number = 0; number < blobs.size(); ++number) {
+        const oci::blob& blob = blobs[number];
+        oci::digest_algorithm algorithm{};
+        if (!oci::parse_digest(blob.digest, algorithm) || algorithm == oci::digest_algorithm::other) {
+            done[number] = {status::unsupported,
+                            "blob " + name_ + ": digest " + quoted(blob.digest) + " cannot be verified"};
+            continue;
+        }
+        auto digest = oci::hasher::of(algorithm);
+        if (digest.failed()) {
+            done[number] = std::move(digest).take();
+            continue;
+        }
+        stream& into = streams[number];
+        into.blob = &blob;
+        into.digest = std::move(digest).value();
+        job next;
+        next.registry = host_;
+        next.repository = repository_;
+        next.target = target("/blobs/" + blob.digest);
+        next.max_bytes = static_cast<std::uint64_t>(blob.size) + 1;
+        next.sink = [&into](std::uint64_t offset, std::span<const std::byte> bytes) {
+            return into.take(offset, bytes);
+        };
+        jobs.push_back(std::move(next));
+        numbers.push_back(number);
+    }
+    auto brought = session_.perform(jobs, hosts_);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const std::size_t number = numbers[i];
+        outcome ended = brought[i].failed() ? outcome(std::move(brought[i]).take()) : streams[number].finish();
+        if (ended.failed())
+            done[number] = located("blob " + name_ + '@' + blobs[number].digest, std::move(ended).take());
+    }
+    return done;
+}
+
+}  // namespace refract::registry

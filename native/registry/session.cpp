@@ -1,0 +1,104 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "registry/session.h"
+
+#include <algorithm>
+
+#include "base/printable.h"
+#include "registry/pursuit.h"
+
+namespace refract::registry {
+
+session::session(transport& transport, authorizer::find_credentials find)
+    : transport_(transport),
+      authorizer_(
+          std::move(find), [this](const http_request& request) { return exchange(request); },
+          transport.options().limits) {}
+
+std::vector<transport::finished> session::wait(clock::time_point until) {
+    if (!early_.empty()) return std::exchange(early_, {});
+    return transport_.wait(until);
+}
+
+std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::span<host> hosts) {
+    std::deque<pursuit> pursuits;
+    for (const job& one : jobs) pursuits.emplace_back(one, hosts, authorizer_, transport_.options().limits);
+    std::map<transport::ticket, pursuit*> under_way;
+
+    for (;;) {
+        auto next_start = clock::time_point::max();
+        std::size_t unfinished = 0;
+        for (pursuit& one : pursuits) {
+            if (one.is_done()) continue;
+            ++unfinished;
+            if (one.is_under_way() || under_way.size() >= transport_.options().limits.at_once) continue;
+            // The first request to a host shows what it asks for and speaks; the others wait for that.
+            if (!under_way.empty() && !authorizer_.knows(one.base())) continue;
+            if (one.not_before() > clock::now()) {
+                next_start = std::min(next_start, one.not_before());
+                continue;
+            }
+            if (const http_request* const request = one.prepare()) under_way.emplace(transport_.start(*request), &one);
+        }
+        if (unfinished == 0) break;
+        if (transport_.is_cancelled() && under_way.empty()) {
+            for (pursuit& one : pursuits) one.cancel();
+            continue;
+        }
+        for (auto& finished : wait(next_start)) {
+            const auto found = under_way.find(finished.ticket);
+            pursuit& one = *found->second;
+            under_way.erase(found);
+            one.step(std::move(finished.response));
+        }
+    }
+    std::vector<result<delivery>> all;
+    all.reserve(pursuits.size());
+    for (pursuit& one : pursuits) all.push_back(std::move(one).take());
+    return all;
+}
+
+result<http_response> session::exchange(const http_request& first) {
+    const auto& limits = transport_.options().limits;
+    http_request request = first;
+    unsigned redirects = 0;
+    unsigned tries = 0;
+    auto not_before = clock::now();
+    for (;;) {
+        // Others may finish meanwhile; they are dealt with afterwards.
+        const transport::ticket ticket = transport_.start(request);
+        std::optional<result<http_response>> came;
+        while (!came) {
+            for (auto& finished : transport_.wait(clock::time_point::max())) {
+                if (finished.ticket == ticket) {
+                    came = std::move(finished.response);
+                } else {
+                    early_.push_back(std::move(finished));
+                }
+            }
+        }
+        if (came->failed()) return std::move(*came);
+        const http_response& response = came->value();
+        if (is_passing(response) && tries < limits.retries) {
+            auto pause = pause_before(tries++, response, limits);
+            if (pause.failed()) return std::move(pause).take();
+            not_before = clock::now() + pause.value();
+            while (clock::now() < not_before && !transport_.is_cancelled()) {
+                auto finished = transport_.wait(not_before);
+                early_.insert(early_.end(), std::make_move_iterator(finished.begin()),
+                              std::make_move_iterator(finished.end()));
+            }
+            continue;
+        }
+        if (response.ending != http_response::ending::answered) return error{status::unreachable, response.body};
+        if (!is_redirect(response)) return std::move(*came);
+        auto next = follow(request.url, response, ++redirects, limits);
+        if (next.failed()) return std::move(next).take();
+        if (!request.form.empty()) return error{status::unreachable, "it redirects a POST, which is not followed"};
+        if (next.value().origin() != request.url.origin()) request.headers.clear();
+        request.url = next.value();
+    }
+}
+
+}  // namespace refract::registry

@@ -1,0 +1,59 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "registry/authorizer.h"
+#include "registry/hosts.h"
+#include "registry/transport.h"
+
+namespace refract::registry {
+
+/// One thing to get from the hosts of a registry: the first that has it.
+struct job {
+    std::string target;    ///< below the host's path: "/library/alpine/manifests/3.20"
+    std::string registry;  ///< the host in the image's name, which mirrors are told
+    std::string repository;
+    std::string accept;
+    bool head = false;
+    std::uint64_t max_bytes = 0;
+    /// Where the body goes. `offset` is where its bytes stand in the whole, which a broken connection does not change.
+    std::function<outcome(std::uint64_t offset, std::span<const std::byte>)> sink;
+    bool registry::host::*capability = &registry::host::pull;
+};
+
+/// What came, and from where.
+struct delivery {
+    http_response response;
+    url from;  ///< the host's own URL, before redirects
+};
+
+/// Carries jobs through redirects, authentication, retries and mirrors, many at a time.
+class session {
+public:
+    session(transport& transport, authorizer::find_credentials find);
+
+    /// In the order of the jobs. Any status but 200 has become an error: `missing`, `denied`, `unreachable`.
+    std::vector<result<delivery>> perform(std::span<const job> jobs, std::span<host> hosts);
+
+    const network_limits& limits() const noexcept { return transport_.options().limits; }
+
+private:
+    class pursuit;
+
+    /// For token servers: redirects and retries, without authentication of ours.
+    result<http_response> exchange(const http_request& request);
+    std::vector<transport::finished> wait(clock::time_point until);
+
+    transport& transport_;
+    authorizer authorizer_;
+    std::vector<transport::finished> early_;  ///< finished while a token was waited for
+};
+
+}  // namespace refract::registry

@@ -1,0 +1,102 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "registry/url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "base/printable.h"
+
+namespace refract::registry {
+namespace {
+
+using curl_url_handle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
+using curl_text = std::unique_ptr<char, decltype(&curl_free)>;
+
+std::string part(CURLU* from, CURLUPart what, unsigned flags = 0) {
+    char* text = nullptr;
+    if (curl_url_get(from, what, &text, flags) != CURLUE_OK) return {};
+    return curl_text(text, &curl_free).get();
+}
+
+/// One spelling for one host, so that comparing text compares hosts.
+std::string canonical(std::string host) {
+    std::transform(host.begin(), host.end(), host.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (!host.starts_with('[') || !host.ends_with(']')) return host;
+    in6_addr address{};
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const std::string inner = host.substr(1, host.size() - 2);
+    if (inet_pton(AF_INET6, inner.c_str(), &address) != 1) return host;
+    inet_ntop(AF_INET6, &address, text.data(), text.size());
+    return '[' + std::string(text.data()) + ']';
+}
+
+result<url> read(CURLU* from, std::string_view shown) {
+    url into;
+    into.scheme = part(from, CURLUPART_SCHEME);
+    if (into.scheme != "https" && into.scheme != "http") {
+        return error{status::malformed, quoted(shown) + " is no http or https URL"};
+    }
+    into.host = canonical(part(from, CURLUPART_HOST));
+    into.port = part(from, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    into.target = part(from, CURLUPART_PATH);
+    if (const auto query = part(from, CURLUPART_QUERY); !query.empty()) into.target += '?' + query;
+    into.has_user = !part(from, CURLUPART_USER).empty() || !part(from, CURLUPART_PASSWORD).empty();
+    if (into.has_user) {
+        return error{status::malformed,
+                     "a URL with a user name or password in it is refused (host " + quoted(into.host) + ')'};
+    }
+    return into;
+}
+
+result<url> set(CURLU* into, std::string_view text) {
+    const bool clean = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+    if (!clean || text.find('\\') != std::string_view::npos) {
+        return error{status::malformed, quoted(text) + " is no URL: it has characters that a URL cannot have"};
+    }
+    if (const auto code = curl_url_set(into, CURLUPART_URL, std::string(text).c_str(), 0); code != CURLUE_OK) {
+        return error{status::malformed, quoted(text) + " is no URL: " + curl_url_strerror(code)};
+    }
+    return read(into, text);
+}
+
+}  // namespace
+
+std::string url::authority() const {
+    const bool own = (scheme == "https" && port == "443") || (scheme == "http" && port == "80");
+    return own ? host : host + ':' + port;
+}
+
+std::string url::text() const { return scheme + "://" + authority() + target; }
+
+result<url> parse_url(std::string_view text) {
+    const curl_url_handle handle(curl_url(), &curl_url_cleanup);
+    if (!handle) throw std::bad_alloc();
+    return set(handle.get(), text);
+}
+
+result<url> resolve_url(const url& base, std::string_view text) {
+    const curl_url_handle handle(curl_url(), &curl_url_cleanup);
+    if (!handle) throw std::bad_alloc();
+    if (auto known = set(handle.get(), base.text()); known.failed()) return known;
+    return set(handle.get(), text);
+}
+
+std::string escape_url(std::string_view text) {
+    const curl_text escaped(curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size())), &curl_free);
+    if (!escaped) throw std::bad_alloc();
+    return escaped.get();
+}
+
+bool is_loopback(std::string_view host) {
+    return host == "localhost" || host.ends_with(".localhost") || host == "[::1]" ||
+           (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+}  // namespace refract::registry

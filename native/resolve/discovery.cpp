@@ -1,0 +1,177 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// What is asked, and in which order. What is made of the answers is in found.cpp.
+#include "resolve/discovery.h"
+
+#include <algorithm>
+
+#include "oci/digest.h"
+#include "oci/image_name.h"
+#include "resolve/role.h"
+
+namespace refract::resolve {
+namespace {
+
+using kind = oci::question::kind;
+
+/// At most so many characters of a digest's hex are in a tag (Proposal F; distribution-spec, "Referrers Tag Schema").
+constexpr std::size_t longest_hex = 64;
+constexpr std::string_view sha256_tags = "sha256-";
+
+std::string tag_of(std::string_view digest) {
+    const auto colon = digest.find(':');
+    return std::string(digest.substr(0, colon)) + '-' + std::string(digest.substr(colon + 1, longest_hex));
+}
+
+}  // namespace
+
+discovery::discovery(const discovery_request& request)
+    : request_(request), reader_(request.listing.limits.json_depth) {}
+discovery::~discovery() = default;
+
+void discovery::add_subject(std::string_view digest, bool is_reference) {
+    oci::digest_algorithm algorithm{};
+    if (!oci::parse_digest(digest, algorithm) || algorithm == oci::digest_algorithm::other) return;
+    if (!is_reference) of_image_.emplace(digest);
+    if ((is_reference && request_.direct) || !known_.emplace(digest).second) return;
+    subjects_.push_back({std::string(digest), tag_of(digest)});
+}
+
+void discovery::add_subjects(const walk& image, const std::vector<reference>& known) {
+    const documents& documents = image.read();
+    add_subject(documents[0].digest);
+    for (std::uint32_t number = 0; number < documents.size(); ++number) {
+        if (documents[number].kind != document_kind::index) continue;
+        std::uint32_t position = 0;
+        for (const oci::descriptor& entry : documents[number].index->entries()) {
+            const place where{number, position++};
+            const role is = role_of(entry, documents.platform_of(where), image.asked());
+            if (is == role::image || is == role::index) add_subject(entry.digest);
+        }
+    }
+    for (const reference& one : known) add_subject(one.digest(), true);
+}
+
+void discovery::ask(asked::purpose why, kind what, std::string reference, std::size_t about) {
+    asked next;
+    next.why = why;
+    next.subject = about;
+    next.question.what = what;
+    next.question.reference = std::move(reference);
+    next.question.max_bytes = request_.listing.limits.document_bytes;
+    next_.push_back(std::move(next));
+}
+
+result<std::vector<oci::question>> discovery::next() {
+    if (listing_ == tag_listing::unknown && wants(tag_sources)) {
+        listing_ = tag_listing::asking;
+        const bool all_sha256 = std::all_of(subjects_.begin(), subjects_.end(),
+                                            [](const subject& one) { return one.tag.starts_with(sha256_tags); });
+        // Tags of other kinds are many, and come later in the order: these begin with the algorithm.
+        ask(asked::purpose::listing, kind::tags, all_sha256 ? std::string(sha256_tags) : std::string());
+        if (all_sha256) next_.back().question.prefix = sha256_tags;
+    }
+    if (wants(tag_sources) && listing_ != tag_listing::asking) {
+        while (tags_asked_ < subjects_.size()) ask_about_tags(tags_asked_++);
+    }
+    if (wants(source_referrers_api) && api_ != knowledge::no && api_ != knowledge::asking) {
+        // The first answer shows whether there is such an API at all.
+        const std::size_t until =
+            api_ == knowledge::yes ? subjects_.size() : std::min(subjects_.size(), referrers_asked_ + 1);
+        if (api_ == knowledge::unknown && until > referrers_asked_) api_ = knowledge::asking;
+        while (referrers_asked_ < until) {
+            const std::size_t number = referrers_asked_++;
+            ++asked_about_;
+            ask(asked::purpose::referrers, kind::referrers, subjects_[number].digest, number);
+            if (request_.direct) next_.back().question.artifact_type = request_.artifact_type;
+        }
+    }
+    if (next_.empty() && request_.scan_tags) {
+        if (scanned_ == knowledge::unknown) {
+            scanned_ = knowledge::asking;
+            ask(asked::purpose::everything, kind::tags, {});
+        } else {
+            const std::size_t before = subjects_.size();
+            add_scanned();
+            if (subjects_.size() > before) return next();
+        }
+    }
+    if (asked_about_ > request_.limits.subjects) {
+        return error{status::limit_exceeded, "the repository would be asked about more than " +
+                                                 std::to_string(request_.limits.subjects) +
+                                                 " digests, which is the limit: narrow the sources"};
+    }
+    under_way_ = std::exchange(next_, {});
+    std::vector<oci::question> questions;
+    questions.reserve(under_way_.size());
+    for (const asked& one : under_way_) questions.push_back(one.question);
+    return questions;
+}
+
+bool discovery::is_wanted_tag(const subject& about, std::string_view tag) const {
+    const auto rest = tag.substr(about.tag.size());
+    if (rest == ".sig" || rest == ".att" || rest == ".sbom") return wants(source_cosign_tag);
+    static constexpr std::size_t suffix = 17;  // ".<16 hex>"
+    const bool suffixed = rest.size() == suffix && rest.front() == '.' &&
+                          rest.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
+    return (rest.empty() || suffixed) && wants(source_digest_tag | source_referrers_tag);
+}
+
+void discovery::ask_about_tags(std::size_t number) {
+    const subject& about = subjects_[number];
+    switch (listing_) {
+        case tag_listing::whole:
+            for (auto tag = tags_.lower_bound(about.tag); tag != tags_.end() && tag->starts_with(about.tag); ++tag) {
+                ask_for_tag(number, *tag);
+            }
+            break;
+        case tag_listing::by_subject:
+            ++asked_about_;
+            ask_for_tag(number, about.tag);
+            ask(asked::purpose::tags_of_subject, kind::tags, about.tag, number);
+            next_.back().question.prefix = about.tag;
+            break;
+        default:
+            ++asked_about_;
+            for (const auto* const suffix : {"", ".sig", ".att", ".sbom"}) ask_for_tag(number, about.tag + suffix);
+    }
+}
+
+void discovery::ask_for_tag(std::size_t number, const std::string& tag) {
+    if (!is_wanted_tag(subjects_[number], tag) || !read_tags_.insert(tag).second) return;
+    ask(asked::purpose::tag, kind::manifest, tag, number);
+}
+
+void discovery::ask_for_everything() {
+    for (const auto& tag : tags_) {
+        if (!read_tags_.insert(tag).second) continue;
+        ++asked_about_;
+        ask(asked::purpose::scanned, kind::manifest, tag);
+    }
+}
+
+/// References of scanned indexes count once it is known that what they are about belongs to the image.
+void discovery::add_scanned() {
+    bool found = true;
+    while (found) {
+        found = false;
+        for (reference& one : scanned_references_) {
+            if (one.subject.empty() || !known_.contains(one.subject)) continue;
+            add_subject(one.digest(), true);
+            found_.push_back(std::move(one));
+            one.subject = {};
+            found = true;
+        }
+    }
+}
+
+outcome discovery::answer(std::vector<result<oci::answer>> answers) {
+    const std::vector<asked> round = std::exchange(under_way_, {});
+    for (std::size_t i = 0; i < round.size(); ++i) {
+        if (outcome done = take(round[i], std::move(answers[i])); done.failed()) return done;
+    }
+    return {};
+}
+
+}  // namespace refract::resolve

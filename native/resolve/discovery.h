@@ -1,0 +1,135 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "oci/repository.h"
+#include "resolve/references.h"
+#include "resolve/walk.h"
+
+namespace refract::resolve {
+
+/// What to look for outside an image's own index.
+struct discovery_request {
+    std::uint32_t sources = every_source;  ///< bits; those in the index cost nothing here
+    bool direct = false;                   ///< nothing that is about a reference
+    std::string artifact_type;             ///< with `direct`: others need not be told
+    bool scan_tags = false;                ///< look into every index of the repository
+    request listing;                       ///< of the walks through indexes that tags name: its mode is `list`
+    discovery_limits limits;
+};
+
+/// Looks for references that an image's own index does not hold: in digest tags, in the referrers API and its tags, in
+/// cosign's tags, and in other indexes; and for what is about those. Does no I/O: it says what to ask the repository
+/// for, in rounds of which each may be asked at once, and is given the answers. Ends by itself, because each digest is
+/// asked about once.
+class discovery {
+public:
+    /// The request must outlive it.
+    explicit discovery(const discovery_request& request);
+    ~discovery();
+
+    /// Something that references may be about. `is_reference`: it is one itself.
+    void add_subject(std::string_view digest, bool is_reference = false);
+    /// The index of the image, the images and indexes in it, and what they say is attached. The walk must outlive this.
+    void add_subjects(const walk& image, const std::vector<reference>& known);
+
+    /// What to ask next; nothing: it is done.
+    result<std::vector<oci::question>> next();
+    /// What the repository said, in the order of the questions.
+    outcome answer(std::vector<result<oci::answer>> answers);
+
+    /// What was found, with views into this.
+    std::vector<reference>& found() noexcept { return found_; }
+    /// Digests that something here lists, so that what is about them is not weak. Views into this.
+    const std::set<std::string_view>& listed() const noexcept { return listed_; }
+    /// What a person should know: what could not be looked for, and why.
+    const std::vector<std::string>& notices() const noexcept { return notices_; }
+
+private:
+    struct subject {
+        std::string digest;
+        std::string tag;  ///< "sha256-<64 hex>"
+    };
+    /// An index that was found under a tag.
+    struct tagged_index {
+        std::string tag;
+        std::string subject;  ///< empty for one that was found by scanning
+        std::string digest;
+        std::unique_ptr<resolve::walk> walk;
+    };
+    /// What a question is asked for.
+    struct asked {
+        enum class purpose { listing, tags_of_subject, referrers, tag, nested, entry, everything, scanned };
+        asked::purpose why;
+        std::size_t subject = 0;
+        tagged_index* index = nullptr;
+        std::uint32_t position = 0;  ///< of an entry
+        oci::question question;
+    };
+    enum class knowledge { unknown, asking, yes, no };
+    enum class tag_listing { unknown, asking, whole, by_subject, refused };
+
+    bool wants(std::uint32_t sources) const noexcept { return (request_.sources & sources) != 0; }
+    void ask(asked::purpose why, oci::question::kind what, std::string reference, std::size_t about = 0);
+    void ask_about_tags(std::size_t number);
+    void ask_for_tag(std::size_t number, const std::string& tag);
+    void ask_for_everything();
+    void add_scanned();
+    bool is_wanted_tag(const subject& about, std::string_view tag) const;
+
+    outcome take(const asked& one, result<oci::answer> came);
+    outcome take_listing(const asked& one, result<oci::answer> came);
+    outcome take_referrers(const asked& one, result<oci::answer> came);
+    outcome take_tag(const asked& one, const std::string& bytes);
+    outcome take_scanned(const asked& one, const std::string& bytes);
+    outcome take_nested(const asked& one, result<oci::answer> came);
+    outcome take_entry(const asked& one, result<oci::answer> came);
+    outcome begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
+                       std::string media_type);
+    outcome go_on(tagged_index& index, result<walk::step> step);
+    /// All of the index has been read: takes what it holds.
+    outcome read_index(tagged_index& index);
+    outcome add(reference found);
+    outcome count_bytes(std::size_t bytes);
+    std::string_view keep(std::string_view text) { return strings_.emplace_back(text); }
+
+    const discovery_request& request_;
+    oci::json_reader reader_;
+    std::vector<subject> subjects_;
+    std::set<std::string, std::less<>> known_;     ///< digests of subjects
+    std::set<std::string, std::less<>> of_image_;  ///< those that are no references
+    std::size_t referrers_asked_ = 0;              ///< subjects that the API was asked about
+    std::size_t tags_asked_ = 0;
+    std::size_t asked_about_ = 0;
+    std::uint64_t bytes_ = 0;
+    knowledge api_ = knowledge::unknown;
+    tag_listing listing_ = tag_listing::unknown;
+    knowledge scanned_ = knowledge::unknown;
+    std::set<std::string, std::less<>> tags_;
+    std::set<std::string, std::less<>> read_tags_;
+
+    std::vector<asked> next_;
+    std::vector<asked> under_way_;
+
+    std::deque<std::string> strings_;
+    std::deque<oci::descriptor> descriptors_;
+    std::deque<std::unique_ptr<oci::index>> pages_;
+    std::deque<std::unique_ptr<tagged_index>> indexes_;
+    std::vector<reference> scanned_references_;  ///< those of scanned indexes, before it is known what they are about
+    std::vector<reference> found_;
+    std::set<std::string_view> listed_;
+    std::vector<std::string> notices_;
+};
+
+}  // namespace refract::resolve
