@@ -45,7 +45,8 @@ build: deps native go ## Build build/bin and build/lib
 .PHONY: native
 native: deps
 	@cmake -S . -B $(BUILD)/cmake -G Ninja -DREFRACT_DEVELOPER_MODE=ON \
-		-DCMAKE_ARCHIVE_OUTPUT_DIRECTORY=$(BUILD)/lib -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$(BUILD)/lib >$(BUILD)-cmake.log 2>&1 \
+		-DCMAKE_ARCHIVE_OUTPUT_DIRECTORY=$(BUILD)/lib -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$(BUILD)/lib \
+		-DREFRACT_BIN=$(BUILD)/bin >$(BUILD)-cmake.log 2>&1 \
 		|| { cat $(BUILD)-cmake.log; exit 1; }; rm -f $(BUILD)-cmake.log
 	@cmake --build $(BUILD)/cmake -- --quiet | { grep -v 'no work to do' || true; }
 

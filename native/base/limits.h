@@ -36,6 +36,7 @@ struct network_limits {
     std::uint32_t stall_timeout = 60'000;        ///< in which `slowest` bytes a second must come
     std::uint32_t slowest = 1024;                ///< bytes a second
     std::uint32_t longest_retry_after = 60'000;  ///< a registry that asks for a longer pause is given up
+    std::uint32_t helper_timeout = 30'000;       ///< in which a credential helper must answer
     std::uint32_t first_backoff = 200;           ///< before the first retry; doubled for each one after it
 };
 

@@ -29,4 +29,11 @@ inline constexpr std::string_view sigstore_bundle = "dev.sigstore.cosign/bundle"
 inline constexpr std::string_view sigstore_certificate = "dev.sigstore.cosign/certificate";
 inline constexpr std::string_view sigstore_chain = "dev.sigstore.cosign/chain";
 
+// image-spec, image-layout.md: the tag of an entry of index.json.
+inline constexpr std::string_view ref_name = "org.opencontainers.image.ref.name";
+
+// image-spec, annotations.md: what a layer's file is called, and when something was made.
+inline constexpr std::string_view title = "org.opencontainers.image.title";
+inline constexpr std::string_view created = "org.opencontainers.image.created";
+
 }  // namespace refract::oci::annotation

@@ -55,6 +55,7 @@ outcome read_document_root(json_element value, document_root& into) {
                 if (!field.is_null()) into.subject = field;
                 return {};
             case 7:
+                if (!field.is_null()) into.annotations = field;
                 return read_string_map(field);
             default:
                 return {status::unsupported, "Docker's schema 1 is not supported; rebuild the image"};

@@ -23,6 +23,7 @@ struct document_root {
     std::optional<json_element> config;
     std::optional<json_element> layers;
     std::optional<json_element> subject;
+    std::optional<json_element> annotations;  ///< an object
 };
 
 /// Refuses what can be read as both an index and a manifest, what is neither, and Docker's schema 1.

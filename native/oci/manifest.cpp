@@ -15,6 +15,8 @@ outcome manifest::read(json_reader& reader, std::span<const std::byte> bytes, co
     if (outcome done = read_document_root(root.value(), media_kind::manifest, top); done.failed()) return done;
     media_type_ = top.media_type;
     artifact_type_ = top.artifact_type;
+    annotated_ = top.annotations.has_value();
+    if (annotated_) annotations_ = *top.annotations;
     if (!top.config || top.config->is_null()) return {status::malformed, "has no config"};
     if (outcome done = read_descriptor(*top.config, limits, config_, platforms_); done.failed()) {
         return std::move(done).in("config");
@@ -32,6 +34,12 @@ outcome manifest::read(json_reader& reader, std::span<const std::byte> bytes, co
                           return read_descriptor(element, limits, layers_.emplace_back(), platforms_);
                       })
         .in("layers");
+}
+
+std::string_view manifest::annotation(std::string_view key) const {
+    std::string_view text;
+    if (!annotated_ || annotations_.at_key(key).get(text) != simdjson::SUCCESS) return {};
+    return text;
 }
 
 }  // namespace refract::oci

@@ -22,6 +22,8 @@ public:
     std::string_view artifact_type() const noexcept { return artifact_type_; }
     /// Digest of the subject, or empty.
     std::string_view subject() const noexcept { return subject_; }
+    /// One of the manifest's own annotations, or empty.
+    std::string_view annotation(std::string_view key) const;
     const descriptor& config() const noexcept { return config_; }
     const std::vector<descriptor>& layers() const noexcept { return layers_; }
 
@@ -30,6 +32,8 @@ private:
     std::string_view media_type_;
     std::string_view artifact_type_;
     std::string_view subject_;
+    json_element annotations_;  ///< to be read only if annotated_
+    bool annotated_ = false;
     descriptor config_;
     std::vector<descriptor> layers_;
     std::vector<platform> platforms_;

@@ -1,0 +1,171 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/context.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/printable.h"
+#include "layout/layout.h"
+
+namespace refract::cli {
+namespace {
+
+std::atomic<bool> interrupted_by_signal{false};
+
+/// The first one ends what is under way in order; the next one ends the program at once.
+void on_signal(int number) {
+    interrupted_by_signal = true;
+    signal(number, SIG_DFL);
+}
+
+std::string environment(std::initializer_list<const char*> names) {
+    for (const char* const name : names) {
+        const char* const value = std::getenv(name);
+        if (value != nullptr && *value != '\0') return value;
+    }
+    return {};
+}
+
+/// One line from the standard input, without its end.
+result<std::string> read_password() {
+    constexpr std::size_t longest = 64u << 10;
+    std::string text;
+    for (int c = std::getchar(); c != EOF; c = std::getchar()) {
+        text.push_back(static_cast<char>(c));
+        if (text.size() > longest)
+            return error{status::invalid_argument, "the password on the standard input does not end"};
+    }
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    if (text.empty()) return error{status::invalid_argument, "there is no password on the standard input"};
+    return text;
+}
+
+}  // namespace
+
+context::context() {
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+}
+context::~context() = default;
+
+void context::add_options(CLI::App& to) {
+    const std::string group = "Options of every command";
+    to.add_option("--output", options.output, "How to print: text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->group(group);
+    to.add_option("--username", options.username, "User name for the registry; with --password-stdin")->group(group);
+    to.add_flag("--password-stdin", options.password_stdin, "Read the password from the standard input")->group(group);
+    to.add_option("--docker-config", options.docker_config,
+                  "config.json, or its directory, with log-ins and credential helpers (default: as docker and podman)")
+        ->group(group);
+    to.add_option("--hosts-dir", options.hosts_directories,
+                  "Directories of hosts.toml files, as containerd's config_path")
+        ->envname("REFRACT_HOSTS_DIR")
+        ->group(group);
+    to.add_option("--ca-file", options.ca_files, "Certificates to trust besides the system's")->group(group);
+    to.add_flag("--skip-tls-verify", options.skip_tls_verify, "Trust any certificate")->group(group);
+    to.add_flag("--plain-http", options.plain_http, "Use http; hosts on loopback need no such flag")->group(group);
+    to.add_option(
+          "--allow-host", options.allowed_hosts,
+          "HOST, HOST:PORT or network that may be private although only the registry names it: a token server, say")
+        ->group(group);
+    to.add_option("--proxy", options.proxy, "Proxy (default: HTTPS_PROXY, ALL_PROXY and NO_PROXY)")->group(group);
+    to.add_option("--timeout", options.timeout, "Seconds in which a connection, an answer, or more of it must come")
+        ->check(CLI::PositiveNumber)
+        ->group(group);
+    to.add_flag("--debug", options.debug, "Tell of every request on the standard error")->group(group);
+}
+
+result<registry::client_options> context::client_options(const oci::image_name& name) const {
+    registry::client_options made;
+    auto& transport = made.transport;
+    transport.user_agent = "refract/" REFRACT_VERSION;
+    transport.proxy =
+        options.proxy.empty() ? environment({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) : options.proxy;
+    transport.no_proxy = environment({"no_proxy", "NO_PROXY"});
+    transport.ca_file = environment({"SSL_CERT_FILE"});
+    transport.cancelled = &interrupted_by_signal;
+    if (options.timeout > 0) {
+        const auto most = static_cast<std::uint32_t>(std::min(options.timeout, 3600.0) * 1000);
+        auto& times = transport.limits;
+        times.dial_timeout = times.tls_timeout = times.first_byte_timeout = times.stall_timeout = most;
+    }
+    made.hosts_directories = options.hosts_directories;
+    made.docker_config = options.docker_config;
+    made.allowed = options.allowed_hosts;
+    made.tls.ca_files = options.ca_files;
+    made.tls.skip_verify = options.skip_tls_verify;
+    made.plain_http = options.plain_http;
+    if (options.username.empty() != !options.password_stdin) {
+        return error{status::invalid_argument, "--username and --password-stdin go together"};
+    }
+    if (options.password_stdin) {
+        auto password = read_password();
+        if (password.failed()) return std::move(password).take();
+        registry::credentials given{options.username, std::move(password).value(), {}};
+        if (outcome done = registry::check(given); done.failed()) return done;
+        made.given.emplace(name.host, std::move(given));
+    }
+    if (options.debug) {
+        auto log = spdlog::get("refract");
+        if (!log) log = spdlog::stderr_logger_mt("refract");
+        log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+        log->set_level(spdlog::level::debug);
+        transport.trace = [log](const registry::http_event& event) {
+            // Queries may hold tokens of a content network; credentials are only in headers, which are not shown.
+            const auto& url = event.request->url;
+            const auto path = url.target.substr(0, url.target.find('?'));
+            log->debug("{} {}{} {} {} ms",
+                       event.request->head           ? "HEAD"
+                       : event.request->form.empty() ? "GET"
+                                                     : "POST",
+                       url.origin(), printable(path, 400),
+                       event.failure.empty() ? std::to_string(event.status) : printable(event.failure, 200),
+                       event.took.count());
+        };
+    }
+    return made;
+}
+
+result<inspect::image*> context::open(const std::string& text) {
+    auto name = oci::parse_image_name(text);
+    if (name.failed()) return std::move(name).take();
+    name_ = std::move(name).value();
+    if (name_.is_layout()) {
+        auto opened = layout::open_layout(name_.repository, limits);
+        if (opened.failed()) return std::move(opened).take();
+        repository_ = std::move(opened).value();
+    } else {
+        auto wanted = client_options(name_);
+        if (wanted.failed()) return std::move(wanted).take();
+        auto client = registry::client::create(std::move(wanted).value());
+        if (client.failed()) return std::move(client).take();
+        client_ = std::move(client).value();
+        auto opened = client_->open(name_);
+        if (opened.failed()) return std::move(opened).take();
+        repository_ = std::move(opened).value();
+    }
+    auto image = inspect::image::open(*repository_, name_, limits);
+    if (image.failed()) return std::move(image).take();
+    image_ = std::move(image).value();
+    return image_.get();
+}
+
+void context::warn(std::string_view text) const { fmt::print(stderr, "refract: {}\n", text); }
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+outcome finish_output() {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+    return {status::internal, "the standard output cannot be written to"};
+}
+
+}  // namespace refract::cli

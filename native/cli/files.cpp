@@ -1,0 +1,238 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "base/printable.h"
+#include "cli/context.h"
+#include "cli/progress.h"
+#include "cli/style.h"
+#include "oci/digest.h"
+
+namespace refract::cli {
+namespace {
+
+/// Files that are open at the same time.
+constexpr std::size_t at_once = 256;
+
+error failed(const std::string& path, const std::string& what) {
+    return {status::internal, refract::quoted(path, 400) + ' ' + what + ": " + std::strerror(errno)};
+}
+
+/// A file that has its name only once it is whole.
+class new_file {
+public:
+    new_file(std::string directory, const std::string& name)
+        : directory_(std::move(directory)), path_(directory_ + '/' + name) {}
+    new_file(const new_file&) = delete;
+    new_file& operator=(const new_file&) = delete;
+    ~new_file() {
+        if (descriptor_ >= 0) close(descriptor_);
+        if (!temporary_.empty()) unlink(temporary_.c_str());
+    }
+
+    const std::string& path() const noexcept { return path_; }
+
+    outcome open() {
+        struct stat known {};
+        if (lstat(path_.c_str(), &known) == 0) return exists();
+        temporary_ = directory_ + "/.refract-XXXXXX";
+        descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
+        if (descriptor_ < 0) {
+            temporary_.clear();
+            return failed(directory_, "cannot be written into");
+        }
+        return {};
+    }
+
+    outcome write(std::span<const std::byte> bytes) {
+        while (!bytes.empty()) {
+            const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+            if (written < 0 && errno == EINTR) continue;
+            if (written < 0) return failed(path_, "cannot be written");
+            bytes = bytes.subspan(static_cast<std::size_t>(written));
+        }
+        return {};
+    }
+
+    outcome keep() {
+        const mode_t mask = umask(0);
+        umask(mask);
+        if (fchmod(descriptor_, 0666 & ~mask) != 0 || close(std::exchange(descriptor_, -1)) != 0) {
+            return failed(path_, "cannot be written");
+        }
+        if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) != 0) {
+            if (errno == EEXIST) return exists();
+            return failed(path_, "cannot be written");
+        }
+        temporary_.clear();
+        return {};
+    }
+
+private:
+    outcome exists() const {
+        return {status::internal, refract::quoted(path_, 400) + " exists, it is left alone: give another name with -o"};
+    }
+
+    std::string directory_;
+    std::string path_;
+    std::string temporary_;
+    int descriptor_ = -1;
+};
+
+/// A title may name a file only if it is a plain name, in any directory and on any terminal.
+bool is_plain_name(std::string_view name) {
+    static constexpr std::size_t longest = 255;
+    return !name.empty() && name.size() <= longest && name.front() != '.' && name.front() != '-' &&
+           name.find_first_of("/\\") == std::string_view::npos && printable(name, 4 * longest) == name;
+}
+
+std::string digest_name(const inspect::piece& piece) {
+    std::string digest = piece.digest;
+    if (digest.empty()) {
+        auto made = oci::sha256_digest(std::as_bytes(std::span(piece.value)));
+        if (made.ok()) digest = made.value();
+    }
+    return digest.substr(digest.find(':') + 1);
+}
+
+/// Empty if the same content has a name already.
+std::string name_for(const inspect::piece& piece, const std::set<std::string>& used) {
+    if (is_plain_name(piece.title) && !used.contains(piece.title)) return piece.title;
+    std::string name = digest_name(piece);
+    return used.contains(name) ? std::string() : name;
+}
+
+/// Reads one round of pieces into files.
+outcome write_round(inspect::reader& from, std::span<const inspect::piece* const> pieces, std::deque<new_file>& files,
+                    progress& shown) {
+    std::vector<oci::blob> blobs;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        const inspect::piece& piece = *pieces[i];
+        new_file& file = files[i];
+        if (outcome done = file.open(); done.failed()) return done;
+        if (piece.digest.empty()) {
+            if (outcome done = file.write(std::as_bytes(std::span(piece.value))); done.failed()) return done;
+            continue;
+        }
+        blobs.push_back({piece.digest, piece.size, [&file, &shown](std::span<const std::byte> bytes) {
+                             shown.add(bytes.size());
+                             return file.write(bytes);
+                         }});
+    }
+    for (outcome& done : from.read(blobs)) {
+        if (done.failed()) return std::move(done);
+    }
+    for (new_file& file : files) {
+        if (outcome done = file.keep(); done.failed()) return done;
+        print(printable(file.path(), 4096) + '\n');
+    }
+    return {};
+}
+
+/// Shows text on a terminal, which does nothing but show it.
+class terminal_text {
+public:
+    void add(std::string_view bytes) {
+        static constexpr std::size_t longest_line = 64u << 10;
+        for (const char c : bytes) {
+            if (c == '\n' || line_.size() >= longest_line) flush(c == '\n' ? "\n" : "");
+            if (c != '\n') line_.push_back(c);
+        }
+    }
+    void flush(std::string_view end) {
+        for (std::size_t at = 0; at <= line_.size();) {  // tabs are fine
+            const auto tab = std::min(line_.find('\t', at), line_.size());
+            print(printable(std::string_view(line_).substr(at, tab - at), 8 * line_.size() + 8));
+            if (tab < line_.size()) print("\t");
+            at = tab + 1;
+        }
+        print(end);
+        line_.clear();
+    }
+
+private:
+    std::string line_;
+};
+
+}  // namespace
+
+outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece) {
+    terminal_text text;
+    const bool terminal = is_terminal(STDOUT_FILENO);
+    const auto take = [&](std::string_view bytes) {
+        if (terminal) {
+            text.add(bytes);
+        } else {
+            print(bytes);
+        }
+    };
+    if (piece.digest.empty()) {
+        take(piece.value);
+    } else {
+        progress shown(static_cast<std::uint64_t>(piece.size), !terminal);
+        const oci::blob blob{piece.digest, piece.size, [&](std::span<const std::byte> bytes) -> outcome {
+                                 shown.add(bytes.size());
+                                 take({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+                                 return std::ferror(stdout) == 0 ? outcome() : finish_output();
+                             }};
+        outcome done = std::move(from.read(std::span(&blob, 1)).front());
+        if (done.failed()) return done;
+    }
+    if (terminal) text.flush("");
+    return {};
+}
+
+outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path) {
+    std::error_code code;
+    const bool is_directory = std::filesystem::is_directory(path, code);
+    const bool wants_directory = is_directory || pieces.size() > 1 || path.ends_with('/');
+    std::string directory = path;
+    std::string only_name;
+    if (!wants_directory) {
+        const std::filesystem::path whole(path);
+        directory = whole.has_parent_path() ? whole.parent_path().string() : ".";
+        only_name = whole.filename().string();
+    } else if (!is_directory) {
+        if (std::filesystem::exists(path, code)) {
+            return {status::internal, refract::quoted(path, 400) + " is not a directory, and there are " +
+                                          std::to_string(pieces.size()) + " files to write"};
+        }
+        std::filesystem::create_directories(path, code);
+        if (code) return {status::internal, refract::quoted(path, 400) + " cannot be made: " + code.message()};
+    }
+    std::uint64_t total = 0;
+    for (const auto& piece : pieces) total += static_cast<std::uint64_t>(piece.size);
+    progress shown(total, true);
+    std::set<std::string> used;
+    for (std::size_t begin = 0; begin < pieces.size();) {
+        std::vector<const inspect::piece*> round;
+        std::deque<new_file> files;
+        for (; begin < pieces.size() && round.size() < at_once; ++begin) {
+            const std::string name = only_name.empty() ? name_for(pieces[begin], used) : only_name;
+            if (name.empty()) continue;
+            used.insert(name);
+            files.emplace_back(directory, name);
+            round.push_back(&pieces[begin]);
+        }
+        if (outcome done = write_round(from, round, files, shown); done.failed()) return done;
+    }
+    return {};
+}
+
+}  // namespace refract::cli

@@ -1,0 +1,21 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "inspect/content.h"
+
+namespace refract::cli {
+
+/// Writes a piece to the standard output, its size and digest checked as it goes. A terminal is shown text only.
+outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece);
+
+/// Writes pieces into a file, or a directory if there are several of them or it is one. Files that exist are left
+/// alone; a file is there under its name only when all of it is, and right. Tells the names on the standard output.
+outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path);
+
+}  // namespace refract::cli

@@ -1,0 +1,152 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include <fmt/format.h>
+
+#include "base/printable.h"
+#include "cli/json.h"
+#include "cli/listing.h"
+#include "cli/words.h"
+#include "oci/manifest.h"
+
+namespace refract::cli {
+namespace {
+
+struct inspect_options {
+    listing_options listing;
+    bool raw = false;
+};
+
+std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+/// The entries of the root index, each with its role.
+struct entries {
+    std::vector<const oci::descriptor*> descriptors;
+    std::vector<const oci::platform*> platforms;
+    std::vector<resolve::role> roles;
+};
+
+entries entries_of(const resolve::walk& walk) {
+    entries all;
+    std::uint32_t position = 0;
+    for (const auto& entry : walk.read()[0].index->entries()) {
+        const auto* const platform = walk.read().platform_of({0, position++});
+        all.descriptors.push_back(&entry);
+        all.platforms.push_back(platform);
+        all.roles.push_back(resolve::role_of(entry, platform, walk.asked()));
+    }
+    return all;
+}
+
+std::string head_text(const inspect::image& image, const style& style) {
+    const auto& root = image.root();
+    return fmt::format("{}\nDigest:     {}\nMedia type: {}\nSize:       {}\n",
+                       style.bold(printable(image.name().text(), 1024)), root.digest, printable(root.media_type),
+                       size_text(root.size()));
+}
+
+std::string entries_text(const resolve::walk& walk, const style& style) {
+    const entries all = entries_of(walk);
+    table rows({"#", "ROLE", "PLATFORM", "DIGEST", "SIZE", "TYPE"});
+    for (std::size_t i = 0; i < all.descriptors.size(); ++i) {
+        const auto& entry = *all.descriptors[i];
+        rows.add({std::to_string(i), std::string(name_of(all.roles[i])),
+                  all.platforms[i] == nullptr ? std::string() : oci::describe(*all.platforms[i]),
+                  style.digest(entry.digest), size_text(entry.size),
+                  style.text(entry.artifact_type.empty() ? entry.media_type : entry.artifact_type)});
+    }
+    return rows.text();
+}
+
+json entries_json(const resolve::walk& walk) {
+    const entries all = entries_of(walk);
+    json made = json::array();
+    for (std::size_t i = 0; i < all.descriptors.size(); ++i) {
+        json one = descriptor_json(*all.descriptors[i], all.platforms[i]);
+        one["role"] = name_of(all.roles[i]);
+        made.push_back(std::move(one));
+    }
+    return made;
+}
+
+std::string manifest_text(const oci::manifest& manifest, const style& style) {
+    std::string text;
+    if (!manifest.artifact_type().empty()) text += "Artifact:   " + style.text(manifest.artifact_type()) + '\n';
+    if (!manifest.subject().empty()) text += "Subject:    " + printable(manifest.subject()) + '\n';
+    table rows({"#", "DIGEST", "SIZE", "TYPE"});
+    rows.add({"config", style.digest(manifest.config().digest), size_text(manifest.config().size),
+              style.text(manifest.config().media_type)});
+    std::size_t number = 0;
+    for (const auto& layer : manifest.layers()) {
+        rows.add({std::to_string(number++), style.digest(layer.digest), size_text(layer.size),
+                  style.text(layer.media_type)});
+    }
+    return text + '\n' + rows.text();
+}
+
+json manifest_json(const oci::manifest& manifest) {
+    json made{{"config", descriptor_json(manifest.config(), nullptr)}, {"layers", json::array()}};
+    if (!manifest.artifact_type().empty()) made["artifactType"] = manifest.artifact_type();
+    if (!manifest.subject().empty()) made["subject"] = manifest.subject();
+    for (const auto& layer : manifest.layers()) made["layers"].push_back(descriptor_json(layer, nullptr));
+    return made;
+}
+
+outcome inspect_image(context& with, const inspect_options& options) {
+    if (options.raw && with.options.json()) {
+        return {status::invalid_argument, "--raw prints the bytes as they are, --output json cannot go with it"};
+    }
+    auto request = options.listing.request(with.limits);
+    if (request.failed()) return std::move(request).take();
+    auto opened = with.open(options.listing.image);
+    if (opened.failed()) return std::move(opened).take();
+    inspect::image& image = *opened.value();
+    if (options.raw) {
+        print(image.root().bytes);
+        return {};
+    }
+    auto listed = image.list(request.value());
+    if (listed.failed()) return std::move(listed).take();
+    const inspect::listing& listing = *listed.value();
+    oci::manifest manifest;
+    if (!image.is_index()) {
+        oci::json_reader reader(with.limits.json_depth);
+        outcome read = manifest.read(reader, bytes_of(image.root().bytes), with.limits);
+        if (read.failed()) return std::move(read).in("manifest " + image.root().digest);
+    }
+    if (with.options.json()) {
+        json made{{"schemaVersion", schema_version}, {"image", image.name().text()}, {"root", root_json(image)}};
+        if (image.is_index()) {
+            made["entries"] = entries_json(*image.listed_walk());
+        } else {
+            made["manifest"] = manifest_json(manifest);
+        }
+        add_listing(made, image, listing, false);
+        print_json(made);
+        return {};
+    }
+    const style style = style::of_output(options.listing.whole);
+    print(head_text(image, style));
+    print(image.is_index() ? '\n' + entries_text(*image.listed_walk(), style) : manifest_text(manifest, style));
+    if (listing.told.empty()) {
+        print("\nNothing is attached.\n");
+    } else {
+        print(fmt::format("\nAttached: {}\n", listing.told.size()) + references_table(listing, style));
+    }
+    tell_notices(with, listing);
+    return {};
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& to, context& with) {
+    CLI::App* const command =
+        to.add_subcommand("inspect", "Show what an image's name leads to, and what is attached to it");
+    auto options = std::make_shared<inspect_options>();
+    options->listing.add_to(*command);
+    command->add_flag("--raw", options->raw,
+                      "Print the exact bytes of the index or manifest, and ask for nothing else");
+    command->callback([&with, options] { with.action = [&with, options] { return inspect_image(with, *options); }; });
+}
+
+}  // namespace refract::cli

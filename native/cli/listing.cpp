@@ -1,0 +1,188 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/listing.h"
+
+#include <fmt/format.h>
+
+#include "base/printable.h"
+#include "cli/words.h"
+
+namespace refract::cli {
+namespace {
+
+std::string remarks(const resolve::reference& one, const style& style) {
+    std::string text;
+    const auto add = [&](std::string_view remark) { text += (text.empty() ? "" : ", ") + std::string(remark); };
+    if (!one.malformed.empty()) {
+        add("malformed subject \"" + style.text(one.malformed) + '"');
+    } else if (one.subject.empty()) {
+        add("no subject stated");
+    } else if (one.weak == resolve::answer::yes) {
+        add("weak");
+    } else if (one.weak == resolve::answer::unknown) {
+        add("perhaps weak");
+    }
+    if (one.present == resolve::answer::no) add("missing");
+    return text;
+}
+
+/// How far lines are indented: a chain of references may be thousands long.
+constexpr std::uint32_t deepest = 40;
+
+std::string node_text(const inspect::image& image, const inspect::listing& listing, const resolve::node& node,
+                      const style& style) {
+    using kind = enum resolve::node::kind;
+    std::string text;
+    std::string marks;
+    const auto mark = [&](std::string_view what) { marks += " [" + std::string(what) + ']'; };
+    if (node.kind == kind::reference) {
+        const auto& one = listing.references[node.reference];
+        text = style.bold(style.text(type_of(one)));
+        if (one.descriptor != nullptr) text += ' ' + style.digest(one.digest());
+        text +=
+            ' ' + style.text(content_of(one)) + ' ' + size_text(size_of(one)) + " (" + sources_text(one.sources) + ')';
+        if (!one.malformed.empty()) mark("malformed subject");
+        if (one.weak == resolve::answer::yes) mark("weak");
+        if (one.weak == resolve::answer::unknown && !one.subject.empty()) mark("perhaps weak");
+        if (one.present == resolve::answer::no) mark("missing");
+    } else if (node.kind == kind::subject) {
+        text = "subject " + style.digest(node.subject);
+    } else {
+        text = std::string(name_of(node.kind));
+        if (node.place.document == resolve::none) {
+            text += ' ' + style.digest(image.root().digest);
+        } else {
+            const auto& documents = image.listed_walk()->read();
+            if (const auto* const platform = documents.platform_of(node.place)) text += ' ' + oci::describe(*platform);
+            text += ' ' + style.digest(documents.entry(node.place).digest);
+        }
+    }
+    if ((node.flags & resolve::node::repeated) != 0) mark("repeated");
+    if ((node.flags & resolve::node::unread) != 0) mark("unread");
+    return text + style.warn(marks);
+}
+
+/// Of each node, whether no other node of its parent comes after it.
+std::vector<bool> last_of_siblings(const std::vector<resolve::node>& tree) {
+    std::vector<bool> last(tree.size());
+    std::vector<bool> follows;
+    for (std::size_t i = tree.size(); i-- > 0;) {
+        follows.resize(tree[i].depth + 1u, false);
+        last[i] = !follows[tree[i].depth];
+        follows[tree[i].depth] = true;
+    }
+    return last;
+}
+
+}  // namespace
+
+void listing_options::add_to(CLI::App& command) {
+    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required();
+    command.add_option("--type", type, "Only this reference type or artifact type");
+    command.add_option("--artifact-type", artifact_type, "Only this artifact type");
+    command.add_option("--annotation", annotations, "Only with this annotation, KEY=VALUE, of descriptor or manifest");
+    command.add_option("--platform", platform,
+                       "Only what is about the image for this platform, and the indexes around it");
+    command
+        .add_option(
+            "--source", sources,
+            "Only from these: index, annotation, buildkit, soci, digest-tag, referrers-api, referrers-tag, cosign-tag")
+        ->delimiter(',');
+    command.add_flag("--direct", direct, "Not what is about references");
+    command.add_flag("--scan-tags", scan_tags, "Look into every index of the repository, too");
+    command.add_flag("--check", check, "Ask for each artifact whether it is there");
+    command.add_flag("--no-trunc", whole, "Print digests and types in full");
+}
+
+result<inspect::listing_request> listing_options::request(const limits& limits) const {
+    inspect::listing_request made;
+    made.limits = limits;
+    made.type = type;
+    made.artifact_type = artifact_type;
+    made.direct = direct;
+    made.scan_tags = scan_tags;
+    made.check_presence = check;
+    for (const auto& one : annotations) {
+        const auto equals = one.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return error{status::invalid_argument, "--annotation is " + quoted(one) + ", want KEY=VALUE"};
+        }
+        made.annotations.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+    }
+    if (!sources.empty()) made.sources = 0;
+    for (const auto& one : sources) {
+        const auto bit = source_of(one);
+        if (bit == 0)
+            return error{status::invalid_argument, "--source is " + quoted(one) + ": there is no such source"};
+        made.sources |= bit;
+    }
+    if (!platform.empty()) {
+        auto parsed = parse_platform(platform);
+        if (parsed.failed()) return std::move(parsed).take();
+        made.platform = parsed.value();
+    }
+    return made;
+}
+
+std::string references_table(const inspect::listing& listing, const style& style) {
+    table rows({"DIGEST", "TYPE", "ARTIFACT TYPE", "SIZE", "SUBJECT", "SOURCE", "NOTES"});
+    for (const auto number : listing.told) {
+        const auto& one = listing.references[number];
+        rows.add({style.digest(one.digest()), style.text(one.type), style.text(content_of(one)),
+                  size_text(size_of(one)), style.digest(one.subject), sources_text(one.sources), remarks(one, style)});
+    }
+    return rows.text();
+}
+
+std::string references_tree(const inspect::image& image, const inspect::listing& listing, const style& style) {
+    std::string text = style.bold(printable(image.name().text(), 1024)) + '\n';
+    const auto last = last_of_siblings(listing.tree);
+    std::vector<bool> ended;
+    for (std::size_t i = 0; i < listing.tree.size(); ++i) {
+        const auto& node = listing.tree[i];
+        ended.resize(node.depth);
+        for (std::size_t d = 0; d < std::min<std::size_t>(ended.size(), deepest); ++d)
+            text += ended[d] ? "    " : "│   ";
+        if (node.depth > deepest) text += fmt::format("({} deeper) ", node.depth - deepest);
+        text += (last[i] ? "└── " : "├── ") + node_text(image, listing, node, style) + '\n';
+        ended.push_back(last[i]);
+    }
+    return text;
+}
+
+void tell_notices(const context& with, const inspect::listing& listing) {
+    for (const auto& one : listing.notices) with.warn(one);
+    if (listing.unread_indexes > 0) {
+        with.warn(fmt::format("{} nested {} not be read, what is in there is not known", listing.unread_indexes,
+                              listing.unread_indexes == 1 ? "index could" : "indexes could"));
+    }
+}
+
+result<oci::platform> parse_platform(std::string_view text) {
+    oci::platform parsed;
+    std::string_view* const parts[] = {&parsed.os, &parsed.architecture, &parsed.variant};
+    std::size_t count = 0;
+    for (auto rest = text;;) {
+        const auto slash = rest.find('/');
+        if (count == 3 || rest.substr(0, slash).empty()) {
+            return error{status::invalid_argument,
+                         quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
+        }
+        *parts[count++] = rest.substr(0, slash);
+        if (slash == std::string_view::npos) break;
+        rest.remove_prefix(slash + 1);
+    }
+    if (count < 2) {
+        return error{status::invalid_argument,
+                     quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
+    }
+    // "linux(5.10)/amd64", as containerd's platforms.FormatAll has it.
+    if (const auto open = parsed.os.find('('); open != std::string_view::npos && parsed.os.ends_with(')')) {
+        parsed.os_version = parsed.os.substr(open + 1, parsed.os.size() - open - 2);
+        parsed.os = parsed.os.substr(0, open);
+    }
+    return parsed;
+}
+
+}  // namespace refract::cli

@@ -1,0 +1,90 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "inspect/content.h"
+
+#include "base/printable.h"
+#include "oci/annotations.h"
+
+namespace refract::inspect {
+namespace {
+
+result<artifact> read_manifest(const resolve::reference& reference, std::string bytes, const limits& limits) {
+    const std::string digest(reference.digest());
+    oci::json_reader json(limits.json_depth);
+    oci::manifest manifest;
+    outcome read = manifest.read(json, std::as_bytes(std::span(bytes)), limits);
+    if (read.failed()) return std::move(read).in("manifest " + digest);
+    artifact opened;
+    opened.digest = digest;
+    for (const auto& layer : manifest.layers()) {
+        opened.pieces.push_back({std::string(layer.digest),
+                                 std::string(layer.media_type),
+                                 std::string(oci::annotation_of(layer, oci::annotation::title)),
+                                 layer.size,
+                                 {}});
+    }
+    opened.manifest = std::move(bytes);
+    return opened;
+}
+
+/// What needs no request: annotations, and blobs that an index lists without a manifest.
+artifact open_plain(const resolve::reference& reference) {
+    artifact opened;
+    opened.digest = reference.digest();
+    if (reference.descriptor == nullptr) {
+        opened.pieces.push_back({{},
+                                 {},
+                                 std::string(reference.annotation),
+                                 static_cast<std::int64_t>(reference.value.size()),
+                                 std::string(reference.value)});
+    } else {
+        const auto& of = *reference.descriptor;
+        opened.pieces.push_back({std::string(of.digest),
+                                 std::string(of.media_type),
+                                 std::string(oci::annotation_of(of, oci::annotation::title)),
+                                 of.size,
+                                 {}});
+    }
+    return opened;
+}
+
+}  // namespace
+
+std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resolve::reference> references,
+                                             const limits& limits) {
+    std::vector<result<artifact>> opened(references.size(), result<artifact>(artifact{}));
+    std::vector<oci::question> questions;
+    std::vector<std::size_t> numbers;
+    for (std::size_t i = 0; i < references.size(); ++i) {
+        const auto& one = references[i];
+        if (one.descriptor == nullptr || one.descriptor->kind == oci::media_kind::other) {
+            opened[i] = open_plain(one);
+        } else if (one.descriptor->kind == oci::media_kind::index) {
+            opened[i] = error{status::unsupported, "reference " + std::string(one.digest()) +
+                                                       " is an index: get what is in it by naming it as an image"};
+        } else {
+            oci::question question;
+            question.reference = one.digest();
+            question.max_bytes = limits.document_bytes;
+            questions.push_back(std::move(question));
+            numbers.push_back(i);
+        }
+    }
+    auto answers = from.ask(questions);
+    for (std::size_t n = 0; n < answers.size(); ++n) {
+        const std::size_t i = numbers[n];
+        if (answers[n].failed()) {
+            opened[i] = std::move(answers[n]).take();
+        } else {
+            opened[i] = read_manifest(references[i], std::move(answers[n].value().documents.front()), limits);
+        }
+    }
+    return opened;
+}
+
+result<artifact> open_artifact(reader& from, const resolve::reference& reference, const limits& limits) {
+    return std::move(open_artifacts(from, std::span(&reference, 1), limits).front());
+}
+
+}  // namespace refract::inspect

@@ -1,0 +1,39 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "inspect/reader.h"
+#include "oci/manifest.h"
+#include "resolve/references.h"
+
+namespace refract::inspect {
+
+/// One piece of what an artifact holds.
+struct piece {
+    std::string digest;  ///< empty for an annotation's value
+    std::string media_type;
+    std::string title;  ///< the layer's "org.opencontainers.image.title", as it stands there
+    std::int64_t size = 0;
+    std::string value;  ///< of an annotation
+};
+
+/// What a reference leads to: the layers of its manifest, the value of its annotation, or the plain blob that it is.
+struct artifact {
+    std::string digest;
+    std::string manifest;  ///< its bytes; empty where there is none
+    std::vector<piece> pieces;
+};
+
+/// Reads the manifest of a reference, so its pieces are known.
+result<artifact> open_artifact(reader& from, const resolve::reference& reference, const limits& limits);
+
+/// Several at once, in their order.
+std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resolve::reference> references,
+                                             const limits& limits);
+
+}  // namespace refract::inspect

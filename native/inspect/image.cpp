@@ -1,0 +1,169 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "inspect/image.h"
+
+#include <algorithm>
+
+#include "oci/digest.h"
+#include "oci/document.h"
+
+namespace refract::inspect {
+namespace {
+
+std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+}  // namespace
+
+result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::image_name& name, const limits& limits) {
+    std::unique_ptr<image> made(new image(from, name));
+    if (outcome done = made->open_root(limits); done.failed()) return done;
+    return made;
+}
+
+outcome image::open_root(const limits& limits) {
+    oci::question question;
+    question.what = oci::question::kind::manifest;
+    question.reference = name_.reference();
+    question.max_bytes = limits.document_bytes;
+    auto came = reader_.ask(question);
+    if (came.failed()) return std::move(came).take();
+    root_.bytes = std::move(came.value().documents.front());
+    root_.digest = name_.digest;
+    if (root_.digest.empty()) {
+        auto digest = oci::sha256_digest(bytes_of(root_.bytes));
+        if (digest.failed()) return std::move(digest).take();
+        root_.digest = std::move(digest).value();
+    }
+    oci::json_reader json(limits.json_depth);
+    auto what = oci::identify(json, bytes_of(root_.bytes));
+    if (what.failed()) return outcome(std::move(what).take()).in(name_.text());
+    root_.kind = what.value().kind;
+    root_.media_type = what.value().media_type;
+    reader_.keep(root_.digest, root_.bytes);
+    return {};
+}
+
+result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
+    auto walk = std::make_unique<resolve::walk>(request);
+    resolve::expected_document root;
+    root.media_type = root_.media_type;
+    root.digest = root_.digest;
+    root.size = root_.size();
+    auto step = walk->begin(root, bytes_of(root_.bytes));
+    while (step.ok() && step.value() == resolve::walk::step::need) {
+        const auto& need = walk->needed();
+        oci::question question;
+        const bool is_config = need.expected.kind == resolve::document_kind::config;
+        question.what = is_config ? oci::question::kind::blob : oci::question::kind::manifest;
+        question.reference = need.expected.digest;
+        question.max_bytes = need.max_bytes;
+        auto came = reader_.ask(question);
+        if (came.ok()) {
+            step = walk->feed(bytes_of(came.value().documents.front()));
+        } else if (came.why().code == status::missing) {
+            step = walk->missing(came.why().message);
+        } else {
+            return std::move(came).take();
+        }
+    }
+    if (step.failed()) return outcome(std::move(step).take()).in(name_.text());
+    return walk;
+}
+
+result<const listing*> image::list(const listing_request& request) {
+    listing_ = {};
+    discovery_.reset();
+    walk_.reset();
+    auto subjects = focus(request);
+    if (subjects.failed()) return std::move(subjects).take();
+    listing_walk_ = {};
+    listing_walk_.mode = resolve::mode::list;
+    listing_walk_.limits = request.limits;
+    if (is_index()) {
+        auto walked = walk(listing_walk_);
+        if (walked.failed()) return std::move(walked).take();
+        walk_ = std::move(walked).value();
+        auto all = resolve::find_attached(*walk_);
+        listing_.unread_indexes = all.unread_indexes;
+        listing_.references = std::move(all.references);
+    }
+    if (outcome done = discover(request); done.failed()) return done;
+    std::erase_if(listing_.references, [&](const auto& one) { return (one.sources & request.sources) == 0; });
+    resolve::merge(listing_.references);
+    settle_weakness();
+    if (request.check_presence) {
+        if (outcome done = check_presence(); done.failed()) return done;
+    }
+    if (outcome done = narrow(request, subjects.value()); done.failed()) return done;
+    return &listing_;
+}
+
+outcome image::discover(const listing_request& request) {
+    const bool outside = (request.sources & ~resolve::in_index_sources) != 0 || request.scan_tags;
+    if (!outside) return {};
+    discovery_request_ = {};
+    discovery_request_.sources = request.sources;
+    discovery_request_.direct = request.direct;
+    discovery_request_.artifact_type = request.artifact_type;
+    discovery_request_.scan_tags = request.scan_tags;
+    discovery_request_.listing = listing_walk_;
+    discovery_request_.limits = request.discovery;
+    discovery_ = std::make_unique<resolve::discovery>(discovery_request_);
+    discovery_->add_subject(root_.digest);
+    if (walk_) discovery_->add_subjects(*walk_, listing_.references);
+    for (;;) {
+        auto questions = discovery_->next();
+        if (questions.failed()) return outcome(std::move(questions).take()).in(name_.text());
+        if (questions.value().empty()) break;
+        if (outcome done = discovery_->answer(reader_.ask(questions.value())); done.failed()) return done;
+    }
+    auto& found = discovery_->found();
+    listing_.references.insert(listing_.references.end(), found.begin(), found.end());
+    listing_.notices = discovery_->notices();
+    return {};
+}
+
+/// Once all is known: what nothing lists is weak.
+void image::settle_weakness() {
+    if (!discovery_) return;
+    std::set<std::string_view> listed = discovery_->listed();
+    listed.insert(root_.digest);
+    if (walk_) {
+        const auto& documents = walk_->read();
+        for (std::uint32_t number = 0; number < documents.size(); ++number) {
+            for (const auto& entry : documents[number].index->entries()) listed.insert(entry.digest);
+        }
+    }
+    for (auto& one : listing_.references) {
+        if (one.subject.empty()) continue;
+        const auto absent = listing_.unread_indexes == 0 ? resolve::answer::yes : resolve::answer::unknown;
+        one.weak = listed.contains(one.subject) ? resolve::answer::no : absent;
+    }
+}
+
+outcome image::check_presence() {
+    std::vector<oci::question> questions;
+    std::vector<std::size_t> numbers;
+    for (std::size_t number = 0; number < listing_.references.size(); ++number) {
+        const auto& one = listing_.references[number];
+        if (one.descriptor == nullptr || one.present != resolve::answer::unknown ||
+            one.descriptor->algorithm == oci::digest_algorithm::other ||
+            one.descriptor->kind == oci::media_kind::other) {
+            continue;
+        }
+        oci::question question;
+        question.what = oci::question::kind::presence;
+        question.reference = one.digest();
+        questions.push_back(std::move(question));
+        numbers.push_back(number);
+    }
+    auto answers = reader_.ask(questions);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        if (answers[i].failed() && answers[i].why().code != status::missing) return std::move(answers[i]).take();
+        listing_.references[numbers[i]].present = answers[i].ok() ? resolve::answer::yes : resolve::answer::no;
+    }
+    return {};
+}
+
+}  // namespace refract::inspect

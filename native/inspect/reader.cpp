@@ -1,0 +1,44 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "inspect/reader.h"
+
+namespace refract::inspect {
+namespace {
+
+/// Whether the question names the bytes that it is about.
+bool is_by_digest(const oci::question& question) {
+    const bool document = question.what == oci::question::kind::manifest || question.what == oci::question::kind::blob;
+    return document && question.reference.find(':') != std::string::npos;
+}
+
+}  // namespace
+
+std::vector<result<oci::answer>> reader::ask(std::span<const oci::question> questions) {
+    std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
+    std::vector<oci::question> open;
+    std::vector<std::size_t> numbers;
+    for (std::size_t number = 0; number < questions.size(); ++number) {
+        const oci::question& question = questions[number];
+        const auto known = is_by_digest(question) ? kept_.find(question.reference) : kept_.end();
+        if (known != kept_.end()) {
+            answers[number].value().documents.push_back(known->second);
+        } else {
+            open.push_back(question);
+            numbers.push_back(number);
+        }
+    }
+    if (open.empty()) return answers;
+    auto came = from_.ask(open);
+    for (std::size_t i = 0; i < came.size(); ++i) {
+        if (came[i].ok() && is_by_digest(open[i])) keep(open[i].reference, came[i].value().documents.front());
+        answers[numbers[i]] = std::move(came[i]);
+    }
+    return answers;
+}
+
+result<oci::answer> reader::ask(const oci::question& question) {
+    return std::move(ask(std::span(&question, 1)).front());
+}
+
+}  // namespace refract::inspect

@@ -1,0 +1,65 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/result.h"
+
+namespace refract::registry {
+
+struct credentials {
+    std::string username;
+    std::string password;
+    std::string identity_token;  ///< an OAuth2 refresh token, which goes before the password
+
+    bool empty() const noexcept { return username.empty() && password.empty() && identity_token.empty(); }
+};
+
+/// Whether these can be sent: no control characters, and no colon in the user's name, where Basic would read it as the
+/// password's beginning (RFC 7617). The message holds none of them.
+outcome check(const credentials& them);
+
+/// What docker and podman keep about log-ins: one config.json or auth.json, and the helpers that it names.
+class credential_store {
+public:
+    /// `config`: a file, or a directory that holds a config.json, as docker's --config. If it is empty, the first of
+    /// these that is there: $REGISTRY_AUTH_FILE, $DOCKER_CONFIG/config.json (~/.docker/config.json if that variable is
+    /// not set), $XDG_RUNTIME_DIR/containers/auth.json, $XDG_CONFIG_HOME/containers/auth.json (~/.config/…). If there
+    /// is none, the store is empty; it is an error (`missing`) only where `config` itself does not exist.
+    static result<credential_store> open(std::string_view config, const network_limits& limits = {});
+
+    /// Those for a repository of a host; empty if there are none. The first that answers: the helper in `credHelpers`
+    /// for this host, which then answers alone; the helper `credsStore`; `auths`, of which the longest
+    /// "host/namespace" that begins the repository goes first, as podman has it.
+    result<credentials> find(const std::string& host, const std::string& repository) const;
+
+    /// The file that was read; empty if there was none.
+    const std::string& file() const noexcept { return file_; }
+
+private:
+    struct entry {
+        std::string key;   ///< as it stands in the file
+        std::string host;  ///< of the key
+        std::string path;  ///< the namespace, if the key has one
+        std::string auth;  ///< base64 of "user:password"
+        credentials plain;
+    };
+    outcome read(std::string_view text);
+    const entry* best_for(const std::string& host, const std::string& repository) const;
+    result<credentials> decode(const entry& from) const;
+    result<credentials> ask(std::string_view key, const std::string& helper, const std::string& host) const;
+
+    network_limits limits_;
+    std::string file_;
+    std::vector<std::pair<std::string, std::string>> helpers_;  ///< host and name
+    std::string store_;
+    std::vector<entry> entries_;
+};
+
+}  // namespace refract::registry

@@ -1,0 +1,365 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "layout/layout.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include "directory.h"
+#include "registry.h"
+
+namespace refract::layout {
+namespace {
+
+using oci::question;
+using test::json;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using kind = oci::question::kind;
+
+constexpr std::uint64_t plenty = 4u << 20;
+constexpr const char* ref_name = "org.opencontainers.image.ref.name";
+
+std::string path_of(const std::string& digest) {
+    return "blobs/" + digest.substr(0, digest.find(':')) + '/' + digest.substr(digest.find(':') + 1);
+}
+
+class Layout : public testing::Test {
+protected:
+    Layout() { files.write("oci-layout", R"({"imageLayoutVersion":"1.0.0"})"); }
+
+    const test::blob& keep(const test::blob& one) const {
+        files.write(path_of(one.digest), one.bytes);
+        return one;
+    }
+    void index(const std::vector<json>& entries) const {
+        files.write("index.json", json{{"schemaVersion", 2}, {"manifests", entries}}.dump());
+    }
+    static json tagged(const test::blob& one, const std::string& tag) {
+        return test::annotated(one.descriptor(), ref_name, tag);
+    }
+    result<oci::answer> ask(const question& what) const {
+        auto layout = open_layout(files.path(), {});
+        if (layout.failed()) return std::move(layout).take();
+        return std::move(layout.value()->ask({&what, 1}).front());
+    }
+    /// The document, or "code: message".
+    std::string get(kind what, const std::string& reference, std::uint64_t most = plenty) const {
+        question asked;
+        asked.what = what;
+        asked.reference = reference;
+        asked.max_bytes = most;
+        const auto got = ask(asked);
+        if (got.failed()) return std::string(status_text(got.why().code)) + ": " + got.why().message;
+        return got.value().documents.empty() ? "nothing" : got.value().documents.front();
+    }
+    std::string open_error() const {
+        const auto layout = open_layout(files.path(), {});
+        return layout.ok() ? "opened" : std::string(status_text(layout.why().code)) + ": " + layout.why().message;
+    }
+    /// What a blob's sink was given, or "code: message".
+    std::string read(const std::string& digest, std::int64_t size) const {
+        auto layout = open_layout(files.path(), {});
+        if (layout.failed()) return layout.why().message;
+        std::string bytes;
+        const oci::blob wanted{digest, size, [&](std::span<const std::byte> piece) -> outcome {
+                                   EXPECT_LE(piece.size(), std::size_t{1} << 20);
+                                   bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+                                   return {};
+                               }};
+        const auto done = std::move(layout.value()->read({&wanted, 1}).front());
+        return done.ok() ? bytes : std::string(status_text(done.why().code)) + ": " + done.why().message;
+    }
+
+    test::directory files;
+    test::registry made;
+};
+
+TEST_F(Layout, Opening) {
+    index({});
+    EXPECT_EQ(open_error(), "opened");
+    const auto layout = open_layout(files.path(), {});
+    EXPECT_EQ(layout.value()->name(), "oci:" + files.path());
+    for (const char* const text : {R"({"imageLayoutVersion":"2.0.0"})", R"({"imageLayoutVersion":"10.0"})", "{}"}) {
+        files.write("oci-layout", text);
+        EXPECT_THAT(open_error(), AllOf(HasSubstr("unsupported: oci:" + files.path()), HasSubstr("1.x"))) << text;
+    }
+    for (const char* const text : {"", "1.0.0", R"({"imageLayoutVersion":1})", R"({"ImageLayoutVersion":"1.0.0"})",
+                                   R"({"imageLayoutVersion":"1.0.0","imageLayoutVersion":"1.1.0"})"}) {
+        files.write("oci-layout", text);
+        EXPECT_THAT(open_error(), HasSubstr("oci-layout")) << text;
+        EXPECT_NE(open_error(), "opened");
+    }
+    std::filesystem::remove(files.path("oci-layout"));
+    EXPECT_THAT(open_error(), AllOf(HasSubstr("missing: oci:"), HasSubstr("not an image layout")));
+    files.write("oci-layout", R"({"imageLayoutVersion":"1.1.0"})");
+    EXPECT_EQ(open_error(), "opened");
+    std::filesystem::remove(files.path("index.json"));
+    EXPECT_THAT(open_error(), HasSubstr("missing: oci:"));
+    files.write("index.json", R"({"schemaVersion":2,"manifests":[],"Manifests":[]})");
+    EXPECT_THAT(open_error(), HasSubstr("ambiguous: oci:"));
+    files.write("index.json", std::string((4u << 20) + 1, ' '));
+    EXPECT_THAT(open_error(), AllOf(HasSubstr("limit exceeded: oci:"), HasSubstr("index.json"), HasSubstr("4194304")));
+    std::filesystem::remove(files.path("index.json"));
+    std::filesystem::create_symlink("/etc/passwd", files.path("index.json"));
+    EXPECT_THAT(open_error(), AllOf(HasSubstr("malformed: oci:"), HasSubstr("symbolic link")));
+    const auto gone = open_layout(files.path("gone"), {});
+    ASSERT_TRUE(gone.failed());
+    EXPECT_EQ(gone.why().code, status::missing);
+}
+
+TEST_F(Layout, ManifestsByTagAndDigest) {
+    const auto& one = keep(made.image("linux/amd64", "one"));
+    const auto& two = keep(made.image("linux/arm64", "two"));
+    index({tagged(one, "v1"), tagged(two, "v2"), tagged(two, "latest"), tagged(one, "registry.example/app:v1")});
+    EXPECT_EQ(get(kind::manifest, "v1"), one.bytes);
+    EXPECT_EQ(get(kind::manifest, "latest"), two.bytes);
+    EXPECT_EQ(get(kind::manifest, "registry.example/app:v1"), one.bytes);
+    EXPECT_EQ(get(kind::manifest, two.digest), two.bytes);
+    EXPECT_EQ(get(kind::blob, two.digest), two.bytes);
+    EXPECT_EQ(get(kind::manifest, "v1", one.bytes.size()), one.bytes);
+    EXPECT_THAT(get(kind::manifest, "v1", one.bytes.size() - 1), HasSubstr("limit exceeded: oci:"));
+    EXPECT_THAT(get(kind::manifest, one.digest, 1), HasSubstr("limit exceeded: oci:"));
+    EXPECT_THAT(get(kind::manifest, "v3"), AllOf(HasSubstr("missing: oci:" + files.path()), HasSubstr("tag v3"),
+                                                 HasSubstr("latest, registry."), HasSubstr("v1, v2")));
+    EXPECT_THAT(get(kind::manifest, test::digest_of('a')),
+                AllOf(HasSubstr("missing: oci:"), HasSubstr(path_of(test::digest_of('a')))));
+}
+
+TEST_F(Layout, OneNameForTwoIsAmbiguous) {
+    const auto& one = keep(made.image("linux/amd64", "one"));
+    const auto& two = keep(made.image("linux/arm64", "two"));
+    index({tagged(one, "v1"), tagged(two, "v1")});
+    EXPECT_THAT(get(kind::manifest, "v1"),
+                AllOf(HasSubstr("ambiguous: oci:"), HasSubstr(one.digest), HasSubstr(two.digest)));
+    index({tagged(one, "v1"), tagged(one, "v1")});
+    EXPECT_EQ(get(kind::manifest, "v1"), one.bytes);
+}
+
+TEST_F(Layout, EmptyTagIsTheOnlyImage) {
+    const auto& one = keep(made.image("linux/amd64", "one"));
+    const auto& two = keep(made.image("linux/arm64", "two"));
+    const auto& artifact = keep(made.artifact());
+    const std::string hex = one.digest.substr(7);
+    index({artifact.about(one.digest, "sbom"), one.descriptor(), tagged(artifact, "sha256-" + hex),
+           tagged(artifact, "sha256-" + hex + ".0123456789abcdef"), tagged(one, "v1")});
+    EXPECT_EQ(get(kind::manifest, ""), one.bytes);
+    index({tagged(one, "v1"), tagged(two, "v2")});
+    EXPECT_THAT(get(kind::manifest, ""), AllOf(HasSubstr("ambiguous: oci:"), HasSubstr("v1, v2")));
+    // Not quite a digest tag, so it counts.
+    index({tagged(one, "v1"), tagged(two, "sha256-" + hex.substr(1))});
+    EXPECT_THAT(get(kind::manifest, ""), HasSubstr("ambiguous: oci:"));
+    index({tagged(artifact, "sha256-" + hex)});
+    EXPECT_THAT(get(kind::manifest, ""), HasSubstr("missing: oci:"));
+}
+
+TEST_F(Layout, WhatIsNoDigestNeverBecomesAPath) {
+    index({});
+    files.write("secret", "c4n4ry");
+    const std::vector<std::string> digests{"sha256:../../secret",
+                                           "sha256:..",
+                                           "sha256:",
+                                           "sha256:/etc/passwd",
+                                           "sha256:" + std::string(63, 'a'),
+                                           "sha256:" + std::string(64, 'A'),
+                                           "../secret",
+                                           "sha512:" + std::string(64, 'a'),
+                                           std::string("sha256:a\0b", 10)};
+    for (const auto& digest : digests) {
+        for (const auto what : {kind::blob, kind::presence, kind::referrers, kind::manifest}) {
+            const bool tag = what == kind::manifest && !digest.starts_with("sha");
+            EXPECT_THAT(get(what, digest), HasSubstr(tag ? "missing: oci:" : "malformed: oci:")) << digest;
+        }
+        EXPECT_THAT(read(digest, 6), HasSubstr("malformed: oci:")) << digest;
+    }
+    EXPECT_THAT(get(kind::blob, "blake3:aa"), HasSubstr("unsupported: oci:"));
+    EXPECT_THAT(get(kind::manifest, "blake3:aa"), HasSubstr("unsupported: oci:"));
+}
+
+TEST_F(Layout, OnlyRegularFilesAreRead) {
+    index({});
+    const auto digest = test::sha256_of("c4n4ry");
+    const auto path = files.path(path_of(digest));
+    std::filesystem::create_directories(files.path("blobs/sha256"));
+    const auto refused = [&](const char* why) {
+        for (const auto what : {kind::blob, kind::presence, kind::manifest}) {
+            EXPECT_THAT(get(what, digest), AllOf(HasSubstr("malformed: oci:"), HasSubstr(why)));
+        }
+        EXPECT_THAT(read(digest, 6), AllOf(HasSubstr("malformed: oci:"), HasSubstr(why)));
+        std::filesystem::remove_all(path);
+    };
+    std::filesystem::create_symlink(files.write("secret", "c4n4ry"), path);
+    refused("symbolic link");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    refused("not a regular file");
+    std::filesystem::create_directory(path);
+    refused("not a regular file");
+    files.write(path_of(digest), "c4n4ry");
+    EXPECT_EQ(get(kind::blob, digest), "c4n4ry");
+    EXPECT_EQ(get(kind::presence, digest), "nothing");
+    EXPECT_EQ(read(digest, 6), "c4n4ry");
+}
+
+TEST_F(Layout, WrongBytes) {
+    const auto& one = keep(made.image("linux/amd64", "one"));
+    index({tagged(one, "v1")});
+    std::string other = one.bytes;
+    other[1] ^= 1;
+    files.write(path_of(one.digest), other);
+    EXPECT_THAT(get(kind::manifest, "v1"), AllOf(HasSubstr("digest mismatch: oci:"), HasSubstr(path_of(one.digest))));
+    EXPECT_THAT(get(kind::manifest, one.digest), HasSubstr("digest mismatch: oci:"));
+    EXPECT_THAT(read(one.digest, static_cast<std::int64_t>(one.bytes.size())), HasSubstr("digest mismatch: oci:"));
+    files.write(path_of(one.digest), one.bytes + ' ');
+    EXPECT_THAT(get(kind::manifest, "v1"), HasSubstr("size mismatch: oci:"));
+    files.write(path_of(one.digest), "");
+    EXPECT_THAT(get(kind::manifest, "v1"), HasSubstr("size mismatch: oci:"));
+}
+
+TEST_F(Layout, BlobsStream) {
+    index({});
+    std::string big((5u << 20) + 3, 'x');
+    big[4u << 20] = 'y';
+    const auto digest = test::sha256_of(big);
+    files.write(path_of(digest), big);
+    const auto size = static_cast<std::int64_t>(big.size());
+    EXPECT_EQ(read(digest, size), big);
+    EXPECT_THAT(read(digest, size - 1), HasSubstr("size mismatch: oci:"));
+    EXPECT_THAT(read(digest, size + 1), HasSubstr("size mismatch: oci:"));
+    EXPECT_THAT(read(digest, 0), HasSubstr("size mismatch: oci:"));
+    EXPECT_THAT(read(digest, -1), HasSubstr("malformed: oci:"));
+    EXPECT_THAT(read(digest, INT64_MAX), HasSubstr("size mismatch: oci:"));
+    const auto empty = test::sha256_of("");
+    files.write(path_of(empty), "");
+    EXPECT_EQ(read(empty, 0), "");
+    EXPECT_THAT(read(test::digest_of('a'), 1), HasSubstr("missing: oci:"));
+
+    // The sink's own error ends its blob, and only that.
+    auto layout = open_layout(files.path(), {});
+    std::size_t calls = 0;
+    const oci::blob blobs[] = {{digest, size,
+                                [&](std::span<const std::byte>) -> outcome {
+                                    ++calls;
+                                    return {status::cancelled, "enough"};
+                                }},
+                               {empty, 0, [](std::span<const std::byte>) -> outcome { return {}; }}};
+    const auto done = layout.value()->read(blobs);
+    EXPECT_EQ(done[0].why().code, status::cancelled);
+    EXPECT_EQ(calls, 1u);
+    EXPECT_TRUE(done[1].ok());
+}
+
+TEST_F(Layout, Tags) {
+    const auto& one = keep(made.image("linux/amd64", "one"));
+    const auto& two = keep(made.image("linux/arm64", "two"));
+    index({tagged(one, "v2"), tagged(two, "a"), one.descriptor(), tagged(one, "v1"), tagged(two, "v1"),
+           tagged(one, "v10")});
+    const auto tags = [&](const std::string& after, const std::string& prefix) {
+        question what;
+        what.what = kind::tags;
+        what.reference = after;
+        what.prefix = prefix;
+        auto got = ask(what);
+        EXPECT_TRUE(got.ok() && got.value().sorted);
+        return got.value().tags;
+    };
+    EXPECT_THAT(tags("", ""), ElementsAre("a", "v1", "v10", "v2"));
+    EXPECT_THAT(tags("v1", ""), ElementsAre("v10", "v2"));
+    EXPECT_THAT(tags("", "v1"), ElementsAre("v1", "v10"));
+    EXPECT_THAT(tags("v1", "v1"), ElementsAre("v10"));
+    EXPECT_THAT(tags("v2", ""), IsEmpty());
+}
+
+TEST_F(Layout, Referrers) {
+    const auto& image = keep(made.image("linux/amd64", "one"));
+    auto document = json::parse(made.artifact("application/spdx+json", "sbom").bytes);
+    document["subject"] = image.descriptor();
+    document["artifactType"] = "application/spdx";
+    document["annotations"] = {{"org.example.a", "1"}, {"org.example.b", "\"quoted\""}};
+    const auto& sbom = keep(made.write(test::oci_manifest, document));
+    document.erase("artifactType");
+    document.erase("annotations");
+    const auto& typeless = keep(made.write(test::oci_manifest, document));
+    const auto& nested = keep(made.write(test::oci_index, json{{"schemaVersion", 2},
+                                                               {"mediaType", test::oci_index},
+                                                               {"artifactType", "application/bundle"},
+                                                               {"manifests", json::array()},
+                                                               {"subject", image.descriptor()}}));
+    const auto& broken = keep(made.put(test::oci_manifest, R"({"subject":)"));
+    document["subject"]["digest"] = test::digest_of('b');
+    const auto& of_another = keep(made.write(test::oci_manifest, document));
+    index({image.descriptor(), tagged(sbom, "sbom"), sbom.descriptor(), typeless.descriptor(), nested.descriptor(),
+           broken.descriptor(), of_another.descriptor(),
+           json{{"mediaType", test::oci_manifest}, {"digest", test::digest_of('f')}, {"size", 3}}});
+
+    const auto list = json::parse(get(kind::referrers, image.digest));
+    EXPECT_EQ(list["schemaVersion"], 2);
+    EXPECT_EQ(list["mediaType"], test::oci_index);
+    ASSERT_EQ(list["manifests"].size(), 3u);
+    EXPECT_EQ(list["manifests"][0], (json{{"mediaType", test::oci_manifest},
+                                          {"digest", sbom.digest},
+                                          {"size", sbom.bytes.size()},
+                                          {"artifactType", "application/spdx"},
+                                          {"annotations", {{"org.example.a", "1"}, {"org.example.b", "\"quoted\""}}}}));
+    EXPECT_EQ(list["manifests"][1]["digest"], typeless.digest);
+    EXPECT_EQ(list["manifests"][1]["artifactType"], document["config"]["mediaType"]);
+    EXPECT_EQ(list["manifests"][2]["digest"], nested.digest);
+    EXPECT_EQ(list["manifests"][2]["artifactType"], "application/bundle");
+    EXPECT_EQ(json::parse(get(kind::referrers, test::digest_of('b')))["manifests"].size(), 1u);
+    EXPECT_EQ(json::parse(get(kind::referrers, sbom.digest))["manifests"], json::array());
+    EXPECT_THAT(get(kind::referrers, image.digest, 100), HasSubstr("limit exceeded: oci:"));
+
+    // The bounds, and a layout whose bytes are not what it says.
+    question what;
+    what.what = kind::referrers;
+    what.reference = image.digest;
+    what.max_bytes = plenty;
+    discovery_limits few;
+    few.found = 6;
+    EXPECT_EQ(open_layout(files.path(), {}, few).value()->ask({&what, 1})[0].why().code, status::limit_exceeded);
+    few.found = 7;
+    EXPECT_TRUE(open_layout(files.path(), {}, few).value()->ask({&what, 1})[0].ok());
+    few.bytes = 500;
+    EXPECT_EQ(open_layout(files.path(), {}, few).value()->ask({&what, 1})[0].why().code, status::limit_exceeded);
+    files.write(path_of(of_another.digest), "{}");
+    EXPECT_THAT(get(kind::referrers, image.digest), HasSubstr("digest mismatch: oci:"));
+}
+
+TEST_F(Layout, SeesWhatOthersWriteMeanwhile) {
+    const auto& one = keep(made.image("linux/amd64", "one"));
+    index({tagged(one, "v1")});
+    auto layout = open_layout(files.path(), {});
+    ASSERT_TRUE(layout.ok());
+    const auto ask_for = [&](kind asked, const std::string& reference) {
+        question what;
+        what.what = asked;
+        what.reference = reference;
+        what.max_bytes = plenty;
+        return std::move(layout.value()->ask({&what, 1}).front());
+    };
+    EXPECT_TRUE(ask_for(kind::manifest, "v1").ok());
+    EXPECT_EQ(json::parse(ask_for(kind::referrers, one.digest).value().documents[0])["manifests"].size(), 0u);
+    auto document = json::parse(made.artifact().bytes);
+    document["subject"] = one.descriptor();
+    const auto& sbom = keep(made.write(test::oci_manifest, document));
+    index({tagged(one, "v2"), sbom.descriptor()});
+    EXPECT_EQ(ask_for(kind::manifest, "v1").why().code, status::missing);
+    EXPECT_TRUE(ask_for(kind::manifest, "v2").ok());
+    EXPECT_EQ(json::parse(ask_for(kind::referrers, one.digest).value().documents[0])["manifests"].size(), 1u);
+    // Half written: what needs it fails, what does not goes on, and it recovers.
+    const std::string whole = files.read("index.json");
+    files.write("index.json", whole.substr(0, whole.size() / 2));
+    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status::malformed);
+    EXPECT_THAT(ask_for(kind::tags, "").why().message, HasSubstr("index.json"));
+    EXPECT_TRUE(ask_for(kind::manifest, one.digest).ok());
+    files.write("index.json", whole);
+    EXPECT_TRUE(ask_for(kind::manifest, "v2").ok());
+    std::filesystem::remove_all(files.path());
+    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status::missing);
+    EXPECT_EQ(ask_for(kind::blob, one.digest).why().code, status::missing);
+}
+
+}  // namespace
+}  // namespace refract::layout
