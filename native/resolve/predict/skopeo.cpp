@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/printable.h"
 #include "resolve/predict/models.h"
 
 /// containers/image copy/copy.go, manifest/oci_index.go and docker_schema2_list.go (ChooseInstance),
@@ -52,6 +53,33 @@ const oci::descriptor* choose(const document& list, const oci::platform& wanted)
     return nullptr;
 }
 
+constexpr std::string_view docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
+
+/// SupportedSchema2MediaType: what a Docker manifest's layers may be called, at all. OCI manifests are not asked.
+bool is_docker_type(std::string_view media_type) {
+    static constexpr std::array allowed = std::to_array<std::string_view>({
+        docker_list,
+        docker_manifest,
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        "application/vnd.docker.container.image.v1+json",
+        "application/vnd.docker.image.rootfs.diff.tar",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    });
+    return std::find(allowed.begin(), allowed.end(), media_type) != allowed.end();
+}
+
+/// Schema2FromManifest: the layer that makes it refuse a Docker manifest, or nullptr.
+const oci::descriptor* foreign_layer(const oci::manifest& manifest) {
+    if (manifest.media_type() != docker_manifest) return nullptr;
+    for (const auto& layer : manifest.layers()) {
+        if (!is_docker_type(layer.media_type)) return &layer;
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 attempt predict_skopeo(const oci::platform& wanted, evidence& known) {
@@ -82,14 +110,21 @@ attempt predict_skopeo(const oci::platform& wanted, evidence& known) {
                      : "no entry is of that platform, and this is the first that declares none";
     }
     const oci::manifest& manifest = *read[number].manifest;
+    const std::string what = path.empty() ? "the manifest" : describe(path);
+    if (const auto* const layer = foreign_layer(manifest)) {
+        return refuses("it takes " + what + ", a Docker manifest, and accepts no layer of type " +
+                       quoted(layer->media_type, 80) + " there");
+    }
     const auto& config = known.look(manifest.config(), document_kind::config, path.empty() ? place{} : path.back(),
                                     static_cast<std::uint32_t>(path.size()));
     if (config.state == finding::state::waiting) return std::nullopt;
-    const std::string what = path.empty() ? "the manifest" : describe(path);
     if (config.state == finding::state::lost) {
         return refuses("it takes " + what + ", whose config " + config.why.message);
     }
-    if (config.state == finding::state::beyond) return refuses("it takes " + what + ", whose config is too large");
+    if (config.state == finding::state::beyond) {
+        return error{config.why.code, "cannot tell what skopeo makes of " + what +
+                                          ", whose config refract does not read: " + config.why.message};
+    }
     return path.empty() ? takes_root(read) : takes(read, std::move(path), std::move(reason));
 }
 
