@@ -3,9 +3,8 @@
 
 #include "resolve/predict/evidence.h"
 
-#include <algorithm>
-
 #include "base/printable.h"
+#include "oci/digest.h"
 
 namespace refract::resolve {
 
@@ -38,10 +37,10 @@ const finding& evidence::look(const oci::descriptor& of, document_kind kind, pla
 /// Whether the document may be asked for at all.
 finding evidence::admit(const oci::descriptor& of, document_kind kind, std::uint32_t depth) const {
     const auto over = [](const std::string& what) {
-        return finding{finding::state::beyond, none, {status::limit_exceeded, what}};
+        return finding{finding::state::beyond, none, 0, {status::limit_exceeded, what}};
     };
     if (of.algorithm == oci::digest_algorithm::other) {
-        return {finding::state::lost, none, {status::unsupported, "its digest is of an unknown algorithm"}};
+        return {finding::state::lost, none, 0, {status::unsupported, "its digest is of an unknown algorithm"}};
     }
     if (kind == document_kind::index && depth > limits_.nesting) {
         return over("more than " + std::to_string(limits_.nesting) + " indexes inside each other");
@@ -55,13 +54,31 @@ finding evidence::admit(const oci::descriptor& of, document_kind kind, std::uint
 
 void evidence::feed(std::span<const std::byte> bytes) {
     bytes_ += bytes.size();
+    found(judge(bytes));
+}
+
+/// What is wrong inside of bytes that are the right ones is for the client to judge, which need not mind it.
+finding evidence::judge(std::span<const std::byte> bytes) {
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    if (bytes.size() > need_.max_bytes) {
+        return {finding::state::beyond,
+                none,
+                size,
+                {status::limit_exceeded, "takes more bytes than the limit of " + std::to_string(need_.max_bytes)}};
+    }
+    if (sizes_count_ && size != need_.expected.size) {
+        return {finding::state::lost,
+                none,
+                size,
+                {status::size_mismatch,
+                 "size mismatch: want " + std::to_string(need_.expected.size) + " bytes, got " + std::to_string(size)}};
+    }
+    if (outcome done = oci::verify_digest(need_.expected.digest, bytes); done.failed()) {
+        return {finding::state::lost, none, size, std::move(done).take()};
+    }
     auto added = add(bytes);
-    if (added.ok()) return found({finding::state::read, added.value(), {}});
-    auto why = std::move(added).take();
-    auto state = finding::state::unreadable;
-    if (why.code == status::digest_mismatch || why.code == status::size_mismatch) state = finding::state::lost;
-    if (why.code == status::limit_exceeded) state = finding::state::beyond;
-    found({state, none, std::move(why)});
+    if (added.ok()) return {finding::state::read, added.value(), size, {}};
+    return {finding::state::unreadable, none, size, std::move(added).take()};
 }
 
 /// Reads the bytes as what they are: clients go by what the registry calls them, and that is what they call themselves.
@@ -75,7 +92,7 @@ result<std::uint32_t> evidence::add(std::span<const std::byte> bytes) {
 }
 
 void evidence::lose(std::string_view reason) {
-    found({finding::state::lost, none, {status::missing, "cannot be had: " + printable(reason, 400)}});
+    found({finding::state::lost, none, 0, {status::missing, "cannot be had: " + printable(reason, 400)}});
 }
 
 void evidence::found(finding one) {

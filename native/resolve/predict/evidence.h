@@ -23,6 +23,7 @@ struct finding {
 
     finding::state state = finding::state::waiting;
     std::uint32_t document = none;  ///< if read: its number; its kind is what its bytes are
+    std::int64_t size = 0;          ///< of its bytes, if there are any
     error why;                      ///< if neither read nor waiting
 };
 
@@ -52,6 +53,7 @@ private:
     using identity = std::pair<std::string, bool>;
 
     void found(finding one);
+    finding judge(std::span<const std::byte> bytes);
     finding admit(const oci::descriptor& of, document_kind kind, std::uint32_t depth) const;
     result<std::uint32_t> add(std::span<const std::byte> bytes);
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 
+#include "base/printable.h"
 #include "resolve/predict/models.h"
 
 /// regclient manifest.go (ManifestGet), types/descriptor (DescriptorListSearch), types/platform/compare.go.
@@ -159,7 +160,14 @@ const oci::descriptor* choose(const oci::index& index, const normal_platform& ho
 
 attempt predict_regctl(const oci::platform& wanted, evidence& known) {
     const documents& read = known.read();
-    if (read[0].kind == document_kind::manifest) return takes_root(read);
+    const document& root = read[0];
+    const bool is_index = root.kind == document_kind::index;
+    // verifyMT: what the registry calls it, and what it calls itself.
+    const auto calls_itself = is_index ? root.index->media_type() : root.manifest->media_type();
+    if (!calls_itself.empty() && calls_itself != root.media_type) {
+        return refuses("the root calls itself " + quoted(calls_itself, 80) + ", but is served as another type");
+    }
+    if (!is_index) return takes_root(read);
 
     const auto host = normalise(wanted);
     std::vector<place> path;

@@ -121,6 +121,10 @@ attempt predict_skopeo(const oci::platform& wanted, evidence& known) {
     if (config.state == finding::state::lost) {
         return refuses("it takes " + what + ", whose config " + config.why.message);
     }
+    // Of blobs the size is checked, of manifests it is not.
+    if (config.state != finding::state::beyond && config.size != manifest.config().size) {
+        return refuses("it takes " + what + ", whose config has another size than the manifest says");
+    }
     if (config.state == finding::state::beyond) {
         return error{config.why.code, "cannot tell what skopeo makes of " + what +
                                           ", whose config refract does not read: " + config.why.message};

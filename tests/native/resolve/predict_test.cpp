@@ -358,6 +358,39 @@ TEST(Predict, WhatRefractDoesNotReadItCannotTell) {
     EXPECT_THAT(guess(client::regctl, from, root).reason, HasSubstr("cannot tell what regctl makes of manifests[0]"));
 }
 
+TEST(Predict, AWrongDigestInsideIsNoWrongDigest) {
+    registry from;
+    json manifest = json::parse(from.image("linux/amd64").bytes);
+    manifest["config"]["data"] = "eyJ4IjoxfQ==";
+    manifest["config"]["size"] = 7;
+    const blob odd = from.write(oci_manifest, manifest);
+    const blob root = from.index({odd.on("linux/amd64")});
+    EXPECT_EQ(guess(client::crane, from, root).digest, odd.digest);
+    EXPECT_EQ(guess(client::regctl, from, root).failure, status::digest_mismatch);
+}
+
+TEST(Predict, RegctlMindsWhatARootCallsItself) {
+    registry from;
+    const blob image = from.image("linux/amd64");
+    blob root = from.index({image.on("linux/amd64")});
+    root.media_type = docker_index;
+    EXPECT_THAT(guess(client::regctl, from, root).reason, HasSubstr("served as another type"));
+    EXPECT_EQ(guess(client::crane, from, root).digest, image.digest);
+    blob single = image;
+    single.media_type = docker_manifest;
+    EXPECT_EQ(guess(client::regctl, from, single).digest, "");
+}
+
+TEST(Predict, SkopeoMindsTheSizeOfTheConfig) {
+    registry from;
+    json manifest = json::parse(from.image("linux/amd64").bytes);
+    manifest["config"]["size"] = 1;
+    const blob odd = from.write(oci_manifest, manifest);
+    const blob root = from.index({odd.on("linux/amd64")});
+    EXPECT_THAT(guess(client::skopeo, from, root).reason, HasSubstr("another size"));
+    EXPECT_EQ(guess(client::regctl, from, root).digest, odd.digest);
+}
+
 TEST(Predict, Limits) {
     registry from;
     blob inner = from.index({from.image("linux/amd64").on("linux/amd64")});
