@@ -93,13 +93,10 @@ TEST(Predict, ARootThatIsAManifestIsTaken) {
     EXPECT_THAT(guess(client::skopeo, from, image).path, IsEmpty());
 }
 
-TEST(Predict, ARootThatIsNeitherIsRefused) {
+TEST(Predict, MisuseIsRefused) {
     registry from;
     const blob config = from.put(oci_config, "{}");
     EXPECT_EQ(guess(client::crane, from, config).failure, status::invalid_argument);
-}
-
-TEST(Predict, NobodyWaitsBeforeItBegins) {
     resolve::predictor idle(client::crane, platform("linux/amd64"), {});
     EXPECT_EQ(idle.feed({}).why().code, status::invalid_argument);
     EXPECT_EQ(idle.missing("gone").why().code, status::invalid_argument);
@@ -123,15 +120,10 @@ TEST(Predict, WithoutAPlatform) {
     EXPECT_THAT(all(from, both), ElementsAre(declared.digest, bare.digest, declared.digest, declared.digest));
     const blob only = from.index({bare.descriptor()});
     EXPECT_THAT(all(from, only), ElementsAre(bare.digest, bare.digest, "", bare.digest));
-    // To crane it is linux/amd64; containerd asks its config; skopeo takes it for whatever is wanted.
-    EXPECT_THAT(all(from, only, "linux/arm64"), ElementsAre("", "", "", bare.digest));
-}
-
-TEST(Predict, ADockerListHasNoEntryWithoutAPlatform) {
-    registry from;
-    const blob bare = from.image("linux/amd64");
     const blob list = from.index({bare.descriptor()}, docker_index);
     EXPECT_EQ(guess(client::skopeo, from, list).digest, "");
+    // To crane it is linux/amd64; containerd asks its config; skopeo takes it for whatever is wanted.
+    EXPECT_THAT(all(from, only, "linux/arm64"), ElementsAre("", "", "", bare.digest));
 }
 
 TEST(Predict, NestedIndexes) {
@@ -242,18 +234,11 @@ TEST(Predict, ContainerdPullsWhatItDoesNotRun) {
     const blob other = from.image("linux/s390x");
     const blob image = from.image("linux/amd64");
     const blob root = from.index({image.on("linux/amd64"), other.on("linux/s390x")});
+    from.lose(config_of(other));
+    EXPECT_THAT(guess(client::containerd, from, root).reason, HasSubstr("the config of manifests[1]"));
     from.lose(other.digest);
     EXPECT_THAT(all(from, root), ElementsAre("", image.digest, image.digest, image.digest));
     EXPECT_THAT(guess(client::containerd, from, root).reason, HasSubstr("the pull fails: manifests[1] cannot be had"));
-}
-
-TEST(Predict, ContainerdNeedsTheConfigsOfOtherPlatforms) {
-    registry from;
-    const blob other = from.image("linux/s390x");
-    const blob image = from.image("linux/amd64");
-    const blob root = from.index({image.on("linux/amd64"), other.on("linux/s390x")});
-    from.lose(config_of(other));
-    EXPECT_THAT(guess(client::containerd, from, root).reason, HasSubstr("the config of manifests[1]"));
 }
 
 TEST(Predict, ContainerdUnpacksWhatDeclaresNoPlatform) {
