@@ -58,7 +58,7 @@ go: native
 .PHONY: tools
 tools: export CGO_LDFLAGS :=
 tools: deps
-	@for module in containerd registry; do \
+	@for module in containerd peers registry; do \
 		(cd tests/tools/$$module && $(GO) build -ldflags "$(VERSIONS)" -o $(BUILD)/tools/ tool); done
 
 .PHONY: go-env

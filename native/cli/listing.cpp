@@ -106,7 +106,7 @@ result<inspect::listing_request> listing_options::request(const limits& limits) 
     for (const auto& one : annotations) {
         const auto equals = one.find('=');
         if (equals == std::string::npos || equals == 0) {
-            return error{status::invalid_argument, "--annotation is " + quoted(one) + ", want KEY=VALUE"};
+            return error{status::invalid_argument, "--annotation is " + refract::quoted(one) + ", want KEY=VALUE"};
         }
         made.annotations.emplace_back(one.substr(0, equals), one.substr(equals + 1));
     }
@@ -114,7 +114,7 @@ result<inspect::listing_request> listing_options::request(const limits& limits) 
     for (const auto& one : sources) {
         const auto bit = source_of(one);
         if (bit == 0)
-            return error{status::invalid_argument, "--source is " + quoted(one) + ": there is no such source"};
+            return error{status::invalid_argument, "--source is " + refract::quoted(one) + ": there is no such source"};
         made.sources |= bit;
     }
     if (!platform.empty()) {
@@ -167,7 +167,7 @@ result<oci::platform> parse_platform(std::string_view text) {
         const auto slash = rest.find('/');
         if (count == 3 || rest.substr(0, slash).empty()) {
             return error{status::invalid_argument,
-                         quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
+                         refract::quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
         }
         *parts[count++] = rest.substr(0, slash);
         if (slash == std::string_view::npos) break;
@@ -175,7 +175,7 @@ result<oci::platform> parse_platform(std::string_view text) {
     }
     if (count < 2) {
         return error{status::invalid_argument,
-                     quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
+                     refract::quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
     }
     // "linux(5.10)/amd64", as containerd's platforms.FormatAll has it.
     if (const auto open = parsed.os.find('('); open != std::string_view::npos && parsed.os.ends_with(')')) {
