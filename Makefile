@@ -57,8 +57,9 @@ go: native
 .PHONY: tools
 tools: export CGO_LDFLAGS :=
 tools: deps
-	@for module in containerd registry; do \
+	@for module in containerd registry referrers-registry; do \
 		(cd tests/tools/$$module && $(GO) build -ldflags "$(VERSIONS)" -o $(BUILD)/tools/ tool); done
+	@.ci/docker-registry $(BUILD)/tools
 
 .PHONY: go-env
 go-env: ## Print the environment in which Go finds the library: eval "$(make -s go-env)"
