@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -51,10 +52,15 @@ func startTokens(keys *authority, options Options) (*tokenServer, error) {
 	}
 	s.relay.Lead(listener.Addr().String())
 	s.server.Handler = http.HandlerFunc(s.serve)
-	s.url = "http://" + s.relay.Address() + tokenPath
+	_, port, err := net.SplitHostPort(s.relay.Address())
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	// By its name, because crane refuses to be sent to another host by a loopback address.
+	s.url = "http://localhost:" + port + tokenPath
 	serve := func() error { return s.server.Serve(listener) }
 	if !options.Plain {
-		s.url = "https://" + s.relay.Address() + tokenPath
+		s.url = "https://localhost:" + port + tokenPath
 		s.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{keys.pair}}
 		serve = func() error { return s.server.ServeTLS(listener, "", "") }
 	}
