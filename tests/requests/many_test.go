@@ -17,26 +17,28 @@ import (
 
 const many = 1000
 
-// manyReferences is a registry with an image to which many artifacts are attached.
-func manyReferences(t *testing.T) (*registries.Registry, shapes.Shape, string) {
-	t.Helper()
+// TestManyReferences is about an image to which many artifacts are attached.
+func TestManyReferences(t *testing.T) {
 	refract, err := programs.Find("bin", "refract")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r, shape := start(t, registries.Options{Kind: registries.Distribution}), shapes.BehindArtifacts(many)
 	push(t, r, shape)
-	return r, shape, refract
+	t.Run("listing the index costs nothing else", func(t *testing.T) { listIndex(t, refract, r, shape) })
+	t.Run("getting all takes one connection", func(t *testing.T) { getAll(t, refract, r, shape) })
 }
 
-// TestListingTheIndexCostsIt: everything that an index says of its artifacts is in it.
-func TestListingTheIndexCostsIt(t *testing.T) {
-	r, shape, refract := manyReferences(t)
+// listIndex: what is listed of an index's artifacts is in the index.
+func listIndex(t *testing.T, refract string, r *registries.Registry, shape shapes.Shape) {
+	t.Helper()
 	output, err := r.Run(t.Context(), refract, "references", "ls", "--source", "index", r.Host+"/"+repository+":v1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if counts := counted(t, r); counts.Total() != 1 {
+	counts := counted(t, r)
+	oneConnection(t, counts)
+	if counts.Total() != 1 {
 		t.Errorf("there were %s", counts)
 	}
 	entries, err := shape.Entries()
@@ -51,15 +53,16 @@ func TestListingTheIndexCostsIt(t *testing.T) {
 	}
 }
 
-// TestGettingAllTakesOneConnection: a thousand manifests and as many payloads come by one connection, and each once.
-func TestGettingAllTakesOneConnection(t *testing.T) {
-	r, shape, refract := manyReferences(t)
+// getAll: as many manifests and payloads come by one connection, and each once.
+func getAll(t *testing.T, refract string, r *registries.Registry, shape shapes.Shape) {
+	t.Helper()
 	dir := t.TempDir()
 	if _, err := r.Run(t.Context(), refract, "references", "get", "--all", "-o", dir, r.Host+"/"+repository+":v1"); err != nil {
 		t.Fatal(err)
 	}
-	asked := map[string]int{}
-	for _, request := range counted(t, r).Requests {
+	counts, asked := counted(t, r), map[string]int{}
+	oneConnection(t, counts)
+	for _, request := range counts.Requests {
 		asked[request.Target]++
 	}
 	for target, times := range asked {
