@@ -58,8 +58,9 @@ go: native
 .PHONY: tools
 tools: export CGO_LDFLAGS :=
 tools: deps
-	@for module in containerd peers registry; do \
+	@for module in containerd peers referrers-registry registry; do \
 		(cd tests/tools/$$module && $(GO) build -ldflags "$(VERSIONS)" -o $(BUILD)/tools/ tool); done
+	@.ci/docker-registry $(BUILD)/tools
 
 .PHONY: go-env
 go-env: ## Print the environment in which Go finds the library: eval "$(make -s go-env)"

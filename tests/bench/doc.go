@@ -6,4 +6,6 @@
 //
 //	go test ./tests/bench -bench .     each benchmark on its own
 //	go run ./tests/bench/report        the table: medians of 11, ours, containerd's, the ratio
+//	go run ./tests/bench/lookups       from a tag to a config at a registry: refract, crane, regctl
+//	go run ./tests/bench/pulls         whole pulls, as root
 package bench

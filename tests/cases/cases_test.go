@@ -43,6 +43,15 @@ func TestLargeShapes(t *testing.T) {
 	t.Logf("replayed %d large cases", large)
 }
 
+// What a walk over it lists is only a part of what is attached.
+func TestEverySource(t *testing.T) {
+	shape, all := shapes.EverySource()
+	replay(t, cases.Of(shape))
+	if len(all) <= len(shape.Expect.References) {
+		t.Errorf("%d references, and %d of them in the root", len(all), len(shape.Expect.References))
+	}
+}
+
 func replay(t *testing.T, replayed cases.Case) {
 	t.Helper()
 	differences, err := replayed.Replay()

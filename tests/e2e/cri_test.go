@@ -14,6 +14,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
+	"github.com/refract-oci/refract/tests/programs"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
@@ -48,7 +49,7 @@ func TestCRIKnowsEveryName(t *testing.T) {
 			}
 			answer := func(when string) {
 				for _, shape := range runnable {
-					if err := harness.Poll(eventLimit, func() error { return known(t, daemon, shape) }); err != nil {
+					if err := programs.Poll(eventLimit, func() error { return known(t, daemon, shape) }); err != nil {
 						t.Errorf("%s: %s: %v", when, shape.Name, err)
 					}
 				}
@@ -86,7 +87,7 @@ func TestCRIKnowsEveryNameAfterOnePull(t *testing.T) {
 				if shape.Root.Digest == shape.Selected {
 					asked = []string{pulled, id}
 				}
-				if err := harness.Poll(eventLimit, func() error { return answers(t, daemon, shape, asked) }); err != nil {
+				if err := programs.Poll(eventLimit, func() error { return answers(t, daemon, shape, asked) }); err != nil {
 					t.Error(err)
 				}
 				if err := removed(t, daemon, pulled, names); err != nil {
@@ -138,7 +139,7 @@ func removed(t *testing.T, daemon *harness.Daemon, name string, names []string) 
 	if err := daemon.CRIRemove(t.Context(), name); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
-	return harness.Poll(eventLimit, func() error {
+	return programs.Poll(eventLimit, func() error {
 		for _, gone := range names {
 			if image, err := daemon.CRIStatus(t.Context(), gone); err != nil || image != nil {
 				return fmt.Errorf("status of %s after %s was removed: %v, %w", gone, name, image, err)

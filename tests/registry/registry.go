@@ -21,10 +21,10 @@ import (
 
 // Target is what a request asks for.
 type Target struct {
-	Kind       string // "manifests", "blobs", "ping" or "token"
+	Kind       string // "manifests", "blobs", "tags", "referrers", "ping" or "token"
 	Repository string
 	Reference  string        // tag or digest, as asked
-	Digest     digest.Digest // of what would be served; empty where there is nothing
+	Digest     digest.Digest // of the manifest or blob that would be served; empty where there is nothing
 }
 
 // Fault answers a request in place of the registry; false leaves it to the registry.
@@ -40,6 +40,8 @@ type Server struct {
 	repositories map[string]*repository
 	fault        Fault
 	counts       Counts
+	referrers    bool
+	page         int
 }
 
 type repository struct {
@@ -136,6 +138,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		counted.WriteHeader(http.StatusOK)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		refuse(counted, http.StatusMethodNotAllowed, "UNSUPPORTED")
+	case target.Kind == "tags":
+		s.listTags(counted, r, target)
+	case target.Kind == "referrers":
+		s.listReferrers(counted, r, target)
 	default:
 		s.send(counted, r, target)
 	}
@@ -176,6 +182,9 @@ func (s *Server) target(r *http.Request) Target {
 	}
 	end := len(parts) - 2
 	target := Target{Kind: parts[end], Repository: strings.Join(parts[:end], "/"), Reference: parts[end+1]}
+	if target.Kind != "manifests" && target.Kind != "blobs" {
+		return target
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.repositories[target.Repository]

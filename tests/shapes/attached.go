@@ -36,17 +36,7 @@ func attachments() []entry {
 
 func buildkit(b *builder) {
 	image, foreign := b.right(), b.foreign()
-	attest := func(of ocispec.Descriptor) ocispec.Descriptor {
-		statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","subject":[{"digest":{"sha256":%q}}]}`, of.Digest.Encoded())
-		attestation := b.image(program{platform: ocispec.Platform{OS: "unknown", Architecture: "unknown"},
-			change: func(manifest *ocispec.Manifest, config *ocispec.Image) {
-				manifest.Layers = []ocispec.Descriptor{b.blob("application/vnd.in-toto+json", []byte(statement))}
-				config.RootFS.DiffIDs = []digest.Digest{manifest.Layers[0].Digest}
-				config.Config = ocispec.ImageConfig{}
-			}})
-		return annotate(attestation, "vnd.docker.reference.type", "attestation-manifest", "vnd.docker.reference.digest", of.Digest.String())
-	}
-	first, second := attest(image), attest(foreign)
+	first, second := b.attestation(image), b.attestation(foreign)
 	b.root(image, foreign, first, second)
 	b.selects(image, at(b.Root, 0))
 	b.asks(image)
@@ -57,19 +47,37 @@ func buildkit(b *builder) {
 		Reference{Digest: second.Digest, Subject: foreign.Digest, Type: "attestation-manifest", Sources: from, Weak: "no"})
 }
 
+// attestation adds an attestation of an image as BuildKit makes it, and marks it likewise.
+func (b *builder) attestation(of ocispec.Descriptor) ocispec.Descriptor {
+	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","subject":[{"digest":{"sha256":%q}}]}`, of.Digest.Encoded())
+	attestation := b.image(program{platform: ocispec.Platform{OS: "unknown", Architecture: "unknown"},
+		change: func(manifest *ocispec.Manifest, config *ocispec.Image) {
+			manifest.Layers = []ocispec.Descriptor{b.blob("application/vnd.in-toto+json", []byte(statement))}
+			config.RootFS.DiffIDs = []digest.Digest{manifest.Layers[0].Digest}
+			config.Config = ocispec.ImageConfig{}
+		}})
+	return annotate(attestation, "vnd.docker.reference.type", "attestation-manifest", "vnd.docker.reference.digest", of.Digest.String())
+}
+
+const sociType = "application/vnd.amazon.soci.index.v2+json"
+
 func soci(b *builder) {
-	const sociType = "application/vnd.amazon.soci.index.v2+json"
 	image := b.right()
-	index := b.artifact(sociType, "zTOC of "+b.Name, func(manifest *ocispec.Manifest) {
-		manifest.Config.MediaType = sociType
-		manifest.Layers[0].MediaType = "application/octet-stream"
-	})
-	index = typed(on(annotate(index, "com.amazon.soci.image-manifest-digest", image.Digest.String()), b.host), sociType)
+	index := b.sociIndex(image)
 	b.root(index, annotate(image, "com.amazon.soci.index-digest", index.Digest.String()))
 	b.selects(image, at(b.Root, 1))
 	b.asks(image)
 	b.leavesOut(at(b.Root, 0))
 	b.lists(Reference{Digest: index.Digest, Subject: image.Digest, Type: sociType, Sources: []string{"soci"}, Weak: "no"})
+}
+
+// sociIndex adds a SOCI v2 index manifest of an image, with the image's platform.
+func (b *builder) sociIndex(image ocispec.Descriptor) ocispec.Descriptor {
+	index := b.artifact(sociType, "zTOC of "+b.Name, func(manifest *ocispec.Manifest) {
+		manifest.Config.MediaType = sociType
+		manifest.Layers[0].MediaType = "application/octet-stream"
+	})
+	return typed(on(annotate(index, "com.amazon.soci.image-manifest-digest", image.Digest.String()), b.host), sociType)
 }
 
 func plainBlobs(b *builder) {
@@ -176,21 +184,27 @@ func typeDisagreement(b *builder) {
 }
 
 func inlineSignatures(b *builder) {
-	keys := []string{
-		"dev.cosignproject.cosign/signature.e59879c", "dev.sigstore.cosign/bundle.6436749",
-		"dev.sigstore.cosign/certificate.776a3f1", "dev.sigstore.cosign/chain.8adf60e",
-	}
-	image := annotate(b.right(), "org.favorite.icecream", "banana", "org.opencontainers.signatures.index", strings.Join(keys, ","))
-	var references []Reference
-	for _, key := range keys {
-		image = annotate(image, key, "bytes of "+key)
-		references = append(references, Reference{Subject: image.Digest, Sources: []string{"annotation"}, Weak: "no", Annotation: key})
-	}
+	image, references := signInline(annotate(b.right(), "org.favorite.icecream", "banana"))
 	b.root(image, b.foreign())
 	b.selects(image, at(b.Root, 0))
 	b.asks(image)
 	b.leavesOut()
 	b.lists(references...)
+}
+
+// signInline puts cosign's signatures into annotations of an image's descriptor, and tells how they are listed.
+func signInline(image ocispec.Descriptor) (ocispec.Descriptor, []Reference) {
+	keys := []string{
+		"dev.cosignproject.cosign/signature.e59879c", "dev.sigstore.cosign/bundle.6436749",
+		"dev.sigstore.cosign/certificate.776a3f1", "dev.sigstore.cosign/chain.8adf60e",
+	}
+	image = annotate(image, "org.opencontainers.signatures.index", strings.Join(keys, ","))
+	var references []Reference
+	for _, key := range keys {
+		image = annotate(image, key, "bytes of "+key)
+		references = append(references, Reference{Subject: image.Digest, Sources: []string{"annotation"}, Weak: "no", Annotation: key})
+	}
+	return image, references
 }
 
 func manyArtifacts(b *builder) {

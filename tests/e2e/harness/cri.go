@@ -12,6 +12,8 @@ import (
 	"time"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/refract-oci/refract/tests/programs"
 )
 
 // exitLimit is how long a container that prints one line may take.
@@ -98,7 +100,7 @@ func (p *Pod) Run(ctx context.Context, image string) (output string, err error) 
 		return "", fmt.Errorf("start: %w", err)
 	}
 	var code int32
-	err = Poll(exitLimit, func() error {
+	err = programs.Poll(exitLimit, func() error {
 		status, err := service.ContainerStatus(ctx, &cri.ContainerStatusRequest{ContainerId: made.ContainerId})
 		if err == nil && status.Status.State != cri.ContainerState_CONTAINER_EXITED {
 			err = fmt.Errorf("container is %s", status.Status.State)

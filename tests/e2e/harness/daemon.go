@@ -17,6 +17,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/refract-oci/refract/tests/programs"
 )
 
 // startLimit is how long a daemon may take until it answers.
@@ -34,7 +36,7 @@ type Daemon struct {
 	program     string
 	environment []string
 	ctr         string
-	process     *process
+	process     *programs.Process
 	connection  *grpc.ClientConn
 }
 
@@ -66,10 +68,10 @@ func startDaemon(tools Tools, program, ctr, dir string, config Config, refract b
 // Start starts the daemon again after Stop, with what it had stored.
 func (d *Daemon) Start() error {
 	var err error
-	if d.process, err = start(d.logFile(), d.environment, d.program, "--config", d.config); err != nil {
+	if d.process, err = programs.Start(d.logFile(), d.environment, d.program, "--config", d.config); err != nil {
 		return err
 	}
-	if err := Poll(startLimit, d.ready); err != nil {
+	if err := programs.Poll(startLimit, d.ready); err != nil {
 		return errors.Join(err, d.Stop())
 	}
 	return nil
@@ -77,7 +79,7 @@ func (d *Daemon) Start() error {
 
 // ready connects, and asks for what the tests need: containerd, and CRI.
 func (d *Daemon) ready() error {
-	if err := d.process.running(); err != nil {
+	if err := d.process.Running(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -115,17 +117,16 @@ func (d *Daemon) Stop() error {
 		d.connection = nil
 	}
 	if d.process != nil {
-		failures = append(failures, d.process.end())
+		failures = append(failures, d.process.Stop())
 	}
 	return errors.Join(failures...)
 }
 
 // Kill ends the daemon as kill -9 does. Start starts it again.
 func (d *Daemon) Kill() error {
-	if err := d.process.command.Process.Kill(); err != nil {
+	if err := d.process.Kill(); err != nil {
 		return err
 	}
-	<-d.process.ended
 	return d.Stop()
 }
 
@@ -143,10 +144,10 @@ func (d *Daemon) Close() error {
 }
 
 // PID is the daemon's process id.
-func (d *Daemon) PID() int { return d.process.command.Process.Pid }
+func (d *Daemon) PID() int { return d.process.PID() }
 
 // Running is nil while the daemon has not ended.
-func (d *Daemon) Running() error { return d.process.running() }
+func (d *Daemon) Running() error { return d.process.Running() }
 
 func (d *Daemon) logFile() string { return filepath.Join(d.dir, "log") }
 

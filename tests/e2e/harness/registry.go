@@ -9,13 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"github.com/refract-oci/refract/tests/programs"
 )
 
 // Registry is a running distribution registry.
 type Registry struct {
 	// Host is its name in references.
 	Host    string
-	process *process
+	process *programs.Process
 }
 
 var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
@@ -30,21 +32,21 @@ func StartRegistry(tools Tools, dir string) (*Registry, error) {
 	}
 	r := &Registry{}
 	var err error
-	if r.process, err = start(filepath.Join(dir, "registry.log"), nil, tools.Registry, "serve", config); err != nil {
+	if r.process, err = programs.Start(filepath.Join(dir, "registry.log"), nil, tools.Registry, "serve", config); err != nil {
 		return nil, err
 	}
-	if err := Poll(startLimit, r.ready); err != nil {
-		_ = r.process.end() // it did not even start
+	if err := programs.Poll(startLimit, r.ready); err != nil {
+		_ = r.process.Stop() // it did not even start
 		return nil, err
 	}
 	return r, nil
 }
 
 func (r *Registry) ready() error {
-	if err := r.process.running(); err != nil {
+	if err := r.process.Running(); err != nil {
 		return err
 	}
-	log, err := os.ReadFile(r.process.log)
+	log, err := r.process.Log()
 	if err != nil {
 		return err
 	}
@@ -61,4 +63,4 @@ func (r *Registry) ready() error {
 }
 
 // Close ends it.
-func (r *Registry) Close() error { return r.process.end() }
+func (r *Registry) Close() error { return r.process.Stop() }

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package harness
+package programs
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// process is a program that runs in the background, with its output in a file.
-type process struct {
+// Process is a program that runs in the background, with its output in a file.
+type Process struct {
 	command *exec.Cmd
 	log     string
 	ended   chan struct{}
@@ -23,14 +23,14 @@ type process struct {
 	stop    sync.Once
 }
 
-// start starts it. The kernel ends it if this process is killed, so that nothing is left behind.
-func start(log string, environment []string, program string, arguments ...string) (*process, error) {
+// Start starts it. The kernel ends it if this process is killed, so that nothing is left behind.
+func Start(log string, environment []string, program string, arguments ...string) (*Process, error) {
 	file, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	p := &process{command: exec.Command(program, arguments...), log: log, ended: make(chan struct{})}
+	p := &Process{command: exec.Command(program, arguments...), log: log, ended: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr = file, file
 	p.command.Env = append(os.Environ(), environment...)
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -51,8 +51,14 @@ func start(log string, environment []string, program string, arguments ...string
 	return p, nil
 }
 
-// running is nil as long as it runs.
-func (p *process) running() error {
+// PID is its process id.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
+// Log is what it has written so far, to its standard output and error.
+func (p *Process) Log() ([]byte, error) { return os.ReadFile(p.log) }
+
+// Running is nil as long as it runs.
+func (p *Process) Running() error {
 	select {
 	case <-p.ended:
 		how := "without an error"
@@ -65,8 +71,8 @@ func (p *process) running() error {
 	}
 }
 
-// end asks it to end, and ends it if it does not.
-func (p *process) end() error {
+// Stop asks it to end, and ends it if it does not.
+func (p *Process) Stop() error {
 	var err error
 	p.stop.Do(func() {
 		_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended
@@ -81,8 +87,17 @@ func (p *process) end() error {
 	return err
 }
 
-func (p *process) lastLines(n int) []byte {
-	text, err := os.ReadFile(p.log)
+// Kill ends it at once, as a crash would.
+func (p *Process) Kill() error {
+	if err := p.command.Process.Kill(); err != nil {
+		return err
+	}
+	<-p.ended
+	return nil
+}
+
+func (p *Process) lastLines(n int) []byte {
+	text, err := p.Log()
 	if err != nil {
 		return []byte(err.Error())
 	}
