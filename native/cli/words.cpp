@@ -57,7 +57,10 @@ std::vector<std::string_view> source_names(std::uint32_t sources) {
 
 std::string sources_text(std::uint32_t sources) {
     std::string text;
-    for (const auto name : source_names(sources)) text += (text.empty() ? "" : ",") + std::string(name);
+    for (const auto name : source_names(sources)) {
+        if (!text.empty()) text += ',';
+        text += name;
+    }
     return text;
 }
 
