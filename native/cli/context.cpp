@@ -70,12 +70,15 @@ void context::add_options(CLI::App& to) {
                   "Directories of hosts.toml files, as containerd's config_path")
         ->envname("REFRACT_HOSTS_DIR")
         ->group(group);
-    to.add_option("--ca-file", options.ca_files, "Certificates to trust besides the system's")->group(group);
+    to.add_option("--ca-file", options.ca_files, "Certificates to trust besides the system's")
+        ->allow_extra_args(false)
+        ->group(group);
     to.add_flag("--skip-tls-verify", options.skip_tls_verify, "Trust any certificate")->group(group);
     to.add_flag("--plain-http", options.plain_http, "Use http; hosts on loopback need no such flag")->group(group);
     to.add_option(
           "--allow-host", options.allowed_hosts,
           "HOST, HOST:PORT or network that may be private although only the registry names it: a token server, say")
+        ->allow_extra_args(false)
         ->group(group);
     to.add_option("--proxy", options.proxy, "Proxy (default: HTTPS_PROXY, ALL_PROXY and NO_PROXY)")->group(group);
     to.add_option("--timeout", options.timeout, "Seconds in which a connection, an answer, or more of it must come")

@@ -81,14 +81,16 @@ void listing_options::add_to(CLI::App& command) {
     command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required();
     command.add_option("--type", type, "Only this reference type or artifact type");
     command.add_option("--artifact-type", artifact_type, "Only this artifact type");
-    command.add_option("--annotation", annotations, "Only with this annotation, KEY=VALUE, of descriptor or manifest");
+    command.add_option("--annotation", annotations, "Only with this annotation, KEY=VALUE, of descriptor or manifest")
+        ->allow_extra_args(false);
     command.add_option("--platform", platform,
                        "Only what is about the image for this platform, and the indexes around it");
     command
         .add_option(
             "--source", sources,
             "Only from these: index, annotation, buildkit, soci, digest-tag, referrers-api, referrers-tag, cosign-tag")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     command.add_flag("--direct", direct, "Not what is about references");
     command.add_flag("--scan-tags", scan_tags, "Look into every index of the repository, too");
     command.add_flag("--check", check, "Ask for each artifact whether it is there");

@@ -28,11 +28,11 @@ void add_version(CLI::App& to, context& with) {
             const std::string kernel = simdjson::get_active_implementation()->name();
             if (with.options.json()) {
                 print_json(json{{"schemaVersion", schema_version},
-                           {"version", REFRACT_VERSION},
-                           {"simdjson", simdjson_version},
-                           {"simdjsonKernel", kernel},
-                           {"libcurl", curl},
-                           {"openssl", openssl}});
+                                {"version", REFRACT_VERSION},
+                                {"simdjson", simdjson_version},
+                                {"simdjsonKernel", kernel},
+                                {"libcurl", curl},
+                                {"openssl", openssl}});
                 return {};
             }
             print(fmt::format("refract {}\nsimdjson {} ({})\nlibcurl {}\nOpenSSL {}\n", REFRACT_VERSION,
