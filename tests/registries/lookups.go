@@ -20,7 +20,8 @@ type Lookup struct {
 func Lookups() ([]Lookup, error) {
 	lookups := []Lookup{
 		{Name: "refract", arguments: func(r *Registry, platform, reference string) []string {
-			return []string{"select", "--docker-config", r.DockerConfig, "--platform", platform, reference}
+			// The token server is at another port of this machine, which only the registry names.
+			return []string{"select", "--allow-host", "localhost", "--docker-config", r.DockerConfig, "--platform", platform, reference}
 		}},
 		{Name: "crane", arguments: func(_ *Registry, platform, reference string) []string {
 			return []string{"config", "--platform", platform, reference}
