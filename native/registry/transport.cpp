@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -24,6 +25,31 @@ void initialise_curl() {
     static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (done != CURLE_OK) throw std::bad_alloc();
 }
+
+/// Writing to a connection that the server closed raises SIGPIPE, which would end a program that knows nothing of it.
+class sigpipe_held {
+public:
+    sigpipe_held() {
+        sigemptyset(&pipe_);
+        sigaddset(&pipe_, SIGPIPE);
+        sigset_t pending;
+        sigpending(&pending);
+        was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+        pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    sigpipe_held(const sigpipe_held&) = delete;
+    sigpipe_held& operator=(const sigpipe_held&) = delete;
+    ~sigpipe_held() {
+        const timespec now{};
+        if (!was_pending_) sigtimedwait(&pipe_, nullptr, &now);
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+private:
+    sigset_t pipe_{};
+    sigset_t before_{};
+    bool was_pending_ = false;
+};
 
 std::chrono::microseconds reached(CURL* easy, CURLINFO what) {
     curl_off_t microseconds = 0;
@@ -239,7 +265,9 @@ transport::transport(transport_options options) : options_(std::move(options)) {
 }
 
 transport::~transport() {
+    const sigpipe_held held;
     for (const auto& [number, one] : state_->exchanges) curl_multi_remove_handle(state_->multi.get(), one->easy.get());
+    state_.reset();  // says goodbye to servers
 }
 
 named_hosts& transport::named() noexcept { return state_->named; }
@@ -261,6 +289,7 @@ transport::ticket transport::start(const http_request& request) {
 
 std::vector<transport::finished> transport::wait(clock::time_point until) {
     static constexpr auto tick = std::chrono::milliseconds(200);
+    const sigpipe_held held;
     CURLM* const multi = state_->multi.get();
     for (;;) {
         int running = 0;
