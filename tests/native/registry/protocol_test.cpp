@@ -1,0 +1,151 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "registry/address.h"
+#include "registry/challenge.h"
+#include "registry/url.h"
+
+namespace refract::registry {
+namespace {
+
+using testing::SizeIs;
+
+TEST(Challenge, ReadsWhatRegistriesSend) {
+    const auto got = parse_challenges(
+        R"(Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push")");
+    ASSERT_THAT(got, SizeIs(1));
+    EXPECT_EQ(got[0].scheme, challenge::scheme::bearer);
+    EXPECT_EQ(got[0].realm, "https://auth.example/token");
+    EXPECT_EQ(got[0].service, "registry.example");
+    EXPECT_EQ(got[0].scope, "repository:a/b:pull,push");
+}
+
+TEST(Challenge, PrefersBearerWhereverItStands) {
+    for (const char* const header :
+         {R"(Basic realm="x", Bearer realm="https://a/t")", R"(bearer realm=https://a/t, BASIC realm="x")",
+          R"(Negotiate, Digest nonce="q, r", Basic realm="x", Bearer realm="https://a/t")"}) {
+        const auto got = choose_challenge({header});
+        ASSERT_TRUE(got) << header;
+        EXPECT_EQ(got->scheme, challenge::scheme::bearer) << header;
+        EXPECT_EQ(got->realm, "https://a/t") << header;
+    }
+}
+
+TEST(Challenge, LeavesOutWhatItCannotRead) {
+    for (const char* const header :
+         {"", ",", "=", "Bearer", "Bearer service=\"x\"", "Bearer realm=\"never closed", "\"", "Negotiate abc=="}) {
+        EXPECT_FALSE(choose_challenge({header})) << header;
+    }
+    EXPECT_EQ(choose_challenge({R"(Basic realm="a\"b")"})->realm, "a\"b");
+}
+
+TEST(Link, FindsTheNextPage) {
+    EXPECT_EQ(next_link(R"(</v2/a/tags/list?n=2&last=b>; rel="next")"), "/v2/a/tags/list?n=2&last=b");
+    EXPECT_EQ(next_link(R"(<x>; rel=prev, <y>; title="a, b"; rel=next)"), "y");
+    EXPECT_EQ(next_link("<x>; rel=\"prev\""), std::nullopt);
+    EXPECT_EQ(next_link("x; rel=next"), std::nullopt);
+    EXPECT_EQ(next_link("<x; rel=next"), std::nullopt);
+}
+
+TEST(Url, HasOneSpellingForOneOrigin) {
+    EXPECT_EQ(parse_url("https://Registry.Example").value().origin(), "https://registry.example:443");
+    EXPECT_EQ(parse_url("https://registry.example:443/x").value().origin(), "https://registry.example:443");
+    EXPECT_EQ(parse_url("http://[0:0::1]:80/").value().origin(), "http://[::1]:80");
+}
+
+TEST(Url, RefusesWhatMayBeReadInTwoWays) {
+    for (const char* const text : {"ftp://a/", "file:///etc/passwd", "https://user:secret@a/", "https://a b/",
+                                   "https://a\\@b/", "https://a/\r\nX: y", "https:///", "//a/b", "a"}) {
+        const auto got = parse_url(text);
+        EXPECT_TRUE(got.failed()) << text;
+        if (got.ok()) continue;
+        EXPECT_EQ(got.why().message.find("secret"), std::string::npos);
+    }
+}
+
+TEST(Url, ResolvesAgainstABase) {
+    const url base = parse_url("https://a:5000/v2/x/tags/list?n=1").value();
+    EXPECT_EQ(resolve_url(base, "/v2/x/tags/list?n=1&last=b").value().text(),
+              "https://a:5000/v2/x/tags/list?n=1&last=b");
+    EXPECT_EQ(resolve_url(base, "//b/c").value().text(), "https://b/c");
+    EXPECT_EQ(resolve_url(base, "http://b/").value().scheme, "http");
+}
+
+bool is_private(const std::string& text) {
+    sockaddr_storage storage{};
+    auto& four = reinterpret_cast<sockaddr_in&>(storage);
+    auto& six = reinterpret_cast<sockaddr_in6&>(storage);
+    if (inet_pton(AF_INET, text.c_str(), &four.sin_addr) == 1) {
+        storage.ss_family = AF_INET;
+    } else {
+        EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), &six.sin6_addr), 1) << text;
+        storage.ss_family = AF_INET6;
+    }
+    return is_private_address(reinterpret_cast<const sockaddr&>(storage));
+}
+
+TEST(Address, KnowsWhatLeadsInside) {
+    for (const char* const text : {"127.0.0.1",
+                                   "127.255.0.9",
+                                   "10.1.2.3",
+                                   "172.16.0.1",
+                                   "172.31.255.255",
+                                   "192.168.1.1",
+                                   "169.254.169.254",
+                                   "100.64.0.1",
+                                   "0.0.0.0",
+                                   "224.0.0.1",
+                                   "255.255.255.255",
+                                   "::1",
+                                   "::",
+                                   "fe80::1",
+                                   "fc00::1",
+                                   "fd12::1",
+                                   "::ffff:10.0.0.1",
+                                   "::127.0.0.1",
+                                   "64:ff9b::a9fe:a9fe",
+                                   "2002:7f00:1::",
+                                   "ff02::1"}) {
+        EXPECT_TRUE(is_private(text)) << text;
+    }
+    for (const char* const text : {"1.1.1.1", "172.32.0.1", "100.128.0.1", "169.253.0.1", "2606:4700::1111",
+                                   "::ffff:1.1.1.1", "64:ff9b::101:101"}) {
+        EXPECT_FALSE(is_private(text)) << text;
+    }
+}
+
+TEST(NamedHosts, AreThoseThatTheOperatorNamed) {
+    named_hosts named;
+    named.add(parse_url("https://registry.internal:5000").value());
+    named.add(parse_url("https://127.0.0.1:5000").value());
+    const auto contains = [&](const char* text) { return named.contains(parse_url(text).value()); };
+    EXPECT_TRUE(contains("https://registry.internal/token"));
+    EXPECT_TRUE(contains("https://127.0.0.1:5000/x"));
+    EXPECT_FALSE(contains("https://127.0.0.1:5001/x")) << "on loopback, another port is another service";
+    EXPECT_FALSE(contains("https://other.internal/"));
+    ASSERT_TRUE(named.allow("other.internal").ok());
+    EXPECT_TRUE(contains("https://other.internal:8443/"));
+    ASSERT_TRUE(named.allow("localhost:5001").ok());
+    EXPECT_TRUE(contains("https://localhost:5001/"));
+    EXPECT_FALSE(contains("https://localhost:5002/"));
+    EXPECT_TRUE(named.allow("10.0.0.0/33").failed());
+    EXPECT_TRUE(named.allow("ten/8").failed());
+}
+
+TEST(NamedHosts, AreNetworksToo) {
+    named_hosts named;
+    ASSERT_TRUE(named.allow("10.1.0.0/16").ok());
+    sockaddr_in inside{};
+    inside.sin_family = AF_INET;
+    inet_pton(AF_INET, "10.1.255.1", &inside.sin_addr);
+    EXPECT_TRUE(named.contains(reinterpret_cast<const sockaddr&>(inside)));
+    inet_pton(AF_INET, "10.2.0.1", &inside.sin_addr);
+    EXPECT_FALSE(named.contains(reinterpret_cast<const sockaddr&>(inside)));
+}
+
+}  // namespace
+}  // namespace refract::registry
