@@ -6,17 +6,21 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/tests/e2e/harness"
+	"github.com/refract-oci/refract/tests/programs"
 	"github.com/refract-oci/refract/tests/registry"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -73,7 +77,12 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, daemon.Close()) }()
-	return refractWorks(ctx, daemon, image, shape, filepath.Join(dir, "sbom.json"))
+	if err := refractWorks(ctx, daemon, image, shape, filepath.Join(dir, "sbom.json")); err != nil {
+		return err
+	}
+
+	title("refract, where there is no containerd")
+	return commandWorks(ctx, image, shape, dir)
 }
 
 func start(tools harness.Tools, dir, name string, with func(harness.Tools, string, harness.Config) (*harness.Daemon, error)) (*harness.Daemon, error) {
@@ -150,6 +159,37 @@ func refractWorks(ctx context.Context, daemon *harness.Daemon, image string, sha
 		return err
 	}
 	fmt.Printf("$ sha256sum %s\n%s  as the SBOM's manifest %s names it\n", filepath.Base(file), named.Encoded(), short(shape.References[0]))
+	return nil
+}
+
+// commandWorks shows the command that needs no daemon, on the same registry.
+func commandWorks(ctx context.Context, image string, shape shapes.Shape, dir string) error {
+	program, err := programs.Find("bin", "refract")
+	if err != nil {
+		return err
+	}
+	for _, arguments := range [][]string{
+		{"inspect", image},
+		{"references", "tree", image},
+		{"references", "get", "--type", "sbom", image},
+		{"select", "--platform", "linux/amd64", image},
+		{"select", "--platform", "linux/amd64", "--as", "containerd", image},
+	} {
+		fmt.Printf("$ refract %s\n", strings.Join(arguments, " "))
+		command := exec.CommandContext(ctx, program, arguments...)
+		command.Dir = dir
+		printed, err := command.CombinedOutput()
+		fmt.Printf("%s\n", bytes.TrimSpace(printed))
+		stockFails := slices.Contains(arguments, "--as")
+		switch {
+		case err != nil && !stockFails:
+			return fmt.Errorf("refract %s: %w", arguments[0], err)
+		case err == nil && stockFails:
+			return errors.New("refract predicts that stock containerd runs the image: this demo is out of date")
+		case arguments[0] == "select" && !stockFails && strings.TrimSpace(string(printed)) != shape.Selected.String():
+			return fmt.Errorf("refract selects %s, want %s", printed, shape.Selected)
+		}
+	}
 	return nil
 }
 
