@@ -44,6 +44,10 @@ result<url> read(CURLU* from, std::string_view shown) {
         return error{status::malformed, quoted(shown) + " is no http or https URL"};
     }
     into.host = canonical(part(from, CURLUPART_HOST));
+    // The parser decodes what is escaped in a host: what comes out of that must still be one.
+    const bool named = !into.host.empty() &&
+                       into.host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_[]:") == std::string::npos;
+    if (!named) return error{status::malformed, quoted(shown) + " has no proper host"};
     into.port = part(from, CURLUPART_PORT, CURLU_DEFAULT_PORT);
     into.target = part(from, CURLUPART_PATH);
     if (const auto query = part(from, CURLUPART_QUERY); !query.empty()) into.target += '?' + query;
