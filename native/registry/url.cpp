@@ -67,7 +67,15 @@ result<url> set(CURLU* into, std::string_view text) {
     if (const auto code = curl_url_set(into, CURLUPART_URL, std::string(text).c_str(), 0); code != CURLUE_OK) {
         return error{status::malformed, quoted(text) + " is no URL: " + curl_url_strerror(code)};
     }
-    return read(into, text);
+    auto got = read(into, text);
+    if (got.failed()) return got;
+    // Escapes and odd numbers in a host may mean one thing now and another when the URL is read again, to connect.
+    const curl_url_handle again(curl_url(), &curl_url_cleanup);
+    if (!again) throw std::bad_alloc();
+    const bool same = curl_url_set(again.get(), CURLUPART_URL, got.value().text().c_str(), 0) == CURLUE_OK &&
+                      canonical(part(again.get(), CURLUPART_HOST)) == got.value().host;
+    if (!same) return error{status::malformed, quoted(text) + " has a host that can be read in two ways"};
+    return got;
 }
 
 }  // namespace
