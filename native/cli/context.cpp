@@ -9,8 +9,10 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 #include "base/printable.h"
 #include "layout/layout.h"
@@ -20,10 +22,18 @@ namespace {
 
 std::atomic<bool> interrupted_by_signal{false};
 
-/// The first one ends what is under way in order; the next one ends the program at once.
-void on_signal(int number) {
-    interrupted_by_signal = true;
-    signal(number, SIG_DFL);
+/// The first error of the standard output: what is written after it would only hide a gap.
+int output_error = 0;
+
+void on_signal(int) { interrupted_by_signal = true; }
+
+/// The first one ends what is under way in order, also if that waits for a pipe or a person; the next one ends the
+/// program at once.
+void end_in_order_on(int number) {
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);  // and no SA_RESTART
+    sigaction(number, &action, nullptr);
 }
 
 std::string environment(std::initializer_list<const char*> names) {
@@ -44,6 +54,7 @@ result<std::string> read_password() {
             return error{status::invalid_argument, "the password on the standard input does not end"};
     }
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    if (interrupted_by_signal) return error{status::cancelled, "interrupted"};
     if (text.empty()) return error{status::invalid_argument, "there is no password on the standard input"};
     return text;
 }
@@ -51,8 +62,10 @@ result<std::string> read_password() {
 }  // namespace
 
 context::context() {
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    end_in_order_on(SIGINT);
+    end_in_order_on(SIGTERM);
+    // A server that goes away must not end the program without a word; a reader that does is seen by `finish_output`.
+    signal(SIGPIPE, SIG_IGN);
 }
 context::~context() = default;
 
@@ -164,11 +177,19 @@ result<inspect::image*> context::open(const std::string& text) {
 
 void context::warn(std::string_view text) const { fmt::print(stderr, "refract: {}\n", text); }
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+bool context::interrupted() noexcept { return interrupted_by_signal; }
+
+void print(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && output_error == 0) output_error = errno;
+}
 
 outcome finish_output() {
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
-    return {status::internal, "the standard output cannot be written to"};
+    if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+    if (output_error == 0) return {};
+    return {status::internal,
+            "the standard output cannot be written to: " + std::generic_category().message(output_error)};
 }
+
+bool reader_went_away() noexcept { return output_error == EPIPE; }
 
 }  // namespace refract::cli

@@ -46,8 +46,8 @@ outcome select_image(context& with, const select_options& options) {
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
     if (!image.is_index()) {
-        return {status::invalid_argument, image.name().text() + " is a single manifest, " + image.root().digest +
-                                              ": there is nothing to select from"};
+        return {status::unsupported, image.name().text() + " is a single manifest, " + image.root().digest +
+                                         ": there is nothing to select from"};
     }
     resolve::request request;
     request.limits = with.limits;
