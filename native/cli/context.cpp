@@ -73,18 +73,24 @@ void context::add_options(CLI::App& to) {
     const std::string group = "Options of every command";
     to.add_option("--output", options.output, "How to print: text or json")
         ->check(CLI::IsMember({"text", "json"}))
+        ->type_name("FORMAT")
         ->group(group);
-    to.add_option("--username", options.username, "User name for the registry; with --password-stdin")->group(group);
+    to.add_option("--username", options.username, "User name for the registry; with --password-stdin")
+        ->type_name("NAME")
+        ->group(group);
     to.add_flag("--password-stdin", options.password_stdin, "Read the password from the standard input")->group(group);
     to.add_option("--docker-config", options.docker_config,
                   "config.json, or its directory, with log-ins and credential helpers (default: as docker and podman)")
+        ->type_name("PATH")
         ->group(group);
     to.add_option("--hosts-dir", options.hosts_directories,
                   "Directories of hosts.toml files, as containerd's config_path")
         ->envname("REFRACT_HOSTS_DIR")
+        ->type_name("DIR")
         ->group(group);
     to.add_option("--ca-file", options.ca_files, "Certificates to trust besides the system's")
         ->allow_extra_args(false)
+        ->type_name("FILE")
         ->group(group);
     to.add_flag("--skip-tls-verify", options.skip_tls_verify, "Trust any certificate")->group(group);
     to.add_flag("--plain-http", options.plain_http, "Use http; hosts on loopback need no such flag")->group(group);
@@ -92,10 +98,14 @@ void context::add_options(CLI::App& to) {
           "--allow-host", options.allowed_hosts,
           "HOST, HOST:PORT or network that may be private although only the registry names it: a token server, say")
         ->allow_extra_args(false)
+        ->type_name("HOST")
         ->group(group);
-    to.add_option("--proxy", options.proxy, "Proxy (default: HTTPS_PROXY, ALL_PROXY and NO_PROXY)")->group(group);
+    to.add_option("--proxy", options.proxy, "Proxy (default: HTTPS_PROXY, ALL_PROXY and NO_PROXY)")
+        ->type_name("URL")
+        ->group(group);
     to.add_option("--timeout", options.timeout, "Seconds in which a connection, an answer, or more of it must come")
         ->check(CLI::PositiveNumber)
+        ->type_name("SECONDS")
         ->group(group);
     to.add_flag("--debug", options.debug, "Tell of every request on the standard error")->group(group);
 }
@@ -176,6 +186,15 @@ result<inspect::image*> context::open(const std::string& text) {
 }
 
 void context::warn(std::string_view text) const { fmt::print(stderr, "refract: {}\n", text); }
+
+outcome context::refuse_json() const {
+    if (!options.json()) return {};
+    return {status::invalid_argument, "--output json does not go with what this command prints"};
+}
+
+CLI::Validator stated() {
+    return {[](const std::string& value) { return std::string(value.empty() ? "it is empty" : ""); }, ""};
+}
 
 bool context::interrupted() noexcept { return interrupted_by_signal; }
 

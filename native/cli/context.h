@@ -54,6 +54,8 @@ public:
     /// Says something besides the result, on standard error.
     void warn(std::string_view text) const;
     void add_options(CLI::App& to);
+    /// For commands whose output is somebody else's: content, or a script.
+    outcome refuse_json() const;
     /// Whether a signal asked the program to end.
     static bool interrupted() noexcept;
 
@@ -65,6 +67,9 @@ private:
     std::unique_ptr<oci::repository> repository_;
     std::unique_ptr<inspect::image> image_;
 };
+
+/// Refuses empty values, which are a variable of a script that was not set.
+CLI::Validator stated();
 
 /// Writes to the standard output. What could not be written becomes an error of `finish_output`.
 void print(std::string_view text);

@@ -107,19 +107,24 @@ std::vector<bool> last_of_siblings(const std::vector<resolve::node>& tree) {
 }  // namespace
 
 void listing_options::add_to(CLI::App& command) {
-    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required();
-    command.add_option("--type", type, "Only this reference type or artifact type");
-    command.add_option("--artifact-type", artifact_type, "Only this artifact type");
-    command.add_option("--annotation", annotations, "Only with this annotation, KEY=VALUE, of descriptor or manifest")
+    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required()->check(stated());
+    command.add_option("--type", type, "Only this reference type or artifact type")->type_name("TYPE")->check(stated());
+    command.add_option("--artifact-type", artifact_type, "Only this artifact type")->type_name("TYPE")->check(stated());
+    command.add_option("--annotation", annotations, "Only with this annotation, of descriptor or manifest")
+        ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
-    command.add_option("--platform", platform,
-                       "Only what is about the image for this platform, and the indexes around it");
+    command
+        .add_option("--platform", platform, "Only what is about the image for this platform, and the indexes around it")
+        ->type_name("OS/ARCH[/VARIANT]")
+        ->check(stated());
     command
         .add_option(
             "--source", sources,
             "Only from these: index, annotation, buildkit, soci, digest-tag, referrers-api, referrers-tag, cosign-tag")
+        ->type_name("SOURCE")
         ->delimiter(',')
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->check(stated());
     command.add_flag("--direct", direct, "Not what is about references");
     command.add_flag("--scan-tags", scan_tags, "Look into every index of the repository, too");
     command.add_flag("--check", check, "Ask for each artifact whether it is there");

@@ -90,8 +90,13 @@ void add_select(CLI::App& to, context& with) {
     CLI::App* const command =
         to.add_subcommand("select", "Print the digest of the image that is selected for a platform");
     auto options = std::make_shared<select_options>();
-    command->add_option("IMAGE", options->image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required();
-    command->add_option("--platform", options->platform, "os/architecture or os/architecture/variant")->required();
+    command->add_option("IMAGE", options->image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")
+        ->required()
+        ->check(stated());
+    command->add_option("--platform", options->platform, "The platform to select for")
+        ->type_name("OS/ARCH[/VARIANT]")
+        ->required()
+        ->check(stated());
     command->add_flag("--explain", options->explain, "Say of each entry why it was passed over");
     command->callback([&with, options] { with.action = [&with, options] { return select_image(with, *options); }; });
 }
