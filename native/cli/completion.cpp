@@ -179,6 +179,7 @@ void add_completion(CLI::App& to, context& with) {
         "\"refract completion fish | source\" in config.fish.");
     auto shell = std::make_shared<std::string>();
     command->add_option("SHELL", *shell, "bash, zsh or fish")
+        ->type_name("")
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     command->callback([&to, &with, shell] {

@@ -129,6 +129,7 @@ void add_get(CLI::App& to, context& with) {
     auto options = std::make_shared<get_options>();
     options->listing.add_to(*command);
     command->add_option("DIGEST", options->name, "Its digest, the beginning of one, or the key of an annotation")
+        ->type_name("")
         ->check(stated());
     command->add_option("--layer", options->layer, "Which layer: its number, counted from 0, or its digest")
         ->type_name("LAYER")

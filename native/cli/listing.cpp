@@ -107,7 +107,10 @@ std::vector<bool> last_of_siblings(const std::vector<resolve::node>& tree) {
 }  // namespace
 
 void listing_options::add_to(CLI::App& command) {
-    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required()->check(stated());
+    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")
+        ->type_name("")
+        ->required()
+        ->check(stated());
     command.add_option("--type", type, "Only this reference type or artifact type")->type_name("TYPE")->check(stated());
     command.add_option("--artifact-type", artifact_type, "Only this artifact type")->type_name("TYPE")->check(stated());
     command.add_option("--annotation", annotations, "Only with this annotation, of descriptor or manifest")

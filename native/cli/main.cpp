@@ -30,6 +30,18 @@ std::string command_called(const CLI::App& app) {
     return path;
 }
 
+/// A word that is not understood is the reason why another is missed.
+std::string what_is_wrong(const CLI::ParseError& wrong, const CLI::App& app) {
+    const auto left = app.remaining(true);
+    if (left.empty()) return printable(wrong.what(), 400);
+    const bool is_option = left.front().starts_with('-');
+    const bool needs_command = !is_option && dynamic_cast<const CLI::RequiredError*>(&wrong) != nullptr;
+    const std::string_view what = is_option       ? "there is no option "
+                                  : needs_command ? "there is no command "
+                                                  : "unexpected ";
+    return std::string(what) + refract::quoted(left.front());
+}
+
 /// One line, once.
 int fail(const error& why, const CLI::App& app) {
     int code = cli::exit_code_of(why.code);
@@ -64,10 +76,8 @@ int run(int argc, char** argv) {
     app.name("refract");
     app.require_subcommand(1);
     app.fallthrough();
+    app.footer("The options of every command, and the exit codes: refract --help");
     app.set_version_flag("--version", "refract " REFRACT_VERSION, "Print the version");
-    app.footer(
-        "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 refused by policy or verification,\n"
-        "130 interrupted. What --output json prints is described in native/cli/output.md.");
     cli::context context;
     context.add_options(app);
     cli::add_inspect(app, context);
@@ -75,6 +85,9 @@ int run(int argc, char** argv) {
     cli::add_references(app, context);
     cli::add_completion(app, context);
     cli::add_version(app, context);
+    app.footer(
+        "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 refused by policy or verification,\n"
+        "130 interrupted. What --output json prints is described in native/cli/output.md.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& done) {
@@ -84,7 +97,7 @@ int run(int argc, char** argv) {
         cli::print(text.str());
         return finish({}, app);
     } catch (const CLI::ParseError& wrong) {
-        return fail({status::invalid_argument, printable(wrong.what(), 400)}, app);
+        return fail({status::invalid_argument, what_is_wrong(wrong, app)}, app);
     }
     return finish(context.action(), app);
 }

@@ -91,6 +91,7 @@ void add_select(CLI::App& to, context& with) {
         to.add_subcommand("select", "Print the digest of the image that is selected for a platform");
     auto options = std::make_shared<select_options>();
     command->add_option("IMAGE", options->image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")
+        ->type_name("")
         ->required()
         ->check(stated());
     command->add_option("--platform", options->platform, "The platform to select for")
