@@ -4,10 +4,13 @@
 #include "cli/context.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -48,13 +51,20 @@ std::string environment(std::initializer_list<const char*> names) {
 result<std::string> read_password() {
     constexpr std::size_t longest = 64u << 10;
     std::string text;
-    for (int c = std::getchar(); c != EOF; c = std::getchar()) {
-        text.push_back(static_cast<char>(c));
+    std::array<char, 4096> some{};
+    for (;;) {
+        pollfd waiting{STDIN_FILENO, POLLIN, 0};
+        const int ready = poll(&waiting, 1, 200);
+        if (interrupted_by_signal) return error{status::cancelled, "interrupted"};
+        if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+        const ssize_t got = read(STDIN_FILENO, some.data(), some.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        text.append(some.data(), static_cast<std::size_t>(got));
         if (text.size() > longest)
             return error{status::invalid_argument, "the password on the standard input does not end"};
     }
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    if (interrupted_by_signal) return error{status::cancelled, "interrupted"};
     if (text.empty()) return error{status::invalid_argument, "there is no password on the standard input"};
     return text;
 }

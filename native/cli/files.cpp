@@ -236,7 +236,7 @@ outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece) {
 outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path) {
     std::error_code code;
     const bool is_directory = std::filesystem::is_directory(path, code);
-    bool made = false;
+    std::vector<std::filesystem::path> made;
     const bool wants_directory = is_directory || pieces.size() > 1 || path.ends_with('/');
     std::string directory = path;
     std::string only_name;
@@ -249,13 +249,18 @@ outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pi
             return {status::internal, refract::quoted(path, 400) + " is not a directory, and there are " +
                                           std::to_string(pieces.size()) + " files to write"};
         }
+        for (auto above = std::filesystem::path(path); !above.empty() && !std::filesystem::exists(above, code);) {
+            made.push_back(above);
+            above = above.parent_path();
+        }
         std::filesystem::create_directories(path, code);
-        made = true;
         if (code) return {status::internal, refract::quoted(path, 400) + " cannot be made: " + code.message()};
     }
     outcome done = write_pieces(from, pieces, directory, only_name);
-    // A directory that was made in vain is no half of a result; what is in it stays.
-    if (done.failed() && made) std::filesystem::remove(directory, code);
+    if (done.failed()) {
+        // Directories that were made in vain are no half of a result. What holds something stays.
+        for (const auto& one : made) std::filesystem::remove(one, code);
+    }
     return done;
 }
 

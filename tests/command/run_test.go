@@ -14,7 +14,6 @@ import (
 
 	"github.com/containerd/console"
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/programs"
@@ -184,5 +183,3 @@ func text(title, content string) node.Piece {
 
 // platformOf is the platform that a shape's image is for.
 func platformOf(shape shapes.Shape) string { return shape.Expect.Selections[0].Platform }
-
-const manifestType = ocispec.MediaTypeImageManifest

@@ -4,6 +4,7 @@
 package command_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -26,14 +27,15 @@ func described(t *testing.T) (schema map[string]any, document string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(content, &schema); err != nil {
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
+	if err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(folder, "output.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return schema, string(text)
+	return decoded.(map[string]any), string(text)
 }
 
 // closed lets nothing pass that the schema does not name. Users' schema is open, because fields may be added.
