@@ -126,6 +126,11 @@ outcome get(context& with, const get_options& options) {
 
 void add_get(CLI::App& to, context& with) {
     CLI::App* const command = to.add_subcommand("get", "Write the content of something that is attached to an image");
+    command->footer(
+        "Files are named by the titles of the layers where these are plain names, else by their digests. On a "
+        "terminal,\n"
+        "escape sequences in what is written are shown, not obeyed.\n" +
+        to.get_footer());
     auto options = std::make_shared<get_options>();
     options->listing.add_to(*command);
     command->add_option("DIGEST", options->name, "Its digest, the beginning of one, or the key of an annotation")

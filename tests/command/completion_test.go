@@ -35,6 +35,7 @@ func TestBashCompletes(t *testing.T) {
 		{[]string{"refract", "ins"}, []string{"inspect"}},
 		{[]string{"refract", "references", "l"}, []string{"ls"}},
 		{[]string{"refract", "refs", "t"}, []string{"tree"}},
+		{[]string{"refract", "references", "list", "--no-t"}, []string{"--no-trunc"}},
 		{[]string{"refract", "--debug", "references", "g"}, []string{"get"}},
 		{[]string{"refract", "references", "get", "--man"}, []string{"--manifest"}},
 		{[]string{"refract", "references", "ls", "--man"}, nil},
