@@ -4,13 +4,18 @@
 #include "cli/context.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 #include "base/printable.h"
 #include "layout/layout.h"
@@ -20,10 +25,18 @@ namespace {
 
 std::atomic<bool> interrupted_by_signal{false};
 
-/// The first one ends what is under way in order; the next one ends the program at once.
-void on_signal(int number) {
-    interrupted_by_signal = true;
-    signal(number, SIG_DFL);
+/// The first error of the standard output: what is written after it would only hide a gap.
+int output_error = 0;
+
+void on_signal(int) { interrupted_by_signal = true; }
+
+/// The first one ends what is under way in order, also if that waits for a pipe or a person; the next one ends the
+/// program at once.
+void end_in_order_on(int number) {
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);  // and no SA_RESTART
+    sigaction(number, &action, nullptr);
 }
 
 std::string environment(std::initializer_list<const char*> names) {
@@ -38,8 +51,16 @@ std::string environment(std::initializer_list<const char*> names) {
 result<std::string> read_password() {
     constexpr std::size_t longest = 64u << 10;
     std::string text;
-    for (int c = std::getchar(); c != EOF; c = std::getchar()) {
-        text.push_back(static_cast<char>(c));
+    std::array<char, 4096> some{};
+    for (;;) {
+        pollfd waiting{STDIN_FILENO, POLLIN, 0};
+        const int ready = poll(&waiting, 1, 200);
+        if (interrupted_by_signal) return error{status::cancelled, "interrupted"};
+        if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+        const ssize_t got = read(STDIN_FILENO, some.data(), some.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        text.append(some.data(), static_cast<std::size_t>(got));
         if (text.size() > longest)
             return error{status::invalid_argument, "the password on the standard input does not end"};
     }
@@ -51,8 +72,10 @@ result<std::string> read_password() {
 }  // namespace
 
 context::context() {
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    end_in_order_on(SIGINT);
+    end_in_order_on(SIGTERM);
+    // A server that goes away must not end the program without a word; a reader that does is seen by `finish_output`.
+    signal(SIGPIPE, SIG_IGN);
 }
 context::~context() = default;
 
@@ -60,18 +83,24 @@ void context::add_options(CLI::App& to) {
     const std::string group = "Options of every command";
     to.add_option("--output", options.output, "How to print: text or json")
         ->check(CLI::IsMember({"text", "json"}))
+        ->type_name("FORMAT")
         ->group(group);
-    to.add_option("--username", options.username, "User name for the registry; with --password-stdin")->group(group);
+    to.add_option("--username", options.username, "User name for the registry; with --password-stdin")
+        ->type_name("NAME")
+        ->group(group);
     to.add_flag("--password-stdin", options.password_stdin, "Read the password from the standard input")->group(group);
     to.add_option("--docker-config", options.docker_config,
                   "config.json, or its directory, with log-ins and credential helpers (default: as docker and podman)")
+        ->type_name("PATH")
         ->group(group);
     to.add_option("--hosts-dir", options.hosts_directories,
                   "Directories of hosts.toml files, as containerd's config_path")
         ->envname("REFRACT_HOSTS_DIR")
+        ->type_name("DIR")
         ->group(group);
     to.add_option("--ca-file", options.ca_files, "Certificates to trust besides the system's")
         ->allow_extra_args(false)
+        ->type_name("FILE")
         ->group(group);
     to.add_flag("--skip-tls-verify", options.skip_tls_verify, "Trust any certificate")->group(group);
     to.add_flag("--plain-http", options.plain_http, "Use http; hosts on loopback need no such flag")->group(group);
@@ -79,10 +108,14 @@ void context::add_options(CLI::App& to) {
           "--allow-host", options.allowed_hosts,
           "HOST, HOST:PORT or network that may be private although only the registry names it: a token server, say")
         ->allow_extra_args(false)
+        ->type_name("HOST")
         ->group(group);
-    to.add_option("--proxy", options.proxy, "Proxy (default: HTTPS_PROXY, ALL_PROXY and NO_PROXY)")->group(group);
+    to.add_option("--proxy", options.proxy, "Proxy (default: HTTPS_PROXY, ALL_PROXY and NO_PROXY)")
+        ->type_name("URL")
+        ->group(group);
     to.add_option("--timeout", options.timeout, "Seconds in which a connection, an answer, or more of it must come")
         ->check(CLI::PositiveNumber)
+        ->type_name("SECONDS")
         ->group(group);
     to.add_flag("--debug", options.debug, "Tell of every request on the standard error")->group(group);
 }
@@ -164,11 +197,28 @@ result<inspect::image*> context::open(const std::string& text) {
 
 void context::warn(std::string_view text) const { fmt::print(stderr, "refract: {}\n", text); }
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+outcome context::refuse_json() const {
+    if (!options.json()) return {};
+    return {status::invalid_argument, "--output json does not go with what this command prints"};
+}
+
+CLI::Validator stated() {
+    return {[](const std::string& value) { return std::string(value.empty() ? "it is empty" : ""); }, ""};
+}
+
+bool context::interrupted() noexcept { return interrupted_by_signal; }
+
+void print(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && output_error == 0) output_error = errno;
+}
 
 outcome finish_output() {
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
-    return {status::internal, "the standard output cannot be written to"};
+    if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+    if (output_error == 0) return {};
+    return {status::internal,
+            "the standard output cannot be written to: " + std::generic_category().message(output_error)};
 }
+
+bool reader_went_away() noexcept { return output_error == EPIPE; }
 
 }  // namespace refract::cli

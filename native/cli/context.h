@@ -54,6 +54,10 @@ public:
     /// Says something besides the result, on standard error.
     void warn(std::string_view text) const;
     void add_options(CLI::App& to);
+    /// For commands whose output is somebody else's: content, or a script.
+    outcome refuse_json() const;
+    /// Whether a signal asked the program to end.
+    static bool interrupted() noexcept;
 
 private:
     result<registry::client_options> client_options(const oci::image_name& name) const;
@@ -64,9 +68,14 @@ private:
     std::unique_ptr<inspect::image> image_;
 };
 
-/// Writes to the standard output. What could not be written becomes an error of `finish`.
+/// Refuses empty values, which are a variable of a script that was not set.
+CLI::Validator stated();
+
+/// Writes to the standard output. What could not be written becomes an error of `finish_output`.
 void print(std::string_view text);
 outcome finish_output();
+/// Whether that error is that nobody reads the pipe any more.
+bool reader_went_away() noexcept;
 
 // The commands, a file each.
 void add_inspect(CLI::App& to, context& with);

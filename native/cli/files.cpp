@@ -38,7 +38,7 @@ error failed(const std::string& path, const std::string& what) {
 class new_file {
 public:
     new_file(std::string directory, const std::string& name)
-        : directory_(std::move(directory)), path_(directory_ + '/' + name) {}
+        : directory_(std::move(directory)), path_((std::filesystem::path(directory_) / name).string()) {}
     new_file(const new_file&) = delete;
     new_file& operator=(const new_file&) = delete;
     ~new_file() {
@@ -51,11 +51,11 @@ public:
     outcome open() {
         struct stat known {};
         if (lstat(path_.c_str(), &known) == 0) return exists();
-        temporary_ = directory_ + "/.refract-XXXXXX";
+        temporary_ = (std::filesystem::path(directory_) / ".refract-XXXXXX").string();
         descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
         if (descriptor_ < 0) {
             temporary_.clear();
-            return failed(directory_, "cannot be written into");
+            return failed(directory_.empty() ? "." : directory_, "cannot be written into");
         }
         return {};
     }
@@ -95,11 +95,17 @@ private:
     int descriptor_ = -1;
 };
 
+/// The names of files without a title are digests; a title must not pass for that of other content.
+bool passes_for_digest(std::string_view name) {
+    return name.size() >= 64 && name.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
 /// A title may name a file only if it is a plain name, in any directory and on any terminal.
 bool is_plain_name(std::string_view name) {
     static constexpr std::size_t longest = 255;
     return !name.empty() && name.size() <= longest && name.front() != '.' && name.front() != '-' &&
-           name.find_first_of("/\\") == std::string_view::npos && printable(name, 4 * longest) == name;
+           name.find_first_of("/\\") == std::string_view::npos && printable(name, 4 * longest) == name &&
+           !passes_for_digest(name);
 }
 
 std::string digest_name(const inspect::piece& piece) {
@@ -145,13 +151,36 @@ outcome write_round(inspect::reader& from, std::span<const inspect::piece* const
     return {};
 }
 
+/// All of them into a directory, in rounds.
+outcome write_pieces(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& directory,
+                     const std::string& only_name) {
+    std::uint64_t total = 0;
+    for (const auto& piece : pieces) total += static_cast<std::uint64_t>(piece.size);
+    progress shown(total, true);
+    std::set<std::string> used;
+    for (std::size_t begin = 0; begin < pieces.size();) {
+        std::vector<const inspect::piece*> round;
+        std::deque<new_file> files;
+        for (; begin < pieces.size() && round.size() < at_once; ++begin) {
+            const std::string name = only_name.empty() ? name_for(pieces[begin], used) : only_name;
+            if (name.empty()) continue;
+            used.insert(name);
+            files.emplace_back(directory, name);
+            round.push_back(&pieces[begin]);
+        }
+        if (outcome done = write_round(from, round, files, shown); done.failed()) return done;
+    }
+    return {};
+}
+
 /// Shows text on a terminal, which does nothing but show it.
 class terminal_text {
 public:
     void add(std::string_view bytes) {
         static constexpr std::size_t longest_line = 64u << 10;
         for (const char c : bytes) {
-            if (c == '\n' || line_.size() >= longest_line) flush(c == '\n' ? "\n" : "");
+            const bool begins = (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;  // a cut is between characters
+            if (c == '\n' || (begins && line_.size() >= longest_line)) flush(c == '\n' ? "\n" : "");
             if (c != '\n') line_.push_back(c);
         }
     }
@@ -172,7 +201,18 @@ private:
 
 }  // namespace
 
+void write_content(std::string_view content) {
+    if (!is_terminal(STDOUT_FILENO)) return print(content);
+    terminal_text text;
+    text.add(content);
+    text.flush("");
+}
+
 outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece) {
+    if (piece.digest.empty()) {
+        write_content(piece.value);
+        return {};
+    }
     terminal_text text;
     const bool terminal = is_terminal(STDOUT_FILENO);
     const auto take = [&](std::string_view bytes) {
@@ -182,57 +222,46 @@ outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece) {
             print(bytes);
         }
     };
-    if (piece.digest.empty()) {
-        take(piece.value);
-    } else {
-        progress shown(static_cast<std::uint64_t>(piece.size), !terminal);
-        const oci::blob blob{piece.digest, piece.size, [&](std::span<const std::byte> bytes) -> outcome {
-                                 shown.add(bytes.size());
-                                 take({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-                                 return std::ferror(stdout) == 0 ? outcome() : finish_output();
-                             }};
-        outcome done = std::move(from.read(std::span(&blob, 1)).front());
-        if (done.failed()) return done;
-    }
-    if (terminal) text.flush("");
-    return {};
+    progress shown(static_cast<std::uint64_t>(piece.size), !terminal);
+    const oci::blob blob{piece.digest, piece.size, [&](std::span<const std::byte> bytes) -> outcome {
+                             shown.add(bytes.size());
+                             take({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+                             return std::ferror(stdout) == 0 ? outcome() : finish_output();
+                         }};
+    outcome done = std::move(from.read(std::span(&blob, 1)).front());
+    if (done.ok() && terminal) text.flush("");
+    return done;
 }
 
 outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path) {
     std::error_code code;
     const bool is_directory = std::filesystem::is_directory(path, code);
+    std::vector<std::filesystem::path> made;
     const bool wants_directory = is_directory || pieces.size() > 1 || path.ends_with('/');
     std::string directory = path;
     std::string only_name;
     if (!wants_directory) {
         const std::filesystem::path whole(path);
-        directory = whole.has_parent_path() ? whole.parent_path().string() : ".";
+        directory = whole.parent_path().string();
         only_name = whole.filename().string();
     } else if (!is_directory) {
         if (std::filesystem::exists(path, code)) {
             return {status::internal, refract::quoted(path, 400) + " is not a directory, and there are " +
                                           std::to_string(pieces.size()) + " files to write"};
         }
+        for (auto above = std::filesystem::path(path); !above.empty() && !std::filesystem::exists(above, code);) {
+            made.push_back(above);
+            above = above.parent_path();
+        }
         std::filesystem::create_directories(path, code);
         if (code) return {status::internal, refract::quoted(path, 400) + " cannot be made: " + code.message()};
     }
-    std::uint64_t total = 0;
-    for (const auto& piece : pieces) total += static_cast<std::uint64_t>(piece.size);
-    progress shown(total, true);
-    std::set<std::string> used;
-    for (std::size_t begin = 0; begin < pieces.size();) {
-        std::vector<const inspect::piece*> round;
-        std::deque<new_file> files;
-        for (; begin < pieces.size() && round.size() < at_once; ++begin) {
-            const std::string name = only_name.empty() ? name_for(pieces[begin], used) : only_name;
-            if (name.empty()) continue;
-            used.insert(name);
-            files.emplace_back(directory, name);
-            round.push_back(&pieces[begin]);
-        }
-        if (outcome done = write_round(from, round, files, shown); done.failed()) return done;
+    outcome done = write_pieces(from, pieces, directory, only_name);
+    if (done.failed()) {
+        // Directories that were made in vain are no half of a result. What holds something stays.
+        for (const auto& one : made) std::filesystem::remove(one, code);
     }
-    return {};
+    return done;
 }
 
 }  // namespace refract::cli

@@ -4,12 +4,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "inspect/content.h"
 
 namespace refract::cli {
+
+/// Writes content to the standard output: as it is, but for a terminal, which does nothing but show it.
+void write_content(std::string_view content);
 
 /// Writes a piece to the standard output, its size and digest checked as it goes. A terminal is shown text only.
 outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece);

@@ -31,7 +31,6 @@ struct get_options {
 outcome check(const get_options& options) {
     if (options.manifest && !options.layer.empty())
         return {status::invalid_argument, "--manifest and --layer exclude each other"};
-    if (options.to.empty()) return {status::invalid_argument, "-o is empty"};
     if (options.all && options.to_stdout())
         return {status::invalid_argument, "--all needs a directory to write to: -o DIR"};
     if (options.all && !options.name.empty())
@@ -94,6 +93,7 @@ result<std::vector<inspect::piece>> pieces_of(const inspect::artifact& artifact,
 }
 
 outcome get(context& with, const get_options& options) {
+    if (outcome done = with.refuse_json(); done.failed()) return done;
     if (outcome done = check(options); done.failed()) return done;
     auto request = options.listing.request(with.limits);
     if (request.failed()) return std::move(request).take();
@@ -126,13 +126,24 @@ outcome get(context& with, const get_options& options) {
 
 void add_get(CLI::App& to, context& with) {
     CLI::App* const command = to.add_subcommand("get", "Write the content of something that is attached to an image");
+    command->footer(
+        "Files are named by the titles of the layers where these are plain names, else by their digests. On a "
+        "terminal,\n"
+        "escape sequences in what is written are shown, not obeyed.\n" +
+        to.get_footer());
     auto options = std::make_shared<get_options>();
     options->listing.add_to(*command);
-    command->add_option("DIGEST", options->name, "Its digest, the beginning of one, or the key of an annotation");
-    command->add_option("--layer", options->layer, "Which layer: its number, counted from 0, or its digest");
+    command->add_option("DIGEST", options->name, "Its digest, the beginning of one, or the key of an annotation")
+        ->type_name("")
+        ->check(stated());
+    command->add_option("--layer", options->layer, "Which layer: its number, counted from 0, or its digest")
+        ->type_name("LAYER")
+        ->check(stated());
     command->add_flag("--manifest", options->manifest, "Write the manifest instead of what it holds");
     command->add_flag("--all", options->all, "All that is attached, into a directory");
-    command->add_option("-o", options->to, "File or directory to write to; files that exist are left alone");
+    command->add_option("-o", options->to, "File or directory to write to; files that exist are left alone")
+        ->type_name("PATH")
+        ->check(stated());
     command->callback([&with, options] { with.action = [&with, options] { return get(with, *options); }; });
 }
 

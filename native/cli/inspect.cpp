@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/printable.h"
+#include "cli/files.h"
 #include "cli/json.h"
 #include "cli/listing.h"
 #include "cli/words.h"
@@ -102,7 +103,7 @@ outcome inspect_image(context& with, const inspect_options& options) {
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
     if (options.raw) {
-        print(image.root().bytes);
+        write_content(image.root().bytes);
         return {};
     }
     auto listed = image.list(request.value());

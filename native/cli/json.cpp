@@ -13,10 +13,13 @@ void add_text(json& into, const char* key, std::string_view text) {
     if (!text.empty()) into[key] = text;
 }
 
-json node_json(const inspect::image& image, const resolve::node& node, const std::vector<std::uint32_t>& numbers) {
+json node_json(const inspect::image& image, const inspect::listing& listing, const resolve::node& node,
+               const std::vector<std::uint32_t>& numbers) {
     using kind = enum resolve::node::kind;
     json made{{"kind", name_of(node.kind)}, {"depth", node.depth}};
     if (node.kind == kind::reference) {
+        const auto& one = listing.references[node.reference];
+        if (one.descriptor != nullptr) made.update(descriptor_json(*one.descriptor, one.platform));
         made["reference"] = numbers[node.reference];
     } else if (node.kind == kind::subject) {
         made["digest"] = node.subject;
@@ -89,7 +92,7 @@ void add_listing(json& into, const inspect::image& image, const inspect::listing
     json nodes = json::array();
     for (const auto& node : listing.tree) {
         if (node.kind == resolve::node::kind::reference) add(node.reference);
-        nodes.push_back(node_json(image, node, numbers));
+        nodes.push_back(node_json(image, listing, node, numbers));
     }
     into["tree"] = std::move(nodes);
 }

@@ -11,9 +11,19 @@
 namespace refract::cli {
 namespace {
 
-std::string remarks(const resolve::reference& one, const style& style) {
-    std::string text;
-    const auto add = [&](std::string_view remark) { text += (text.empty() ? "" : ", ") + std::string(remark); };
+/// Words to be known about something, with commas between.
+class word_list {
+public:
+    void add(std::string_view word) { text_ += (text_.empty() ? "" : ", ") + std::string(word); }
+    const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
+word_list remarks(const resolve::reference& one, const style& style) {
+    word_list all;
+    const auto add = [&](std::string_view remark) { all.add(remark); };
     if (!one.malformed.empty()) {
         add("malformed subject \"" + style.text(one.malformed) + '"');
     } else if (one.subject.empty()) {
@@ -24,30 +34,49 @@ std::string remarks(const resolve::reference& one, const style& style) {
         add("perhaps weak");
     }
     if (one.present == resolve::answer::no) add("missing");
-    return text;
+    return all;
+}
+
+/// Why a subject stands there by itself. What is about it comes next, and knows whether the index lists it.
+std::string_view subject_remark(const inspect::listing& listing, std::size_t number) {
+    if (listing.tree[number].subject.empty()) return "not stated";
+    auto weak = resolve::answer::unknown;
+    if (number + 1 < listing.tree.size() && listing.tree[number + 1].kind == resolve::node::kind::reference) {
+        weak = listing.references[listing.tree[number + 1].reference].weak;
+    }
+    switch (weak) {
+        case resolve::answer::no:
+            return "in a cycle";  // it is listed, but nothing leads there from an image
+        case resolve::answer::yes:
+            return "not in this index";
+        case resolve::answer::unknown:
+            break;
+    }
+    return "not in what was read of this index";
 }
 
 /// How far lines are indented: a chain of references may be thousands long.
 constexpr std::uint32_t deepest = 40;
 
-std::string node_text(const inspect::image& image, const inspect::listing& listing, const resolve::node& node,
+/// What a line says: what it is, which, and in brackets what is to be known about it.
+std::string node_text(const inspect::image& image, const inspect::listing& listing, std::size_t number,
                       const style& style) {
     using kind = enum resolve::node::kind;
+    const auto& node = listing.tree[number];
     std::string text;
-    std::string marks;
-    const auto mark = [&](std::string_view what) { marks += " [" + std::string(what) + ']'; };
+    word_list marks;
     if (node.kind == kind::reference) {
         const auto& one = listing.references[node.reference];
         text = style.bold(style.text(type_of(one)));
         if (one.descriptor != nullptr) text += ' ' + style.digest(one.digest());
-        text +=
-            ' ' + style.text(content_of(one)) + ' ' + size_text(size_of(one)) + " (" + sources_text(one.sources) + ')';
-        if (!one.malformed.empty()) mark("malformed subject");
-        if (one.weak == resolve::answer::yes) mark("weak");
-        if (one.weak == resolve::answer::unknown && !one.subject.empty()) mark("perhaps weak");
-        if (one.present == resolve::answer::no) mark("missing");
+        if (content_of(one) != type_of(one)) text += ' ' + style.text(content_of(one));
+        text += ' ' + size_text(size_of(one)) + " (" + sources_text(one.sources) + ')';
+        if (!one.description.empty()) text += " \"" + style.text(one.description) + '"';
+        marks = remarks(one, style);
     } else if (node.kind == kind::subject) {
-        text = "subject " + style.digest(node.subject);
+        text = "subject";
+        if (!node.subject.empty()) text += ' ' + style.digest(node.subject);
+        marks.add(subject_remark(listing, number));
     } else {
         text = std::string(name_of(node.kind));
         if (node.place.document == resolve::none) {
@@ -58,9 +87,9 @@ std::string node_text(const inspect::image& image, const inspect::listing& listi
             text += ' ' + style.digest(documents.entry(node.place).digest);
         }
     }
-    if ((node.flags & resolve::node::repeated) != 0) mark("repeated");
-    if ((node.flags & resolve::node::unread) != 0) mark("unread");
-    return text + style.warn(marks);
+    if ((node.flags & resolve::node::unread) != 0) marks.add("unread");
+    if ((node.flags & resolve::node::repeated) != 0) marks.add("repeated");
+    return marks.text().empty() ? text : text + ' ' + style.warn('[' + marks.text() + ']');
 }
 
 /// Of each node, whether no other node of its parent comes after it.
@@ -78,19 +107,27 @@ std::vector<bool> last_of_siblings(const std::vector<resolve::node>& tree) {
 }  // namespace
 
 void listing_options::add_to(CLI::App& command) {
-    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required();
-    command.add_option("--type", type, "Only this reference type or artifact type");
-    command.add_option("--artifact-type", artifact_type, "Only this artifact type");
-    command.add_option("--annotation", annotations, "Only with this annotation, KEY=VALUE, of descriptor or manifest")
+    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")
+        ->type_name("")
+        ->required()
+        ->check(stated());
+    command.add_option("--type", type, "Only this reference type or artifact type")->type_name("TYPE")->check(stated());
+    command.add_option("--artifact-type", artifact_type, "Only this artifact type")->type_name("TYPE")->check(stated());
+    command.add_option("--annotation", annotations, "Only with this annotation, of descriptor or manifest")
+        ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
-    command.add_option("--platform", platform,
-                       "Only what is about the image for this platform, and the indexes around it");
+    command
+        .add_option("--platform", platform, "Only what is about the image for this platform, and the indexes around it")
+        ->type_name("OS/ARCH[/VARIANT]")
+        ->check(stated());
     command
         .add_option(
             "--source", sources,
             "Only from these: index, annotation, buildkit, soci, digest-tag, referrers-api, referrers-tag, cosign-tag")
+        ->type_name("SOURCE")
         ->delimiter(',')
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->check(stated());
     command.add_flag("--direct", direct, "Not what is about references");
     command.add_flag("--scan-tags", scan_tags, "Look into every index of the repository, too");
     command.add_flag("--check", check, "Ask for each artifact whether it is there");
@@ -132,7 +169,8 @@ std::string references_table(const inspect::listing& listing, const style& style
     for (const auto number : listing.told) {
         const auto& one = listing.references[number];
         rows.add({style.digest(one.digest()), style.text(one.type), style.text(content_of(one)),
-                  size_text(size_of(one)), style.digest(one.subject), sources_text(one.sources), remarks(one, style)});
+                  size_text(size_of(one)), style.digest(one.subject), sources_text(one.sources),
+                  remarks(one, style).text()});
     }
     return rows.text();
 }
@@ -147,7 +185,7 @@ std::string references_tree(const inspect::image& image, const inspect::listing&
         for (std::size_t d = 0; d < std::min<std::size_t>(ended.size(), deepest); ++d)
             text += ended[d] ? "    " : "│   ";
         if (node.depth > deepest) text += fmt::format("({} deeper) ", node.depth - deepest);
-        text += (last[i] ? "└── " : "├── ") + node_text(image, listing, node, style) + '\n';
+        text += (last[i] ? "└── " : "├── ") + node_text(image, listing, i, style) + '\n';
         ended.push_back(last[i]);
     }
     return text;

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
+#include <sstream>
 
 #include "base/printable.h"
 #include "cli/context.h"
@@ -16,10 +19,54 @@ namespace {
 
 using namespace refract;
 
+/// "refract references ls": the command that was meant, as far as it was understood.
+std::string command_called(const CLI::App& app) {
+    std::string path = app.get_name();
+    const CLI::App* at = &app;
+    for (auto chosen = at->get_subcommands(); !chosen.empty(); chosen = at->get_subcommands()) {
+        at = chosen.back();
+        path += ' ' + at->get_name();
+    }
+    return path;
+}
+
+/// A word that is not understood is the reason why another is missed.
+std::string what_is_wrong(const CLI::ParseError& wrong, const CLI::App& app) {
+    const auto left = app.remaining(true);
+    if (left.empty()) return printable(wrong.what(), 400);
+    const bool is_option = left.front().starts_with('-');
+    const bool needs_command = !is_option && dynamic_cast<const CLI::RequiredError*>(&wrong) != nullptr;
+    const std::string_view what = is_option       ? "there is no option "
+                                  : needs_command ? "there is no command "
+                                                  : "unexpected ";
+    return std::string(what) + refract::quoted(left.front());
+}
+
 /// One line, once.
-int fail(const error& why) {
-    fmt::print(stderr, "refract: {}\n", why.message);
-    return cli::exit_code_of(why.code);
+int fail(const error& why, const CLI::App& app) {
+    int code = cli::exit_code_of(why.code);
+    if (cli::context::interrupted()) code = cli::interrupted;
+    if (code == cli::usage) {
+        fmt::print(stderr, "refract: {} (see {} --help)\n", why.message, command_called(app));
+    } else {
+        fmt::print(stderr, "refract: {}\n", why.message);
+    }
+    return code;
+}
+
+/// Ends as a program does that is not told of pipes: silently, and so that a shell knows why.
+[[noreturn]] void end_without_reader() {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+    std::_Exit(cli::failure);  // where the signal is blocked
+}
+
+int finish(outcome done, const CLI::App& app) {
+    outcome written = cli::finish_output();
+    if (cli::reader_went_away()) end_without_reader();
+    if (done.failed()) return fail(done.why(), app);
+    if (written.failed()) return fail(written.why(), app);
+    return cli::success;
 }
 
 int run(int argc, char** argv) {
@@ -29,7 +76,8 @@ int run(int argc, char** argv) {
     app.name("refract");
     app.require_subcommand(1);
     app.fallthrough();
-    app.footer("Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 refused by policy or verification.");
+    app.footer("The options of every command, and the exit codes: refract --help");
+    app.set_version_flag("--version", "refract " REFRACT_VERSION, "Print the version");
     cli::context context;
     context.add_options(app);
     cli::add_inspect(app, context);
@@ -37,19 +85,21 @@ int run(int argc, char** argv) {
     cli::add_references(app, context);
     cli::add_completion(app, context);
     cli::add_version(app, context);
+    app.footer(
+        "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 refused by policy or verification,\n"
+        "130 interrupted. What --output json prints is described in native/cli/output.md.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& done) {
-        return app.exit(done);  // --help
+        // --help, --version
+        std::ostringstream text;
+        app.exit(done, text, text);
+        cli::print(text.str());
+        return finish({}, app);
     } catch (const CLI::ParseError& wrong) {
-        fmt::print(stderr, "refract: {} (see refract --help)\n", printable(wrong.what(), 400));
-        return cli::usage;
+        return fail({status::invalid_argument, what_is_wrong(wrong, app)}, app);
     }
-    outcome done = context.action();
-    outcome written = cli::finish_output();
-    if (done.failed()) return fail(done.why());
-    if (written.failed()) return fail(written.why());
-    return cli::success;
+    return finish(context.action(), app);
 }
 
 }  // namespace

@@ -29,12 +29,14 @@ outcome show(context& with, const listing_options& options, bool tree) {
     return {};
 }
 
-void add_listing_command(CLI::App& to, context& with, const std::string& name, const std::string& about, bool tree) {
+CLI::App* add_listing_command(CLI::App& to, context& with, const std::string& name, const std::string& about,
+                              bool tree) {
     CLI::App* const command = to.add_subcommand(name, about);
     auto options = std::make_shared<listing_options>();
     options->add_to(*command);
     command->callback(
         [&with, options, tree] { with.action = [&with, options, tree] { return show(with, *options, tree); }; });
+    return command;
 }
 
 }  // namespace
@@ -43,8 +45,16 @@ void add_references(CLI::App& to, context& with) {
     CLI::App* const references = to.add_subcommand("references", "Show and get what is attached to an image");
     references->alias("refs");
     references->require_subcommand(1);
-    add_listing_command(*references, with, "ls", "List what is attached to an image", false);
-    add_listing_command(*references, with, "tree", "Show what is attached to what, as a tree", true);
+    add_listing_command(*references, with, "ls", "List what is attached to an image", false)->alias("list");
+    CLI::App* const tree =
+        add_listing_command(*references, with, "tree", "Show what is attached to what, as a tree", true);
+    tree->footer(
+        "Marks: weak (nothing lists what it is about), missing (seen with --check), in a cycle (references that are "
+        "only\n"
+        "about each other), repeated (shown above, with what is attached to it), unread (a nested index that could not "
+        "be "
+        "read).\n" +
+        references->get_footer());
     add_get(*references, with);
 }
 

@@ -46,8 +46,8 @@ outcome select_image(context& with, const select_options& options) {
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
     if (!image.is_index()) {
-        return {status::invalid_argument, image.name().text() + " is a single manifest, " + image.root().digest +
-                                              ": there is nothing to select from"};
+        return {status::unsupported, image.name().text() + " is a single manifest, " + image.root().digest +
+                                         ": there is nothing to select from"};
     }
     resolve::request request;
     request.limits = with.limits;
@@ -90,8 +90,14 @@ void add_select(CLI::App& to, context& with) {
     CLI::App* const command =
         to.add_subcommand("select", "Print the digest of the image that is selected for a platform");
     auto options = std::make_shared<select_options>();
-    command->add_option("IMAGE", options->image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")->required();
-    command->add_option("--platform", options->platform, "os/architecture or os/architecture/variant")->required();
+    command->add_option("IMAGE", options->image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")
+        ->type_name("")
+        ->required()
+        ->check(stated());
+    command->add_option("--platform", options->platform, "The platform to select for")
+        ->type_name("OS/ARCH[/VARIANT]")
+        ->required()
+        ->check(stated());
     command->add_flag("--explain", options->explain, "Say of each entry why it was passed over");
     command->callback([&with, options] { with.action = [&with, options] { return select_image(with, *options); }; });
 }
