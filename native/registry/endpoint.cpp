@@ -42,7 +42,10 @@ std::optional<endpoint> parse_endpoint(const std::string& url) {
 
 std::string shown_url(std::string_view url) {
     const auto at = url.rfind('@');
-    return refract::quoted(at == std::string_view::npos ? url : url.substr(at + 1), 128);
+    if (at != std::string_view::npos) url.remove_prefix(at + 1);
+    // Nor without a user is it sure where a malformed one ends: what comes after such an @ may be of a query.
+    if (at != std::string_view::npos) url = url.substr(0, url.find('/'));
+    return refract::quoted(url.substr(0, url.find_first_of("?#")), 128);
 }
 
 }  // namespace refract::registry

@@ -12,6 +12,7 @@
 #include <charconv>
 
 #include "base/printable.h"
+#include "registry/proxy.h"
 
 namespace refract::registry {
 namespace {
@@ -55,6 +56,7 @@ struct transport::exchange {
     std::uint64_t body_bytes = 0;
     std::uint64_t header_bytes = 0;
     clock::time_point begun = clock::now();
+    bool by_proxy = false;
     bool answering = false;        ///< the answer has begun
     bool enough = false;           ///< of an error's body
     std::optional<error> failure;  ///< why it was ended by us
@@ -141,8 +143,7 @@ std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t si
 /// The last place where a request can be stopped before it leaves the machine: names have become addresses here.
 curl_socket_t transport::exchange::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
     auto& me = *static_cast<exchange*>(self);
-    const bool by_proxy = !me.options->proxy.empty();
-    if (!by_proxy && !me.named->contains(me.request->url) && is_private_address(address->addr) &&
+    if (!me.by_proxy && !me.named->contains(me.request->url) && is_private_address(address->addr) &&
         !me.named->contains(address->addr)) {
         me.refuse(status::denied,
                   "host " + me.request->url.authority() +
@@ -182,8 +183,9 @@ void transport::exchange::prepare() {
     set(CURLOPT_LOW_SPEED_TIME, std::max(1L, static_cast<long>(limits.stall_timeout / 1000)));
     set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    set(CURLOPT_PROXY, is_loopback(request->url.host) ? "" : options->proxy.c_str());
-    set(CURLOPT_NOPROXY, options->no_proxy.c_str());
+    by_proxy = goes_by_proxy(request->url, options->proxy, options->no_proxy, *named);
+    set(CURLOPT_PROXY, by_proxy ? options->proxy.c_str() : "");
+    set(CURLOPT_NOPROXY, "");  // it has been looked at
     set(CURLOPT_HEADERFUNCTION, &exchange::on_header);
     set(CURLOPT_HEADERDATA, this);
     set(CURLOPT_WRITEFUNCTION, &exchange::on_body);
