@@ -27,7 +27,9 @@ func referrer(n int) ocispec.Descriptor {
 }
 
 // lists answers questions for referrers.
-func lists(c *content, answer http.HandlerFunc) http.HandlerFunc { return c.instead("referrers", answer) }
+func lists(c *content, answer http.HandlerFunc) http.HandlerFunc {
+	return c.instead("referrers", answer)
+}
 
 func TestNextPageIsRefused(t *testing.T) {
 	for name, one := range map[string]struct {
