@@ -22,6 +22,11 @@ const (
 
 func basic() string { return base64.StdEncoding.EncodeToString([]byte(user + ":" + password)) }
 
+// encodedLogin is that of the user "u".
+func encodedLogin(password string) string {
+	return base64.StdEncoding.EncodeToString([]byte("u:" + password))
+}
+
 func secrets() []string { return []string{user, password, token, identity, basic()} }
 
 // loggedIn lets a command have a log-in for that host.
