@@ -96,6 +96,7 @@ const http_request* session::pursuit::prepare() {
     request_.url = current_;
     request_.head = job_.head;
     request_.max_bytes = job_.max_bytes;
+    request_.left = job_.left;
     request_.tls = {at().ca_files, at().client_certificates, at().skip_verify};
     request_.dial_timeout = at().dial_timeout_ms.value_or(0);
     if (!job_.accept.empty()) request_.headers.push_back("Accept: " + job_.accept);

@@ -105,9 +105,11 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
     std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
     std::vector<pending> waiting;
     std::vector<job> jobs;
+    std::uint64_t left = session_.limits().answers_bytes;
     for (std::size_t number = 0; number < questions.size(); ++number) {
         waiting.push_back({number, 0});
         jobs.push_back(job_for(questions[number]));
+        jobs.back().left = &left;
     }
     // Each round asks for one page of everything that has one more.
     while (!jobs.empty()) {

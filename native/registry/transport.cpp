@@ -131,6 +131,15 @@ std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t si
         return 0;
     }
     if (!me.request->sink) {
+        if (std::uint64_t* const left = me.request->left; left != nullptr) {
+            if (size > *left) {
+                me.refuse(status::limit_exceeded, "this answer and others take more than the limit of " +
+                                                      std::to_string(me.options->limits.answers_bytes) +
+                                                      " bytes together");
+                return 0;
+            }
+            *left -= size;
+        }
         me.response.body.append(data, size);
         return size;
     }
