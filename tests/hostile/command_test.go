@@ -96,6 +96,13 @@ func (e ended) fails(t *testing.T, code int, words ...string) {
 	e.isModest(t)
 }
 
+// failsLate: as fails, but bytes of a blob that turned out to be wrong had been printed by then.
+func (e ended) failsLate(t *testing.T, code int, words ...string) {
+	t.Helper()
+	e.stdout = ""
+	e.fails(t, code, words...)
+}
+
 // isSafe: a terminal can show all of it.
 func (e ended) isSafe(t *testing.T) {
 	t.Helper()

@@ -59,8 +59,7 @@ func TestSlowAnswersEnd(t *testing.T) {
 				t.Parallel()
 				c := newContent(func(layer *ocispec.Descriptor) { layer.Size = 100_000 })
 				got := get(listen(t, false, c.instead(kind, one.answer))).run(t)
-				got.stdout = ""
-				got.fails(t, 1, one.words)
+				got.failsLate(t, 1, one.words)
 			})
 		}
 	}
@@ -220,8 +219,7 @@ func TestRetries(t *testing.T) {
 				t.Parallel()
 				s := listen(t, false, newContent().instead(kind, fail))
 				got := get(s).run(t)
-				got.stdout = ""
-				got.fails(t, 1, "tried 6 times", s.host())
+				got.failsLate(t, 1, "tried 6 times", s.host())
 				if n := s.count("/" + kind + "/"); n != 6 {
 					t.Errorf("it was asked %d times", n)
 				}

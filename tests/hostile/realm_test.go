@@ -168,7 +168,7 @@ func TestRedirectOfTokenServer(t *testing.T) {
 	}
 }
 
-// TestRealmIsNotAskedForeverOrByAll: a token that does not help is no reason to go on asking.
+// TestTokenThatDoesNotHelp is no reason to go on asking.
 func TestTokenThatDoesNotHelp(t *testing.T) {
 	issuer := listen(t, false, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"token":"useless"}`) })
 	s := sendsTo(t, false, issuer.url("/token"))

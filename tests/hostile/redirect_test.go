@@ -127,7 +127,7 @@ func TestPasswordIsNotForAnotherHost(t *testing.T) {
 	}
 }
 
-// TestPasswordIsNotForTheSameHostBehindAnotherPort, though names and addresses are the same.
+// TestSameHostInAnotherSpellingHasNoPassword: it leads to the same server, but that is not known.
 func TestSameHostInAnotherSpellingHasNoPassword(t *testing.T) {
 	for _, host := range []string{"localhost", "[::1]", "[::ffff:127.0.0.1]"} {
 		t.Run(host, func(t *testing.T) {
