@@ -3,6 +3,8 @@
 
 #include "registry/remote_repository.h"
 
+#include <limits>
+
 #include <algorithm>
 
 #include "base/printable.h"
@@ -165,7 +167,7 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
         next.registry = host_;
         next.repository = repository_;
         next.target = target("/blobs/" + blob.digest);
-        next.max_bytes = static_cast<std::uint64_t>(blob.size) + 1;
+        next.max_bytes = std::numeric_limits<std::uint64_t>::max();  // the stream ends it at its own size
         next.sink = [&into](std::uint64_t offset, std::span<const std::byte> bytes) {
             return into.take(offset, bytes);
         };

@@ -305,10 +305,12 @@ void transport::finish(ticket which, int code) {
         one->response.retry_after = std::chrono::seconds(pause);
         came = std::move(one->response);
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
+        const bool asked = reached(one->easy.get(), CURLINFO_PRETRANSFER_TIME_T) > std::chrono::microseconds::zero();
         came = error{status::unreachable,
                      one->answering ? "the answer stalled: fewer than " + std::to_string(options_.limits.slowest) +
                                           " bytes a second for " + seconds(options_.limits.stall_timeout)
-                                    : "no connection within " + seconds(options_.limits.dial_timeout)};
+                     : asked ? "no answer within " + seconds(options_.limits.first_byte_timeout)
+                             : "no connection within " + seconds(options_.limits.dial_timeout)};
     } else {
         const std::string_view says = one->curl_says.data();
         const std::string why = printable(says.empty() ? curl_easy_strerror(static_cast<CURLcode>(code)) : says, 300);

@@ -77,8 +77,12 @@ func TestNextPageIsTheSame(t *testing.T) {
 }
 
 // paged answers with so many pages, one referrer on each.
-func paged(pages int64, asked *atomic.Int64) http.HandlerFunc {
+func paged(c *content, pages int64, asked *atomic.Int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, digest.FromBytes(c.index).String()) {
+			send(w, indexOf()) // of the image, about which it asks, too
+			return
+		}
 		n := asked.Add(1)
 		if n < pages {
 			w.Header().Set("Link", fmt.Sprintf(`<%s?page=%d>; rel="next"`, r.URL.Path, n))
@@ -92,7 +96,8 @@ func TestPagesAreCounted(t *testing.T) {
 		t.Run(fmt.Sprint(pages), func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int64
-			got := list(listen(t, false, lists(newContent(), paged(pages, &asked)))).run(t)
+			c := newContent()
+			got := list(listen(t, false, lists(c, paged(c, pages, &asked)))).run(t)
 			if right {
 				got.succeeds(t)
 			} else {

@@ -173,7 +173,7 @@ func TestRedirectIsRefused(t *testing.T) {
 		"to a malformed port":         {"http://canary-user:canary-password@%s1234567/?signature=canary-token", false, []string{"no URL"}},
 		"with a backslash":            {`http://%s\@127.0.0.1/?signature=canary-token`, false, []string{"no URL"}},
 		"with a zone":                 {"http://[fe80::1%%25lo]/?signature=canary-token&%s", false, nil},
-		"to nowhere":                  {"", false, []string{"nowhere"}},
+		"to nowhere":                  {"", false, []string{"redirects"}},
 		"with terminal escapes":       {"http://%s/\x1b[31m?signature=canary-token", false, []string{"no URL"}},
 		"from TLS to another scheme":  {"HTTP://%s/", true, []string{"without TLS"}},
 		"with a user in another case": {"HtTp://canary-user@%s/", false, []string{"user name or password"}},
