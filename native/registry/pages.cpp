@@ -43,7 +43,7 @@ bool is_past(const oci::question& question, const oci::answer& answer) {
 
 /// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
 /// have is broken, or lies.
-/// "%2e%2e" in the path: it is ".." to some servers, and was not taken for that here.
+/// An encoded dot in the path: two of them are ".." to some servers, and were not taken for that here.
 bool has_encoded_dots(std::string_view target) {
     std::string path(target.substr(0, target.find('?')));
     for (char& c : path) c = c == 'E' ? 'e' : c;

@@ -3,9 +3,8 @@
 
 #include "registry/remote_repository.h"
 
-#include <limits>
-
 #include <algorithm>
+#include <limits>
 
 #include "base/printable.h"
 #include "oci/digest.h"

@@ -55,6 +55,25 @@ func TestProxyIsNoWayToPrivateAddresses(t *testing.T) {
 	}
 }
 
+// TestProxyIsUsed for what is not exempt from it: the operator's own proxy may be at a private address.
+func TestProxyIsUsed(t *testing.T) {
+	for exempt, code := range map[string]int{"": 0, "other.invalid, .example.org": 0, "x, invalid": 1, ".registry.invalid": 1, "*": 1} {
+		t.Run(exempt, func(t *testing.T) {
+			t.Parallel()
+			proxy := listen(t, false, newContent().serve)
+			c := command{arguments: []string{"inspect", "--source", "index", "--timeout", "1", "--plain-http", "--proxy", proxy.url(""), "registry.invalid/app:v1"}}
+			c.environment = []string{"NO_PROXY=" + exempt}
+			got := c.run(t)
+			if code == 0 {
+				got.succeeds(t)
+				return
+			}
+			got.fails(t, code, "registry.invalid")
+			proxy.isUntouched(t)
+		})
+	}
+}
+
 func TestRealmIsRefused(t *testing.T) {
 	for name, one := range map[string]struct {
 		realm string // %s is the other site
