@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -260,11 +261,10 @@ func TestDocumentsThatCanBeReadInTwoWays(t *testing.T) {
 func TestTagIsResolvedOnce(t *testing.T) {
 	c := newContent()
 	other := newContent(func(layer *ocispec.Descriptor) { layer.MediaType = "text/swapped" })
-	asked := 0
+	var asked atomic.Int64
 	s := listen(t, false, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/manifests/v1") {
-			asked++
-			if asked > 1 {
+			if asked.Add(1) > 1 {
 				send(w, other.index)
 				return
 			}

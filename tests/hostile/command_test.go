@@ -26,6 +26,8 @@ const guard = 2 * time.Minute
 const (
 	MiB        = 1 << 20
 	mostMemory = 64 * MiB
+	// Of many documents, which are kept until the listing is done, the client holds 64 MiB besides.
+	mostOfMany = 160 * MiB
 )
 
 // command is one run of refract.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -65,4 +66,30 @@ func hasDigest(t *testing.T, file string, sum hash.Hash, want digest.Digest) {
 	if got := digest.NewDigest(digest.SHA256, sum); got != want {
 		t.Errorf("want %s, it is %s", want, got)
 	}
+}
+
+// TestLargeManifestsAreBoundedTogether: each is within the limit of a document, all are not within memory.
+func TestLargeManifestsAreBoundedTogether(t *testing.T) {
+	const count = 40
+	c := newContent()
+	entries := []ocispec.Descriptor{c.image}
+	for n := range count {
+		artifact := c.manifest(ocispec.MediaTypeEmptyJSON, fmt.Sprint(sbomType, n), c.blob)
+		bytes := c.documents[artifact.Digest.String()]
+		bytes = append(bytes, strings.Repeat(" ", 4*MiB-len(bytes))...)
+		artifact.Digest, artifact.Size = digest.FromBytes(bytes), int64(len(bytes))
+		artifact.Annotations = c.sbom.Annotations
+		c.documents[artifact.Digest.String()] = bytes
+		entries = append(entries, artifact)
+	}
+	c.root(entries...)
+	dir := t.TempDir()
+	got := get(listen(t, false, c.serve), "--all", "-o", dir).run(t)
+	t.Logf("it took %d MiB of memory", got.memory/MiB)
+	if got.memory > mostOfMany {
+		t.Errorf("it took %d MiB of memory", got.memory/MiB)
+	}
+	got.memory = 0
+	got.fails(t, 1, "67108864 bytes together")
+	isEmpty(t, dir)
 }

@@ -170,7 +170,7 @@ func TestLargePagesAreBoundedTogether(t *testing.T) {
 			if got.code != 1 {
 				t.Errorf("it exits with %d", got.code)
 			}
-			if most := int64(160 * MiB); got.memory > most { // 64 MiB of documents may be held for discovery
+			if got.memory > mostOfMany {
 				t.Errorf("it took %d MiB of memory", got.memory/MiB)
 			}
 		})
