@@ -10,8 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -53,8 +53,13 @@ func (c command) run(t *testing.T) ended {
 	ctx, cancel := context.WithTimeout(t.Context(), guard)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	process := exec.CommandContext(ctx, refract, c.arguments...)
-	process.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, c.environment...)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := filepath.Join(t.TempDir(), "memory")
+	process := exec.CommandContext(ctx, self, append([]string{refract}, c.arguments...)...)
+	process.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), measured + "=" + report}, c.environment...)
 	process.Stdin, process.Stdout, process.Stderr = strings.NewReader(c.input), &stdout, &stderr
 	err = process.Run()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
@@ -63,11 +68,15 @@ func (c command) run(t *testing.T) ended {
 	if ctx.Err() != nil {
 		t.Fatalf("refract %q did not end within %s; it said %q", c.arguments, guard, &stderr)
 	}
-	usage, ok := process.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		t.Fatal("no figures of the process")
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return ended{stdout.String(), stderr.String(), process.ProcessState.ExitCode(), usage.Maxrss << 10}
+	memory, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ended{stdout.String(), stderr.String(), process.ProcessState.ExitCode(), memory}
 }
 
 // succeeds: it ends well, and within its memory.
