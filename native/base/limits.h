@@ -24,6 +24,7 @@ struct limits {
 struct network_limits {
     std::uint64_t token_bytes = 64u << 10;       ///< an answer of a token server, or of a credential helper
     std::uint64_t error_bytes = 8u << 10;        ///< what is read of an answer that is an error
+    std::uint64_t answers_bytes = 64u << 20;     ///< all answers, with all their pages, of what is asked at once
     std::uint64_t header_bytes = 256u << 10;     ///< all header lines of one answer
     std::uint32_t pages = 100;                   ///< of one list
     std::uint32_t redirects = 5;                 ///< of one request

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "oci/base64.h"
 #include "oci/json.h"
+#include "registry/endpoint.h"
 
 namespace refract::registry {
 namespace {
@@ -124,7 +125,7 @@ result<bool> authorizer::refused(const url& registry, const std::string& reposit
 result<std::string> authorizer::fetch_token(origin& at, const url& registry, const std::string& repository,
                                             const std::string& scope) {
     const auto failed = [&](status code, std::string_view why) {
-        return error{code, "token server " + quoted(at.asked->realm, 120) + " of " + registry.authority() + ": " +
+        return error{code, "token server " + shown_url(at.asked->realm) + " of " + registry.authority() + ": " +
                                std::string(why)};
     };
     auto realm = parse_url(at.asked->realm);

@@ -42,7 +42,13 @@ std::optional<endpoint> parse_endpoint(const std::string& url) {
 
 std::string shown_url(std::string_view url) {
     const auto at = url.rfind('@');
-    return refract::quoted(at == std::string_view::npos ? url : url.substr(at + 1), 128);
+    const auto query = url.find_first_of("?#");
+    if (at != std::string_view::npos && query < at) {
+        url = url.substr(0, url.find("://"));  // it cannot be told where a user ends, nor where a query begins
+    } else {
+        url = url.substr(0, query).substr(at == std::string_view::npos ? 0 : at + 1);
+    }
+    return refract::quoted(url, 128);
 }
 
 }  // namespace refract::registry

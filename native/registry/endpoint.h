@@ -19,7 +19,8 @@ struct endpoint {
 /// Read by libcurl's own parser, so that what is checked is what is connected to. Nothing if it is no such URL.
 std::optional<endpoint> parse_endpoint(const std::string& url);
 
-/// In quotes for messages, without the user and password that somebody may have put into it.
+/// In quotes for messages, without what may be secret: the user and password that somebody may have put into it, and
+/// the query, which is how content networks are given access.
 std::string shown_url(std::string_view url);
 
 }  // namespace refract::registry

@@ -34,13 +34,14 @@ result<url> follow(const url& from, const http_response& response, unsigned redi
 
 result<std::chrono::milliseconds> pause_before(unsigned tries, const http_response& response,
                                                const network_limits& limits) {
-    const auto asked = std::chrono::duration_cast<std::chrono::milliseconds>(response.retry_after);
-    if (asked.count() > limits.longest_retry_after) {
+    const std::chrono::milliseconds longest(limits.longest_retry_after);
+    if (response.retry_after > std::chrono::duration_cast<std::chrono::seconds>(longest)) {  // it may overflow as ms
         return error{status::unreachable, "it asks to come back in " + std::to_string(response.retry_after.count()) +
                                               " s, which is longer than the limit of " +
                                               std::to_string(limits.longest_retry_after / 1000) + " s"};
     }
-    return std::max(asked, std::chrono::milliseconds(std::uint64_t{limits.first_backoff} << tries));
+    return std::max(std::chrono::milliseconds(response.retry_after),
+                    std::chrono::milliseconds(std::uint64_t{limits.first_backoff} << tries));
 }
 
 session::pursuit::pursuit(const job& job, std::span<host> hosts, authorizer& authorizer, const network_limits& limits)
@@ -96,6 +97,7 @@ const http_request* session::pursuit::prepare() {
     request_.url = current_;
     request_.head = job_.head;
     request_.max_bytes = job_.max_bytes;
+    request_.left = job_.left;
     request_.tls = {at().ca_files, at().client_certificates, at().skip_verify};
     request_.dial_timeout = at().dial_timeout_ms.value_or(0);
     if (!job_.accept.empty()) request_.headers.push_back("Accept: " + job_.accept);

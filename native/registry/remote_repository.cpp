@@ -4,6 +4,7 @@
 #include "registry/remote_repository.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/printable.h"
 #include "oci/digest.h"
@@ -105,9 +106,11 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
     std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
     std::vector<pending> waiting;
     std::vector<job> jobs;
+    std::uint64_t left = session_.limits().answers_bytes;
     for (std::size_t number = 0; number < questions.size(); ++number) {
         waiting.push_back({number, 0});
         jobs.push_back(job_for(questions[number]));
+        jobs.back().left = &left;
     }
     // Each round asks for one page of everything that has one more.
     while (!jobs.empty()) {
@@ -163,7 +166,7 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
         next.registry = host_;
         next.repository = repository_;
         next.target = target("/blobs/" + blob.digest);
-        next.max_bytes = static_cast<std::uint64_t>(blob.size) + 1;
+        next.max_bytes = std::numeric_limits<std::uint64_t>::max();  // the stream ends it at its own size
         next.sink = [&into](std::uint64_t offset, std::span<const std::byte> bytes) {
             return into.take(offset, bytes);
         };

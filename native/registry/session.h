@@ -23,6 +23,7 @@ struct job {
     std::string accept;
     bool head = false;
     std::uint64_t max_bytes = 0;
+    std::uint64_t* left = nullptr;  ///< of what may be held of all answers; taken from it as they come
     /// Where the body goes. `offset` is where its bytes stand in the whole, which a broken connection does not change.
     std::function<outcome(std::uint64_t offset, std::span<const std::byte>)> sink;
     bool registry::host::*capability = &registry::host::pull;

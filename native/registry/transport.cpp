@@ -13,6 +13,7 @@
 #include <charconv>
 
 #include "base/printable.h"
+#include "registry/proxy.h"
 
 namespace refract::registry {
 namespace {
@@ -81,6 +82,7 @@ struct transport::exchange {
     std::uint64_t body_bytes = 0;
     std::uint64_t header_bytes = 0;
     clock::time_point begun = clock::now();
+    bool by_proxy = false;
     bool answering = false;        ///< the answer has begun
     bool enough = false;           ///< of an error's body
     std::optional<error> failure;  ///< why it was ended by us
@@ -155,6 +157,15 @@ std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t si
         return 0;
     }
     if (!me.request->sink) {
+        if (std::uint64_t* const left = me.request->left; left != nullptr) {
+            if (size > *left) {
+                me.refuse(status::limit_exceeded, "this answer and others take more than the limit of " +
+                                                      std::to_string(me.options->limits.answers_bytes) +
+                                                      " bytes together");
+                return 0;
+            }
+            *left -= size;
+        }
         me.response.body.append(data, size);
         return size;
     }
@@ -167,8 +178,7 @@ std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t si
 /// The last place where a request can be stopped before it leaves the machine: names have become addresses here.
 curl_socket_t transport::exchange::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
     auto& me = *static_cast<exchange*>(self);
-    const bool by_proxy = !me.options->proxy.empty();
-    if (!by_proxy && !me.named->contains(me.request->url) && is_private_address(address->addr) &&
+    if (!me.by_proxy && !me.named->contains(me.request->url) && is_private_address(address->addr) &&
         !me.named->contains(address->addr)) {
         me.refuse(status::denied,
                   "host " + me.request->url.authority() +
@@ -208,8 +218,9 @@ void transport::exchange::prepare() {
     set(CURLOPT_LOW_SPEED_TIME, std::max(1L, static_cast<long>(limits.stall_timeout / 1000)));
     set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    set(CURLOPT_PROXY, is_loopback(request->url.host) ? "" : options->proxy.c_str());
-    set(CURLOPT_NOPROXY, options->no_proxy.c_str());
+    by_proxy = goes_by_proxy(request->url, options->proxy, options->no_proxy, *named);
+    set(CURLOPT_PROXY, by_proxy ? options->proxy.c_str() : "");
+    set(CURLOPT_NOPROXY, "");  // it has been looked at
     set(CURLOPT_HEADERFUNCTION, &exchange::on_header);
     set(CURLOPT_HEADERDATA, this);
     set(CURLOPT_WRITEFUNCTION, &exchange::on_body);
@@ -323,10 +334,12 @@ void transport::finish(ticket which, int code) {
         one->response.retry_after = std::chrono::seconds(pause);
         came = std::move(one->response);
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
+        const bool asked = reached(one->easy.get(), CURLINFO_PRETRANSFER_TIME_T) > std::chrono::microseconds::zero();
         came = error{status::unreachable,
                      one->answering ? "the answer stalled: fewer than " + std::to_string(options_.limits.slowest) +
                                           " bytes a second for " + seconds(options_.limits.stall_timeout)
-                                    : "no connection within " + seconds(options_.limits.dial_timeout)};
+                     : asked ? "no answer within " + seconds(options_.limits.first_byte_timeout)
+                             : "no connection within " + seconds(options_.limits.dial_timeout)};
     } else {
         const std::string_view says = one->curl_says.data();
         const std::string why = printable(says.empty() ? curl_easy_strerror(static_cast<CURLcode>(code)) : says, 300);

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/printable.h"
+#include "registry/endpoint.h"
 
 namespace refract::registry {
 namespace {
@@ -41,7 +42,7 @@ result<url> read(CURLU* from, std::string_view shown) {
     url into;
     into.scheme = part(from, CURLUPART_SCHEME);
     if (into.scheme != "https" && into.scheme != "http") {
-        return error{status::malformed, quoted(shown) + " is no http or https URL"};
+        return error{status::malformed, shown_url(shown) + " is no http or https URL"};
     }
     into.host = canonical(part(from, CURLUPART_HOST));
     // The parser decodes what is escaped in a host: what comes out of that must still be one.
@@ -62,10 +63,10 @@ result<url> read(CURLU* from, std::string_view shown) {
 result<url> set(CURLU* into, std::string_view text) {
     const bool clean = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
     if (!clean || text.find('\\') != std::string_view::npos) {
-        return error{status::malformed, quoted(text) + " is no URL: it has characters that a URL cannot have"};
+        return error{status::malformed, shown_url(text) + " is no URL: it has characters that a URL cannot have"};
     }
     if (const auto code = curl_url_set(into, CURLUPART_URL, std::string(text).c_str(), 0); code != CURLUE_OK) {
-        return error{status::malformed, quoted(text) + " is no URL: " + curl_url_strerror(code)};
+        return error{status::malformed, shown_url(text) + " is no URL: " + curl_url_strerror(code)};
     }
     auto got = read(into, text);
     if (got.failed()) return got;
