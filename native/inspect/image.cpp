@@ -58,6 +58,7 @@ outcome image::open_root(const limits& limits) {
     auto came = reader_.ask(question);
     if (came.failed()) return std::move(came).take();
     root_.bytes = std::move(came.value().documents.front());
+    root_.etag = std::move(came.value().etag);
     root_.digest = name_.digest;
     if (root_.digest.empty()) {
         auto digest = oci::sha256_digest(bytes_of(root_.bytes));
