@@ -249,13 +249,13 @@ outcome examination::compare_all() {
     return {};
 }
 
-outcome examination::compare(const oci::platform& wanted) {
+outcome examination::compare(const oci::platform& platform) {
     lint::comparison& made = facts_.comparisons.emplace_back();
-    made.platform = oci::describe(wanted);
-    made.versioned = !wanted.os_version.empty();
+    made.platform = oci::describe(platform);
+    made.versioned = !platform.os_version.empty();
     resolve::request select;
     select.limits = facts_.limits;
-    select.wants.push_back({made.platform, oci::platform_preference::compatible(wanted)});
+    select.wants.push_back({made.platform, oci::platform_preference::compatible(platform)});
     select.any = select.wants.front().preference;
     auto walked = image_.walk(select);
     if (walked.ok()) {
@@ -266,7 +266,7 @@ outcome examination::compare(const oci::platform& wanted) {
         made.refusal = walked.why().message;
     }
     for (const auto who : resolve::clients()) {
-        auto predicted = image_.predict(who, wanted, facts_.limits);
+        auto predicted = image_.predict(who, platform, facts_.limits);
         if (predicted.failed() && is_no_answer(predicted.why().code)) return std::move(predicted).take();
         made.clients.push_back({who, std::move(predicted)});
     }

@@ -41,7 +41,7 @@ private:
     outcome read_configs(const std::vector<wanted>& all);
     outcome ask_presence(const std::set<std::string>& digests);
     outcome compare_all();
-    outcome compare(const oci::platform& wanted);
+    outcome compare(const oci::platform& platform);
     outcome ask_registry();
 
     /// Whether so many more bytes may be read.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/printable.h"
+#include "cli/context.h"
 #include "cli/examination.h"
 #include "cli/json.h"
 #include "cli/style.h"
