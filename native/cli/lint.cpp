@@ -74,6 +74,7 @@ json finding_json(const finding& one) {
     json made{{"id", one.id}, {"severity", lint::name_of(one.severity)}};
     if (!one.place.empty()) made["place"] = one.place;
     if (!one.digest.empty()) made["digest"] = one.digest;
+    if (!one.platform.empty()) made["platform"] = one.platform;
     made["message"] = one.message;
     made["clients"] = one.clients;
     return made;

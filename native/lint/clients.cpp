@@ -45,6 +45,7 @@ void check_client_picks(const facts& about, report& to) {
             finding& told = to.whole(std::move(found.message));
             told.place = std::move(found.place);
             told.digest = digest;
+            told.platform = one.platform;
             told.clients = std::move(found.clients);
             if (found.severity == severity::info) told.severity = severity::info;
         }
@@ -65,6 +66,7 @@ void check_client_fails(const facts& about, report& to) {
         for (auto& [reason, clients] : told) {
             finding& found = to.whole("for " + one.platform + ": " + printable(reason, 300) + "; " + instead(one) +
                                       "; list images first and not nested, each with its platform");
+            found.platform = one.platform;
             found.clients = std::move(clients);
         }
     }
@@ -74,9 +76,10 @@ void check_client_unknown(const facts& about, report& to) {
     for (const comparison& one : about.comparisons) {
         for (const auto& guess : one.clients) {
             if (guess.predicted.ok()) continue;
-            to.whole("for " + one.platform + ": " + printable(guess.predicted.why().message, 400) +
-                     "; repair what refract refuses to read")
-                .clients.push_back(name_of(guess.who));
+            finding& found = to.whole("for " + one.platform + ": " + printable(guess.predicted.why().message, 400) +
+                                      "; repair what refract refuses to read");
+            found.platform = one.platform;
+            found.clients.push_back(name_of(guess.who));
         }
     }
 }

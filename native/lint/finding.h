@@ -25,6 +25,7 @@ struct finding {
     std::string place;                      ///< "manifests[2]/manifests[0]"; empty: the image as a whole
     std::string digest;                     ///< of what is there; the root's for the image as a whole
     std::string message;                    ///< one line, safe to show: what, and what to do
+    std::string platform;                   ///< that was asked for, where it matters which
     std::vector<std::string_view> clients;  ///< those that it matters to; none: all, or nobody yet
 };
 

@@ -58,12 +58,17 @@ std::string_view name_of(severity how) noexcept {
 
 finding& report::at(resolve::place where, std::string message) {
     const auto& documents = about_.walk->read();
-    return into_.emplace_back(finding{
-        id_, severity_, documents.describe(where), printable(documents.entry(where).digest), std::move(message), {}});
+    return into_.emplace_back(finding{id_,
+                                      severity_,
+                                      documents.describe(where),
+                                      printable(documents.entry(where).digest),
+                                      std::move(message),
+                                      {},
+                                      {}});
 }
 
 finding& report::whole(std::string message) {
-    return into_.emplace_back(finding{id_, severity_, {}, about_.digest, std::move(message), {}});
+    return into_.emplace_back(finding{id_, severity_, {}, about_.digest, std::move(message), {}, {}});
 }
 
 std::span<const rule> rules() noexcept { return table; }
