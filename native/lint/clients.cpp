@@ -3,6 +3,7 @@
 
 // What clients without refract make of the image.
 #include <map>
+#include <set>
 
 #include "base/printable.h"
 #include "lint/rules.h"
@@ -20,6 +21,10 @@ std::string instead(const comparison& of) {
 }  // namespace
 
 void check_client_picks(const facts& about, report& to) {
+    std::set<std::string_view> images;
+    for_each_entry(about, [&](resolve::place, const oci::descriptor& entry, resolve::role is) {
+        if (is == resolve::role::image) images.insert(entry.digest);
+    });
     for (const comparison& one : about.comparisons) {
         std::map<std::string, finding> by_pick;  // clients that agree are told of together
         for (const auto& guess : one.clients) {
@@ -31,8 +36,7 @@ void check_client_picks(const facts& about, report& to) {
             found.clients.push_back(name_of(guess.who));
             if (!is_new) continue;
             found.place = resolve::describe(predicted.path);
-            const content* const picked = about.find(predicted.digest);
-            const bool is_artifact = picked != nullptr && picked->foreign;
+            const bool is_artifact = !images.contains(predicted.digest);
             found.message =
                 "for " + one.platform + " this is taken" + (is_artifact ? ", which is no image: " : ": ") +
                 printable(predicted.reason, 200) + "; " + instead(one) +

@@ -72,11 +72,23 @@ TEST(LintClients, ThoseThatPickWhereNothingIs) {
 }
 
 TEST(LintClients, ThoseThatDoNotLookAtVersions) {
-    auto windows = of("a", {{client::skopeo, picks("b")}});
+    registry from;
+    const blob first = from.image("windows/amd64", "first");
+    const blob second = from.image("windows/amd64", "second");
+    json older = first.on("windows/amd64");
+    older["platform"]["os.version"] = "10.0.20348.1";
+    json newer = second.on("windows/amd64");
+    newer["platform"]["os.version"] = "10.0.26100.1";
+    diagnosis found(from, from.index({older, newer}));
+    auto windows = of(second.digest, {{client::skopeo, picks(first.digest)}});
     windows.versioned = true;
-    const auto found = check(std::move(windows));
-    ASSERT_EQ(found.size(), 1u);
-    EXPECT_EQ(found[0].severity, lint::severity::info);
+    found.facts.comparisons.push_back(windows);
+    ASSERT_THAT(found.told(), ElementsAre("client-picks-other manifests[1]"));
+    EXPECT_EQ(lint::check(found.facts).front().severity, lint::severity::info);
+    // What it takes instead must be an image.
+    found.facts.comparisons.front().clients.front().predicted = picks(digest_of('a'));
+    EXPECT_EQ(lint::check(found.facts).front().severity, lint::severity::error);
+    EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("which is no image"));
 }
 
 TEST(LintClients, ThoseThatFail) {
