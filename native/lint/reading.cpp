@@ -42,7 +42,7 @@ std::uint64_t annotation_bytes(const oci::descriptor& entry) {
 }
 
 /// Three quarters: there is room for a few more entries, and time to do something about it.
-bool is_near(std::uint64_t value, std::uint64_t limit) { return value <= limit && value > limit - limit / 4; }
+bool is_near(std::uint64_t value, std::uint64_t limit) { return value <= limit && limit - value < (limit + 3) / 4; }
 
 std::string of_limit(std::uint64_t value, std::uint64_t limit) {
     return std::to_string(value) + " of at most " + std::to_string(limit);
