@@ -81,6 +81,7 @@ bool reader_went_away() noexcept;
 void add_inspect(CLI::App& to, context& with);
 void add_select(CLI::App& to, context& with);
 void add_references(CLI::App& to, context& with);
+void add_lint(CLI::App& to, context& with);
 void add_completion(CLI::App& to, context& with);
 void add_version(CLI::App& to, context& with);
 

@@ -83,6 +83,7 @@ int run(int argc, char** argv) {
     cli::add_inspect(app, context);
     cli::add_select(app, context);
     cli::add_references(app, context);
+    cli::add_lint(app, context);
     cli::add_completion(app, context);
     cli::add_version(app, context);
     app.footer(

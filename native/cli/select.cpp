@@ -6,6 +6,7 @@
 #include "base/printable.h"
 #include "cli/json.h"
 #include "cli/listing.h"
+#include "resolve/predict/models.h"
 
 namespace refract::cli {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 struct select_options {
     std::string image;
     std::string platform;
+    std::vector<std::string> clients;
     bool explain = false;
 };
 
@@ -39,12 +41,101 @@ std::vector<note> notes_of(const resolve::walk& walk) {
     return notes;
 }
 
+/// What a client makes of the image, or why that cannot be told.
+struct guess {
+    std::string_view client;
+    result<resolve::prediction> predicted;
+};
+
+json guess_json(const guess& one, bool explain) {
+    json made{{"client", one.client}};
+    if (one.predicted.failed()) {
+        made["outcome"] = "unknown";
+        made["reason"] = one.predicted.why().message;
+        return made;
+    }
+    const auto& predicted = one.predicted.value();
+    made["outcome"] = predicted.selects ? "selects" : predicted.no_match ? "no-match" : "fails";
+    if (predicted.selects) {
+        made["digest"] = predicted.digest;
+        if (!predicted.path.empty()) made["place"] = resolve::describe(predicted.path);
+    }
+    if (explain || !predicted.selects) made["reason"] = predicted.reason;
+    return made;
+}
+
+std::string guesses_table(const std::vector<guess>& all, bool explain) {
+    std::vector<std::string> header{"CLIENT", "OUTCOME", "DIGEST"};
+    if (explain) header.emplace_back("WHY");
+    table rows(std::move(header));
+    for (const auto& one : all) {
+        const json made = guess_json(one, explain);
+        std::vector<std::string> row{std::string(one.client), made["outcome"], made.value("digest", "")};
+        if (explain) row.push_back(printable(made.value("reason", ""), 400));
+        rows.add(std::move(row));
+    }
+    return rows.text();
+}
+
+/// How a single client fares is how the command ends.
+outcome end_of(const guess& one, const std::string& image) {
+    if (one.predicted.failed()) return one.predicted.why();
+    const auto& predicted = one.predicted.value();
+    if (predicted.selects) return {};
+    return {predicted.no_match ? status::no_match : status::unsupported,
+            image + ": " + std::string(one.client) + " fails: " + predicted.reason};
+}
+
+result<std::vector<resolve::client>> parse_clients(const std::vector<std::string>& names) {
+    std::vector<resolve::client> all;
+    for (const auto& name : names) {
+        const auto who = resolve::client_of(name);
+        if (!who) {
+            return error{status::invalid_argument,
+                         "--as is " + refract::quoted(name) + ": want containerd, crane, regctl or skopeo"};
+        }
+        all.push_back(*who);
+    }
+    return all;
+}
+
+outcome predict(context& with, const select_options& options, const std::vector<resolve::client>& clients,
+                const oci::platform& platform, inspect::image& image) {
+    std::vector<guess> all;
+    for (const auto who : clients) {
+        all.push_back({resolve::name_of(who), image.predict(who, platform, with.limits)});
+        // That nobody answers is no property of a client.
+        const auto& made = all.back().predicted;
+        if (made.failed() && (made.why().code == status::unreachable || made.why().code == status::denied ||
+                              made.why().code == status::cancelled)) {
+            return made.why();
+        }
+    }
+    const bool is_one = all.size() == 1;
+    if (with.options.json()) {
+        json made{{"schemaVersion", schema_version}, {"image", image.name().text()}, {"root", root_json(image)}};
+        made["clients"] = json::array();
+        for (const auto& one : all) made["clients"].push_back(guess_json(one, options.explain));
+        print_json(made);
+    } else if (!is_one) {
+        print(guesses_table(all, options.explain));
+    } else if (all.front().predicted.ok() && all.front().predicted.value().selects) {
+        const auto& predicted = all.front().predicted.value();
+        print(predicted.digest + '\n');
+        if (options.explain) print(printable(predicted.reason, 400) + '\n');
+    }
+    return is_one ? end_of(all.front(), image.name().text()) : outcome();
+}
+
 outcome select_image(context& with, const select_options& options) {
     auto platform = parse_platform(options.platform);
     if (platform.failed()) return std::move(platform).take();
+    auto clients = parse_clients(options.clients);
+    if (clients.failed()) return std::move(clients).take();
     auto opened = with.open(options.image);
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
+    if (!options.clients.empty()) return predict(with, options, clients.value(), platform.value(), image);
     if (!image.is_index()) {
         return {status::unsupported, image.name().text() + " is a single manifest, " + image.root().digest +
                                          ": there is nothing to select from"};
@@ -98,7 +189,14 @@ void add_select(CLI::App& to, context& with) {
         ->type_name("OS/ARCH[/VARIANT]")
         ->required()
         ->check(stated());
-    command->add_flag("--explain", options->explain, "Say of each entry why it was passed over");
+    command
+        ->add_option("--as", options->clients,
+                     "What these clients would select instead: containerd (without refract), crane, regctl, skopeo")
+        ->type_name("CLIENT")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command->add_flag("--explain", options->explain,
+                      "Say of each entry why it was passed over, or why the client does");
     command->callback([&with, options] { with.action = [&with, options] { return select_image(with, *options); }; });
 }
 

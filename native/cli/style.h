@@ -23,6 +23,7 @@ struct style {
     /// "sha256:0123456789ab" unless whole.
     std::string digest(std::string_view from) const;
     std::string bold(std::string text) const { return in("\x1b[1m", std::move(text)); }
+    std::string fail(std::string text) const { return in("\x1b[31m", std::move(text)); }
     std::string warn(std::string text) const { return in("\x1b[33m", std::move(text)); }
 
 private:

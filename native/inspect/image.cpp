@@ -13,6 +13,35 @@ namespace {
 
 std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
+/// Whether what came instead of a document will come again: it is not there, or is not what its digest names.
+bool is_lost(status code) {
+    return code == status::missing || code == status::digest_mismatch || code == status::size_mismatch;
+}
+
+/// Reads for a walk or a prediction what it needs, until it is done. Only what it cannot do without ends it with the
+/// reader's own error.
+template <class Machine>
+outcome feed(reader& from, Machine& into, result<typename Machine::step> step) {
+    while (step.ok() && step.value() == Machine::step::need) {
+        const auto& need = into.needed();
+        oci::question question;
+        const bool is_config = need.expected.kind == resolve::document_kind::config;
+        question.what = is_config ? oci::question::kind::blob : oci::question::kind::manifest;
+        question.reference = need.expected.digest;
+        question.max_bytes = need.max_bytes;
+        auto came = from.ask(question);
+        if (came.ok()) {
+            step = into.feed(bytes_of(came.value().documents.front()));
+        } else if (came.why().code == status::missing || (is_lost(came.why().code) && !need.required)) {
+            step = into.missing(came.why().message);
+        } else {
+            return std::move(came).take();
+        }
+    }
+    if (step.failed()) return std::move(step).take();
+    return {};
+}
+
 }  // namespace
 
 result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::image_name& name, const limits& limits) {
@@ -29,6 +58,7 @@ outcome image::open_root(const limits& limits) {
     auto came = reader_.ask(question);
     if (came.failed()) return std::move(came).take();
     root_.bytes = std::move(came.value().documents.front());
+    root_.etag = std::move(came.value().etag);
     root_.digest = name_.digest;
     if (root_.digest.empty()) {
         auto digest = oci::sha256_digest(bytes_of(root_.bytes));
@@ -44,31 +74,27 @@ outcome image::open_root(const limits& limits) {
     return {};
 }
 
-result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
-    auto walk = std::make_unique<resolve::walk>(request);
+resolve::expected_document image::expected_root() const {
     resolve::expected_document root;
+    root.kind = is_index() ? resolve::document_kind::index : resolve::document_kind::manifest;
     root.media_type = root_.media_type;
     root.digest = root_.digest;
     root.size = root_.size();
-    auto step = walk->begin(root, bytes_of(root_.bytes));
-    while (step.ok() && step.value() == resolve::walk::step::need) {
-        const auto& need = walk->needed();
-        oci::question question;
-        const bool is_config = need.expected.kind == resolve::document_kind::config;
-        question.what = is_config ? oci::question::kind::blob : oci::question::kind::manifest;
-        question.reference = need.expected.digest;
-        question.max_bytes = need.max_bytes;
-        auto came = reader_.ask(question);
-        if (came.ok()) {
-            step = walk->feed(bytes_of(came.value().documents.front()));
-        } else if (came.why().code == status::missing) {
-            step = walk->missing(came.why().message);
-        } else {
-            return std::move(came).take();
-        }
-    }
-    if (step.failed()) return outcome(std::move(step).take()).in(name_.text());
+    return root;
+}
+
+result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
+    auto walk = std::make_unique<resolve::walk>(request);
+    outcome done = feed(reader_, *walk, walk->begin(expected_root(), bytes_of(root_.bytes)));
+    if (done.failed()) return std::move(done).in(name_.text());
     return walk;
+}
+
+result<resolve::prediction> image::predict(resolve::client who, const oci::platform& wanted, const limits& limits) {
+    resolve::predictor predictor(who, wanted, limits);
+    outcome done = feed(reader_, predictor, predictor.begin(expected_root(), bytes_of(root_.bytes)));
+    if (done.failed()) return std::move(done).in(name_.text());
+    return predictor.predicted();
 }
 
 result<const listing*> image::list(const listing_request& request) {

@@ -13,6 +13,7 @@
 #include "oci/image_name.h"
 #include "oci/media_type.h"
 #include "resolve/discovery.h"
+#include "resolve/predict/predict.h"
 #include "resolve/references.h"
 #include "resolve/tree.h"
 #include "resolve/walk.h"
@@ -25,6 +26,7 @@ struct root_document {
     std::string media_type;
     std::string digest;
     std::string bytes;
+    std::string etag;  ///< as the registry gave it; empty if it gave none
 
     std::int64_t size() const noexcept { return static_cast<std::int64_t>(bytes.size()); }
 };
@@ -66,6 +68,8 @@ public:
 
     /// Walks through the index until it is done; the request must outlive the walk. Only of an index.
     result<std::unique_ptr<resolve::walk>> walk(const resolve::request& request);
+    /// What a client without refract ends up with for a platform. What `wanted` views must last as long as the call.
+    result<resolve::prediction> predict(resolve::client who, const oci::platform& wanted, const limits& limits);
     /// Looks for what is attached. The listing may be asked for again with another request; the old one is gone then.
     result<const listing*> list(const listing_request& request);
     /// The walk of the listing; nullptr for a single manifest.
@@ -75,6 +79,7 @@ private:
     image(oci::repository& from, oci::image_name name) : reader_(from), name_(std::move(name)) {}
 
     outcome open_root(const limits& limits);
+    resolve::expected_document expected_root() const;
     outcome discover(const listing_request& request);
     outcome check_presence();
     /// The selected image and the indexes around it; nothing: all.

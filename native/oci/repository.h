@@ -34,6 +34,7 @@ struct question {
 struct answer {
     std::vector<std::string> documents;  ///< the bytes as they came: one, but of referrers one for each page
     std::vector<std::string> tags;
+    std::string etag;     ///< of a manifest: as the registry gave it; empty if it gave none
     bool sorted = false;  ///< of tags: they came in lexical order, and none that was not asked for
 };
 

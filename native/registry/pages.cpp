@@ -75,6 +75,7 @@ result<std::optional<std::string>> add_page(const oci::question& question, const
         case oci::question::kind::manifest:
         case oci::question::kind::blob:
             if (outcome done = check_digest(question, response); done.failed()) return done;
+            into.etag = response.header("etag");
             into.documents.push_back(std::move(response.body));
             return none;
         case oci::question::kind::referrers:

@@ -151,7 +151,8 @@ outcome walk::prove(const frontier::item& item) {
     }
     frontier_.remove();
     if (judged.foreign) {
-        rejections_.insert_or_assign(item.place, rejection{"artifact after all: " + *judged.foreign, true});
+        rejections_.insert_or_assign(item.place,
+                                     rejection{"artifact after all: " + *judged.foreign, true, status::no_match});
         return {};
     }
     if (got == acquired::unusable) return {};
@@ -162,8 +163,8 @@ outcome walk::prove(const frontier::item& item) {
         const auto found = request_.wants[want_].preference.rank(declared);
         if (!found) {
             rejections_.insert_or_assign(
-                item.place,
-                rejection{"platform " + oci::describe(declared) + ", as its config says, does not match", false});
+                item.place, rejection{"platform " + oci::describe(declared) + ", as its config says, does not match",
+                                      false, status::no_match});
             return {};
         }
         rank = *found;
@@ -255,7 +256,7 @@ outcome walk::reject(place where, bool required, error why) {
         return located(where, entry.kind == oci::media_kind::index ? document_kind::index : document_kind::manifest,
                        entry.digest, why);
     }
-    rejections_.insert_or_assign(where, rejection{std::move(why.message), false});
+    rejections_.insert_or_assign(where, rejection{std::move(why.message), false, why.code});
     return {};
 }
 

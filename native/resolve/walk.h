@@ -35,7 +35,8 @@ struct selection {
 /// Why an entry was passed over although its descriptor alone did not say so.
 struct rejection {
     std::string reason;
-    bool artifact = false;  ///< its own bytes say that it is an artifact
+    bool artifact = false;           ///< its own bytes say that it is an artifact
+    status code = status::no_match;  ///< why its document is not read; no_match if it is
 };
 
 /// Goes through an extended index without any I/O: given the root's bytes it says which document it needs next, until

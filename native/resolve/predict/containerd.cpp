@@ -48,7 +48,9 @@ private:
 
 prediction fails_pull(const std::string& why) { return refuses("the pull fails: " + why); }
 
-prediction fails_run(const std::string& why) { return refuses("the pull succeeds, running fails: " + why); }
+std::string of_run(const std::string& why) { return "the pull succeeds, running fails: " + why; }
+
+prediction fails_run(const std::string& why) { return refuses(of_run(why)); }
 
 std::string name(const std::vector<place>& path) { return path.empty() ? "the root" : describe(path); }
 
@@ -59,7 +61,7 @@ result<prediction> stopped(const finding& found, const std::string& what) {
                                      ", because refract does not read it: " + found.why.message};
 }
 
-const prediction goes_on{true, {}, {}, {}};
+const prediction goes_on{true, false, {}, {}, {}};
 
 bool is_end(const attempt& tried) { return !tried || tried->failed() || !tried->value().selects; }
 
@@ -169,7 +171,7 @@ attempt choose(const oci::platform_preference& runs, evidence& known, choice& in
     while (read[into.manifest].kind == document_kind::index) {
         const oci::index& index = *read[into.manifest].index;
         const oci::descriptor* const best = best_entry(index, runs);
-        if (!best) return fails_run("no entry of " + name(into.path) + " matches");
+        if (!best) return finds_nothing(of_run("no entry of " + name(into.path) + " matches"));
         into.path.push_back({into.manifest, static_cast<std::uint32_t>(best - index.entries().data())});
         if (best->kind == oci::media_kind::other) {
             return fails_run("it takes " + name(into.path) + ", which is neither a manifest nor an index");
@@ -187,7 +189,7 @@ attempt choose(const oci::platform_preference& runs, evidence& known, choice& in
     if (found.state == finding::state::waiting) return std::nullopt;
     if (found.state != finding::state::read) return stopped(found, "the config of " + name(into.path));
     if (!runs.rank(read[found.document].config->declared())) {
-        return fails_run("it looks only at " + name(into.path) + ", whose config is of another platform");
+        return finds_nothing(of_run("it looks only at " + name(into.path) + ", whose config is of another platform"));
     }
     return goes_on;
 }

@@ -51,7 +51,7 @@ attempt predict_crane(const oci::platform& wanted, evidence& known) {
             const oci::platform* declared = index.platform_of(entry);
             return matches(declared ? *declared : linux_amd64, wanted);
         });
-        if (found == entries.end()) return refuses("no entry of " + around + " is of " + oci::describe(wanted));
+        if (found == entries.end()) return finds_nothing("no entry of " + around + " is of " + oci::describe(wanted));
         path.push_back({number, static_cast<std::uint32_t>(found - entries.begin())});
         if (found->kind == oci::media_kind::other) {
             return refuses("it takes " + describe(path) + ", which is neither a manifest nor an index");

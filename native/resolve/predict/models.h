@@ -20,6 +20,8 @@ attempt predict_regctl(const oci::platform& wanted, evidence& known);
 attempt predict_skopeo(const oci::platform& wanted, evidence& known);
 
 prediction refuses(std::string reason);
+/// It fails because it finds nothing of the platform.
+prediction finds_nothing(std::string reason);
 /// The root itself, which is a manifest.
 prediction takes_root(const documents& read);
 /// The manifest at the end of the path.

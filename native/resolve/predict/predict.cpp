@@ -81,12 +81,25 @@ prediction refuses(std::string reason) {
     return one;
 }
 
+prediction finds_nothing(std::string reason) {
+    prediction one = refuses(std::move(reason));
+    one.no_match = true;
+    return one;
+}
+
 prediction takes_root(const documents& read) {
-    return {true, read[0].digest, "the root is a manifest, not an index: nothing is to be chosen", {}};
+    prediction one;
+    one.selects = true;
+    one.digest = read[0].digest;
+    one.reason = "the root is a manifest, not an index: nothing is to be chosen";
+    return one;
 }
 
 prediction takes(const documents& read, std::vector<place> path, std::string reason) {
-    prediction one{true, std::string(read.entry(path.back()).digest), std::move(reason), {}};
+    prediction one;
+    one.selects = true;
+    one.digest = read.entry(path.back()).digest;
+    one.reason = std::move(reason);
     one.path = std::move(path);
     return one;
 }

@@ -33,6 +33,7 @@ std::span<const client> clients() noexcept;
 /// What a client makes of an index.
 struct prediction {
     bool selects = false;
+    bool no_match = false;    ///< it ends up with none because nothing is of the platform, as it sees that
     std::string digest;       ///< of the manifest that it ends up with; empty if it ends up with none
     std::string reason;       ///< one line for people: why this one, or how it fails
     std::vector<place> path;  ///< from the root's entry down to the manifest's; empty for a root that is a manifest

@@ -175,8 +175,8 @@ attempt predict_regctl(const oci::platform& wanted, evidence& known) {
         const oci::index& index = *read[number].index;
         const oci::descriptor* const best = choose(index, host);
         if (!best) {
-            return refuses("no entry of " + (path.empty() ? "the index" : describe(path)) + " declares " +
-                           oci::describe(wanted) + " or what that can run, and it takes none without a platform");
+            return finds_nothing("no entry of " + (path.empty() ? "the index" : describe(path)) + " declares " +
+                                 oci::describe(wanted) + " or what that can run, and it takes none without a platform");
         }
         path.push_back({number, static_cast<std::uint32_t>(best - index.entries().data())});
         if (best->kind == oci::media_kind::other) {

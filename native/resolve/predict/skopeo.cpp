@@ -89,7 +89,7 @@ attempt predict_skopeo(const oci::platform& wanted, evidence& known) {
     std::string reason;
     if (read[0].kind == document_kind::index) {
         const oci::descriptor* const chosen = choose(read[0], wanted);
-        if (!chosen) return refuses("no entry of the index is of " + oci::describe(wanted));
+        if (!chosen) return finds_nothing("no entry of the index is of " + oci::describe(wanted));
         path.push_back({0, static_cast<std::uint32_t>(chosen - read[0].index->entries().data())});
         if (chosen->algorithm != oci::digest_algorithm::sha256) {
             return refuses("it takes " + describe(path) + ", whose digest it cannot verify: it knows only sha256");
