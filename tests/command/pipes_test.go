@@ -81,7 +81,7 @@ func TestAReaderThatGoesAwayEndsItSilently(t *testing.T) {
 		call  string
 	}{
 		{big, "references get"}, {many, "references ls --no-trunc"}, {many, "references tree --no-trunc"}, {many, "references ls --output json"},
-		{many, "inspect --raw"}, {many, "inspect"},
+		{many, "inspect"},
 	} {
 		image := inLayout(t, c.shape)
 		got := p.end(p.shell("refract "+c.call+` "$1" | head -n 1; echo "${PIPESTATUS[@]}"`, image))
