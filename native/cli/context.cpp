@@ -213,7 +213,7 @@ void print(std::string_view text) {
 }
 
 outcome finish_output() {
-    if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+    if (output_error == 0 && std::fflush(stdout) != 0) output_error = errno;
     if (output_error == 0) return {};
     return {status::internal,
             "the standard output cannot be written to: " + std::generic_category().message(output_error)};

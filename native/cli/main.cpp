@@ -64,9 +64,15 @@ int fail(const error& why, const CLI::App& app) {
 int finish(outcome done, const CLI::App& app) {
     outcome written = cli::finish_output();
     if (cli::reader_went_away()) end_without_reader();
-    if (done.failed()) return fail(done.why(), app);
-    if (written.failed()) return fail(written.why(), app);
-    return cli::success;
+    int code = cli::success;
+    if (done.failed()) {
+        code = fail(done.why(), app);
+    } else if (written.failed()) {
+        code = fail(written.why(), app);
+    }
+    // What is left for a pipe that nobody empties would be waited for again at a usual end.
+    if (code == cli::interrupted) std::_Exit(code);
+    return code;
 }
 
 int run(int argc, char** argv) {

