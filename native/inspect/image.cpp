@@ -58,6 +58,7 @@ outcome image::open_root(const limits& limits) {
     auto came = reader_.ask(question);
     if (came.failed()) return std::move(came).take();
     root_.bytes = std::move(came.value().documents.front());
+    root_.served_type = std::move(came.value().media_type);
     root_.etag = std::move(came.value().etag);
     root_.digest = name_.digest;
     if (root_.digest.empty()) {
@@ -92,7 +93,10 @@ result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& reque
 
 result<resolve::prediction> image::predict(resolve::client who, const oci::platform& wanted, const limits& limits) {
     resolve::predictor predictor(who, wanted, limits);
-    outcome done = feed(reader_, predictor, predictor.begin(expected_root(), bytes_of(root_.bytes)));
+    auto root = expected_root();
+    // Clients go by what they are told, and refract by the bytes.
+    if (oci::kind_of(root_.served_type) != oci::media_kind::other) root.media_type = root_.served_type;
+    outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(root_.bytes)));
     if (done.failed()) return std::move(done).in(name_.text());
     return predictor.predicted();
 }

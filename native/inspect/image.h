@@ -26,7 +26,8 @@ struct root_document {
     std::string media_type;
     std::string digest;
     std::string bytes;
-    std::string etag;  ///< as the registry gave it; empty if it gave none
+    std::string served_type;  ///< what the registry calls it, which some clients go by; empty if nobody says
+    std::string etag;         ///< as the registry gave it; empty if it gave none
 
     std::int64_t size() const noexcept { return static_cast<std::int64_t>(bytes.size()); }
 };

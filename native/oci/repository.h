@@ -34,8 +34,9 @@ struct question {
 struct answer {
     std::vector<std::string> documents;  ///< the bytes as they came: one, but of referrers one for each page
     std::vector<std::string> tags;
-    std::string etag;     ///< of a manifest: as the registry gave it; empty if it gave none
-    bool sorted = false;  ///< of tags: they came in lexical order, and none that was not asked for
+    std::string etag;        ///< of a manifest: as the registry gave it; empty if it gave none
+    std::string media_type;  ///< of a manifest: as the registry calls it, whatever it is; empty if it does not
+    bool sorted = false;     ///< of tags: they came in lexical order, and none that was not asked for
 };
 
 /// A blob that may be of any size. Its bytes go to `sink` as they come; what it answers with an error ends the blob.

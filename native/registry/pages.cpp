@@ -41,6 +41,13 @@ bool is_past(const oci::question& question, const oci::answer& answer) {
            std::string_view(answer.tags.back()).substr(0, question.prefix.size()) > question.prefix;
 }
 
+/// Without parameters, which document types do not have.
+std::string media_type_of(const http_response& response) {
+    std::string type = response.header("content-type");
+    type.resize(std::min(type.size(), type.find_first_of("; \t")));
+    return type;
+}
+
 /// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
 /// have is broken, or lies.
 /// An encoded dot in the path: two of them are ".." to some servers, and were not taken for that here.
@@ -76,6 +83,7 @@ result<std::optional<std::string>> add_page(const oci::question& question, const
         case oci::question::kind::blob:
             if (outcome done = check_digest(question, response); done.failed()) return done;
             into.etag = response.header("etag");
+            into.media_type = media_type_of(response);
             into.documents.push_back(std::move(response.body));
             return none;
         case oci::question::kind::referrers:

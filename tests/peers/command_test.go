@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,10 @@ func refract(t *testing.T, arguments ...string) *exec.Cmd {
 
 // TestCommand: "refract select --as" answers what the predictor does, of every shape, with the registry's own documents.
 func TestCommand(t *testing.T) {
-	for _, shape := range shared.shapes {
+	for _, shape := range slices.Concat(shared.shapes, shared.documents) {
+		if shape.Root.Digest.Algorithm() == "blake3" {
+			continue // a tag leads to bytes, of which a digest is made that can be verified
+		}
 		t.Run(shape.Name, func(t *testing.T) {
 			blobs := folder(t, shape)
 			for _, platform := range platforms {
