@@ -46,6 +46,8 @@ std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::s
             for (pursuit& one : pursuits) one.cancel();
             continue;
         }
+        // All that could be started was done before it left: there is nothing to wait for.
+        if (under_way.empty() && next_start == clock::time_point::max()) continue;
         for (auto& finished : wait(next_start)) {
             const auto found = under_way.find(finished.ticket);
             pursuit& one = *found->second;
