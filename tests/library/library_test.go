@@ -202,10 +202,10 @@ func start(t *testing.T, shape shapes.Shape, options registries.Options) *regist
 	return r
 }
 
-// TestExampleOnARegistry: the same from a registry that wants a token.
+// TestExampleOnARegistry: the same from a registry that wants the log-in that docker keeps.
 func TestExampleOnARegistry(t *testing.T) {
 	shape, references := shapes.EverySource()
-	r := start(t, shape, registries.Options{Kind: registries.Distribution, Login: registries.Bearer})
+	r := start(t, shape, registries.Options{Kind: registries.Distribution, Login: registries.Basic})
 	output, err := r.Run(t.Context(), shared(t, example), r.Host+"/"+repository+":v1")
 	if err != nil {
 		t.Fatal(err)

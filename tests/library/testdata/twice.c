@@ -26,6 +26,7 @@ static int select_once(refract_client* client, const refract_request* request, c
 
 int main(int count, char** arguments) {
     const char* const ca_file = getenv("SSL_CERT_FILE");
+    const refract_string token_server = {"localhost", strlen("localhost")};
     refract_platform platform;
     refract_request_options wanted;
     refract_client_options reached;
@@ -44,6 +45,8 @@ int main(int count, char** arguments) {
     wanted.abi_version = reached.abi_version = REFRACT_ABI_VERSION;
     wanted.platforms = &platform;
     wanted.platforms_count = 1;
+    reached.allowed_hosts = &token_server; /* which only the registry names */
+    reached.allowed_hosts_count = 1;
     reached.system_ca_file.data = ca_file;
     reached.system_ca_file.size = strlen(ca_file);
     ok = refract_request_new(&request, &wanted, NULL) == REFRACT_OK &&
