@@ -13,6 +13,11 @@
 
 #include "check.h"
 
+/* What lies in the place of the SBOM's layer: as many bytes, but others than its digest names. */
+static const char wrong_bytes[512] = "not the SBOM";
+static const struct document layer_document = {
+    "application/spdx+json", "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", wrong_bytes,
+    sizeof wrong_bytes};
 static const struct document layout_file = DOCUMENT("", "", "{\"imageLayoutVersion\":\"1.0.0\"}");
 
 /* A folder with an OCI layout, and the image's name in it. */
@@ -21,7 +26,7 @@ struct folder {
     char name[96];
 };
 
-/* Writes one file of the layout, or removes it where there are no bytes. */
+/* Writes one file of the layout. */
 static void write_file(const struct folder* to, const char* name, const char* bytes, size_t size) {
     char path[256];
     FILE* file;
@@ -53,6 +58,7 @@ static void write_layout(struct folder* to) {
     write_blob(to, &image_document);
     write_blob(to, &config_document);
     write_blob(to, &sbom_document);
+    write_blob(to, &layer_document);
     write_file(to, "oci-layout", layout_file.bytes, layout_file.size);
     size = snprintf(index, sizeof index,
                     "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu,"
@@ -65,7 +71,8 @@ static void write_layout(struct folder* to) {
 
 static void remove_layout(const struct folder* of) {
     static const char* const folders[] = {"blobs/sha256", "blobs", ""};
-    const struct document* const blobs[] = {&index_document, &image_document, &config_document, &sbom_document};
+    const struct document* const blobs[] = {&index_document, &image_document, &config_document, &sbom_document,
+                                            &layer_document};
     char path[256];
     size_t i;
     for (i = 0; i < sizeof blobs / sizeof blobs[0]; ++i) {
@@ -107,7 +114,6 @@ struct collected {
     char bytes[4096];
     size_t size;
     size_t refuses_at;
-    refract_client* cancels;
 };
 
 static int32_t collect(void* user, const void* bytes, size_t size) {
@@ -115,7 +121,6 @@ static int32_t collect(void* user, const void* bytes, size_t size) {
     CHECK(size > 0 && into->size + size <= sizeof into->bytes);
     memcpy(into->bytes + into->size, bytes, size);
     into->size += size;
-    refract_client_cancel(into->cancels);
     return into->size >= into->refuses_at ? 7 : 0;
 }
 
@@ -204,7 +209,7 @@ static void test_root_and_selection(refract_image* image) {
 static void test_list_and_get(refract_image* image) {
     const refract_references* all = NULL;
     refract_list_options options;
-    struct collected got = {.size = 0, .refuses_at = SIZE_MAX, .cancels = NULL};
+    struct collected got = {.size = 0, .refuses_at = SIZE_MAX};
     refract_error error;
     memset(&options, 0, sizeof options);
     options.abi_version = REFRACT_ABI_VERSION;
@@ -227,7 +232,14 @@ static void test_list_and_get(refract_image* image) {
     CHECK(strstr(error.message, "no layer 1000") != NULL);
 
     got.size = 0;
+    CHECK_STATUS(REFRACT_DIGEST_MISMATCH, refract_image_get(image, 0, 0, collect, &got, &error));
+    CHECK(strstr(error.message, "cccccccc") != NULL);
+
+    got.size = 0;
     got.refuses_at = 1;
+    CHECK_STATUS(REFRACT_CANCELLED, refract_image_get(image, 0, 0, collect, &got, &error));
+    CHECK(strstr(error.message, "callback answered 7") != NULL);
+    got.size = 0;
     CHECK_STATUS(REFRACT_CANCELLED, refract_image_get(image, 0, REFRACT_WHOLE_MANIFEST, collect, &got, &error));
     CHECK(strstr(error.message, "callback answered 7") != NULL);
 
@@ -239,7 +251,7 @@ static void test_list_and_get(refract_image* image) {
 }
 
 static void test_cancelled(refract_client* client, refract_image* image, const struct folder* of) {
-    struct collected got = {.size = 0, .refuses_at = SIZE_MAX, .cancels = client};
+    struct collected got = {.size = 0, .refuses_at = SIZE_MAX};
     const refract_references* all = NULL;
     refract_image* none = NULL;
     CHECK_STATUS(REFRACT_OK, refract_image_list(image, NULL, &all, NULL));
