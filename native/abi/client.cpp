@@ -52,7 +52,12 @@ result<std::shared_ptr<connections>> connect(const refract_client_options& from)
     options.tls.skip_verify = from.skip_tls_verify != 0;
     options.plain_http = from.plain_http != 0;
     auto client = registry::client::create(std::move(options));
-    if (client.failed()) return std::move(client).take();
+    if (client.failed()) {
+        // What is malformed here came from the caller, not from a registry.
+        error why = std::move(client).take();
+        if (why.code == status::malformed) why.code = status::invalid_argument;
+        return why;
+    }
     made->client = std::move(client).value();
     return made;
 }
