@@ -44,7 +44,7 @@ build: deps native go ## Build build/bin and build/lib
 
 .PHONY: native
 native: deps
-	@cmake -S . -B $(BUILD)/cmake -G Ninja -DREFRACT_DEVELOPER_MODE=ON \
+	@cmake -S . -B $(BUILD)/cmake -G Ninja -DREFRACT_DEVELOPER_MODE=ON -DCMAKE_INSTALL_LIBDIR=lib \
 		-DCMAKE_ARCHIVE_OUTPUT_DIRECTORY=$(BUILD)/lib -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$(BUILD)/lib \
 		-DREFRACT_BIN=$(BUILD)/bin >$(BUILD)-cmake.log 2>&1 \
 		|| { cat $(BUILD)-cmake.log; exit 1; }; rm -f $(BUILD)-cmake.log
@@ -53,7 +53,7 @@ native: deps
 .PHONY: go
 go: native
 	@$(GO) build -ldflags "$(GO_LDFLAGS) $(VERSIONS)" -o $(BUILD)/bin/ $(PROGRAMS:%=./plugin/cmd/%)
-	@.ci/bundle $(BUILD)/lib/refract $(PROGRAMS:%=$(BUILD)/bin/%)
+	@.ci/bundle $(BUILD)/lib/refract $(PROGRAMS:%=$(BUILD)/bin/%) $(BUILD)/bin/refract
 
 .PHONY: tools
 tools: export CGO_LDFLAGS :=
@@ -68,10 +68,15 @@ go-env: ## Print the environment in which Go finds the library: eval "$(make -s 
 
 .PHONY: install
 install: build ## Install under DESTDIR and PREFIX
-	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/refract $(DESTDIR)/etc/containerd/conf.d
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)/cmake --prefix $(PREFIX) >/dev/null
+	@install -d $(DESTDIR)$(PREFIX)/lib/refract $(DESTDIR)/etc/containerd/conf.d \
+		$(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	@install $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	@install -m 644 $(BUILD)/lib/refract/* $(DESTDIR)$(PREFIX)/lib/refract
 	@install -m 644 plugin/deploy/containerd/10-refract.toml $(DESTDIR)/etc/containerd/conf.d
+	@$(BUILD)/bin/refract completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refract
+	@$(BUILD)/bin/refract completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_refract
+	@$(BUILD)/bin/refract completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/refract.fish
 
 .PHONY: clean
 clean: ## Remove what was built

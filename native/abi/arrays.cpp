@@ -62,9 +62,6 @@ result_arrays::result_arrays(const resolve::walk& walk)
     view_.children_count = children_.size();
     view_.left_out = left_out_.data();
     view_.left_out_count = left_out_.size();
-    for (const auto one : walk.left_out()) {
-        if (documents.platform_of(one) == nullptr) ++view_.left_out_platformless;
-    }
 }
 
 note_arrays::note_arrays(const resolve::walk& walk) {
@@ -82,44 +79,60 @@ note_arrays::note_arrays(const resolve::walk& walk) {
     view_ = {notes_.data(), notes_.size()};
 }
 
-reference_arrays::reference_arrays(const resolve::walk& walk) : attached_(resolve::find_attached(walk)) {
-    for (const auto& one : attached_.references) {
-        refract_reference next{};
-        if (one.descriptor != nullptr) next.descriptor = abi::describe(*one.descriptor, platforms_.keep(one.platform));
-        next.subject = text(one.subject);
-        next.malformed = text(one.malformed);
-        next.type = text(one.type);
-        next.description = text(one.description);
-        next.annotation = text(one.annotation);
-        next.value = text(one.value);
-        next.sources = one.sources;
-        next.weak = static_cast<refract_answer>(one.weak);
-        next.wanted = one.wanted ? 1 : 0;
-        next.place = place_of(one.place);
-        references_.push_back(next);
-    }
-    for (const auto& one : resolve::tree_of(walk, attached_.references)) nodes_.push_back(describe(walk, one));
-    view_ = {references_.data(), references_.size(), nodes_.data(), nodes_.size()};
+refract_reference reference_form::describe(const resolve::reference& from) {
+    refract_reference made{};
+    if (from.descriptor != nullptr) made.descriptor = abi::describe(*from.descriptor, platforms_.keep(from.platform));
+    made.subject = text(from.subject);
+    made.malformed = text(from.malformed);
+    made.type = text(from.type);
+    made.description = text(from.description);
+    made.annotation = text(from.annotation);
+    made.value = text(from.value);
+    made.sources = from.sources;
+    made.tag = text(from.tag);
+    made.weak = static_cast<refract_answer>(from.weak);
+    made.present = static_cast<refract_answer>(from.present);
+    made.wanted = from.wanted ? 1 : 0;
+    made.place = place_of(from.place);
+    return made;
 }
 
-refract_node reference_arrays::describe(const resolve::walk& walk, const resolve::node& from) {
-    refract_node next{};
-    next.kind = static_cast<refract_node_kind>(from.kind);
-    next.depth = from.depth;
-    next.flags = from.flags;
-    next.reference = from.reference;
+refract_node reference_form::describe(const resolve::node& from, const std::vector<resolve::reference>& references,
+                                      const resolve::walk* walk, const refract_descriptor& root) {
+    refract_node made{};
+    made.kind = static_cast<refract_node_kind>(from.kind);
+    made.depth = from.depth;
+    made.flags = from.flags;
+    made.reference = from.reference;
+    made.descriptor = root;
     if (from.kind == resolve::node::kind::subject) {
-        next.descriptor.digest = text(from.subject);
+        made.descriptor = {};
+        made.descriptor.digest = text(from.subject);
     } else if (from.kind == resolve::node::kind::reference) {
-        next.descriptor = references_[from.reference].descriptor;
+        const auto& shown = references[from.reference];
+        made.descriptor = {};
+        if (shown.descriptor != nullptr) {
+            made.descriptor = abi::describe(*shown.descriptor, platforms_.keep(shown.platform));
+        }
     } else if (from.place.document != resolve::none) {
-        next.descriptor =
-            abi::describe(walk.read().entry(from.place), platforms_.keep(walk.read().platform_of(from.place)));
-    } else {
-        const auto& root = walk.read()[0];
-        next.descriptor = {text(root.media_type), text(root.digest), {}, root.size, nullptr};
+        made.descriptor =
+            abi::describe(walk->read().entry(from.place), platforms_.keep(walk->read().platform_of(from.place)));
     }
-    return next;
+    return made;
+}
+
+reference_arrays::reference_arrays(const resolve::walk& walk) : attached_(resolve::find_attached(walk)) {
+    const auto& root = walk.read()[0];
+    const refract_descriptor described{text(root.media_type), text(root.digest), {}, root.size, nullptr};
+    for (const auto& one : attached_.references) references_.push_back(form_.describe(one));
+    for (const auto& one : resolve::tree_of(walk, attached_.references)) {
+        nodes_.push_back(form_.describe(one, attached_.references, &walk, described));
+    }
+    view_.references = references_.data();
+    view_.count = references_.size();
+    view_.tree = nodes_.data();
+    view_.tree_count = nodes_.size();
+    view_.unread_indexes_count = attached_.unread_indexes;
 }
 
 }  // namespace refract::abi

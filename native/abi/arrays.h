@@ -56,6 +56,18 @@ private:
     refract_notes view_{};
 };
 
+/// References and the lines of their tree, one by one.
+class reference_form {
+public:
+    refract_reference describe(const resolve::reference& from);
+    /// `root` is that of the tree; `walk` may be nullptr where the tree has no images below it.
+    refract_node describe(const resolve::node& from, const std::vector<resolve::reference>& references,
+                          const resolve::walk* walk, const refract_descriptor& root);
+
+private:
+    platform_arena platforms_;
+};
+
 class reference_arrays {
 public:
     explicit reference_arrays(const resolve::walk& walk);
@@ -64,9 +76,7 @@ public:
     std::size_t unread_indexes() const noexcept { return attached_.unread_indexes; }
 
 private:
-    refract_node describe(const resolve::walk& walk, const resolve::node& from);
-
-    platform_arena platforms_;
+    reference_form form_;
     resolve::attached attached_;
     std::vector<refract_reference> references_;
     std::vector<refract_node> nodes_;

@@ -17,18 +17,20 @@ oci::platform read_platform(const refract_platform& from) {
     return platform;
 }
 
-namespace {
-
 void read_strings(const refract_string* from, std::size_t count, std::vector<std::string>& into) {
     for (const auto& one : std::span(from, count)) into.emplace_back(view(one));
 }
+
+namespace {
 
 template <class Number>
 void read_limit(Number wanted, Number& into) {
     if (wanted != 0) into = wanted;
 }
 
-void read_limits(const refract_limits& from, limits& into) {
+}  // namespace
+
+outcome read_limits(const refract_limits& from, limits& into) {
     read_limit(from.document_bytes, into.document_bytes);
     read_limit(from.config_bytes, into.config_bytes);
     read_limit(from.walk_bytes, into.walk_bytes);
@@ -38,13 +40,23 @@ void read_limits(const refract_limits& from, limits& into) {
     read_limit(from.annotation_bytes, into.annotation_bytes);
     read_limit(from.reference_blobs, into.reference_blobs);
     read_limit(from.fetched_references, into.fetched_references);
+    if (into.json_depth > most_json_depth) {
+        return {status::invalid_argument, "limits.json_depth is " + std::to_string(into.json_depth) +
+                                              ", it can be at most " + std::to_string(most_json_depth)};
+    }
+    return {};
 }
 
+outcome check_version(std::uint32_t built_for) {
+    if (built_for == REFRACT_ABI_VERSION) return {};
+    return {status::invalid_argument, "built for ABI version " + std::to_string(built_for) + ", but this library has " +
+                                          std::to_string(REFRACT_ABI_VERSION)};
+}
+
+namespace {
+
 outcome read_options(const refract_request_options& from, resolve::request& into) {
-    if (from.abi_version != REFRACT_ABI_VERSION) {
-        return {status::invalid_argument, "built for ABI version " + std::to_string(from.abi_version) +
-                                              ", but this library has " + std::to_string(REFRACT_ABI_VERSION)};
-    }
+    if (outcome done = check_version(from.abi_version); done.failed()) return done;
     into.mode = from.mode == REFRACT_LIST ? resolve::mode::list : resolve::mode::select;
     std::vector<oci::platform_preference> all;
     for (const auto& one : std::span(from.platforms, from.platforms_count)) {
@@ -59,12 +71,7 @@ outcome read_options(const refract_request_options& from, resolve::request& into
     into.other_platforms = from.other_platforms != 0;
     into.fetch_references = from.fetch_references != 0;
     read_strings(from.reference_types, from.reference_types_count, into.reference_types);
-    read_limits(from.limits, into.limits);
-    if (into.limits.json_depth > most_json_depth) {
-        return {status::invalid_argument, "limits.json_depth is " + std::to_string(into.limits.json_depth) +
-                                              ", it can be at most " + std::to_string(most_json_depth)};
-    }
-    return {};
+    return read_limits(from.limits, into.limits);
 }
 
 }  // namespace

@@ -16,15 +16,28 @@
  *     refract_walk_missing  they cannot be had               -> REFRACT_NEED | REFRACT_OK | an error
  *     refract_walk_result, refract_walk_notes, refract_walk_references
  *
+ * Programs that have no way of their own to a registry let refract go there: an *image* does the walk and looks for
+ * what is attached elsewhere, too, in a registry or in an OCI layout. native/examples/list.c is a whole program.
+ *
+ *     refract_client_new    how to reach registries; keeps connections and tokens for one image after another
+ *     refract_image_open    the image behind a name
+ *     refract_image_root, refract_image_select, refract_image_list, refract_image_get
+ *
  * Conventions
  *   1. Every fallible function returns a refract_status and takes a caller-owned refract_error last (may be NULL).
  *      Nothing is thread-local, nothing is printed, nothing aborts or throws.
  *   2. Strings are UTF-8, given by pointer and length, never NUL-terminated; an absent one has size 0.
- *   3. What a walk hands out is owned by the walk and valid until it is begun again or freed.
+ *   3. What a walk hands out is owned by the walk and valid until it is begun again or freed; what an image hands out,
+ *      by the image, until the same function is called again or it is freed.
  *      Input bytes and strings are copied; no pointer of the caller is kept.
- *   4. Each type has one _free, which takes NULL.
+ *   4. Each type has one _free, which takes NULL. On failure `*out` stays as it was.
  *   5. Sizes are bytes. Digests are validated ("sha256:" and 64 lower-case hex digits, or sha512 with 128) before use;
  *      every document's bytes are checked against the digest and size of the descriptor that asked for it.
+ *   6. A request may be shared by threads. Everything else is used by one thread at a time; different objects by
+ *      different threads, but a client and its images together count as one object. Only refract_client_cancel may be
+ *      called meanwhile.
+ *   7. Only refract_image_get calls back, on the calling thread, before it returns.
+ *   8. An options struct is zeroed by the caller; zero, NULL and an empty string mean the default everywhere.
  */
 #ifndef REFRACT_H
 #define REFRACT_H
@@ -33,7 +46,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct or function below changes. Compare with refract_abi_version() at load. */
-#define REFRACT_ABI_VERSION 1u
+#define REFRACT_ABI_VERSION 2u
 
 /* "No such index" in the uint32_t fields below. */
 #define REFRACT_NONE UINT32_MAX
@@ -238,7 +251,6 @@ typedef struct refract_result {
      * and that are not children. */
     const refract_place* left_out;
     size_t left_out_count;
-    size_t left_out_platformless;
     size_t references_count;     /* as refract_walk_references will list them */
     size_t unread_indexes_count; /* nested indexes that were not read: what they hold is not known */
 } refract_result;
@@ -290,9 +302,11 @@ typedef struct refract_reference {
     refract_string annotation; /* key of an inline annotation */
     refract_string value;      /* its value: the content itself */
     uint32_t sources;          /* refract_source bits */
-    refract_answer weak;       /* yes: nothing in the root or a nested index is the subject */
-    int32_t wanted;            /* not 0: the request's policy wants it fetched */
-    refract_place place;       /* the first entry that tells of it */
+    refract_string tag;     /* under which the index or artifact was found that tells of it; of a walk always empty */
+    refract_answer weak;    /* yes: nothing that was read lists the subject */
+    refract_answer present; /* whether the artifact itself is there; unknown unless that was asked for */
+    int32_t wanted;         /* not 0: the request's policy wants it fetched */
+    refract_place place;    /* the first entry that tells of it; REFRACT_NONE twice where that is not in the index */
 } refract_reference;
 
 typedef enum refract_node_kind {
@@ -313,7 +327,7 @@ typedef struct refract_node {
     refract_node_kind kind;
     uint32_t depth;
     uint32_t flags;
-    uint32_t reference;            /* number in `references`, or REFRACT_NONE */
+    uint32_t reference; /* number in `references`; REFRACT_NONE of others, and if it only leads to one of those */
     refract_descriptor descriptor; /* of the index, image or reference; a subject has only a digest */
 } refract_node;
 
@@ -322,6 +336,9 @@ typedef struct refract_references {
     size_t count;
     const refract_node* tree;
     size_t tree_count;
+    const refract_string* notices; /* what could not be looked for, and why: a line each; of a walk none */
+    size_t notices_count;
+    size_t unread_indexes_count; /* nested indexes that could not be read: what they hold is not known */
 } refract_references;
 
 /* Built when first asked for. Only after REFRACT_OK. REFRACT_LIMIT_EXCEEDED if the policy wants more of them fetched
@@ -349,6 +366,111 @@ REFRACT_API refract_status refract_manifest_new(refract_manifest** out, const ch
                                                 const refract_manifest_view** view,
                                                 refract_error* error) REFRACT_NOEXCEPT;
 REFRACT_API void refract_manifest_free(refract_manifest* manifest) REFRACT_NOEXCEPT;
+
+/* ---- images in registries and layouts ------------------------------------------------------------------------ */
+
+/* A log-in for one registry; before those that docker and podman keep. */
+typedef struct refract_login {
+    refract_string host; /* as in images' names: "registry.example:5000", "docker.io" */
+    refract_string username;
+    refract_string password;
+} refract_login;
+
+/* Zero it, then set what matters. */
+typedef struct refract_client_options {
+    uint32_t abi_version;             /* REFRACT_ABI_VERSION */
+    refract_string hosts_directories; /* of hosts.toml files, as containerd's config_path; none: no such file is read */
+    /* config.json, or its directory. Default: the file that docker or podman would read, as $REGISTRY_AUTH_FILE,
+     * $DOCKER_CONFIG, $XDG_RUNTIME_DIR, $XDG_CONFIG_HOME and $HOME lead to it. Credential helpers named there are run.
+     */
+    refract_string docker_config;
+    const refract_login* logins;
+    size_t logins_count;
+    const refract_string* ca_files; /* certificates to trust besides the system's */
+    size_t ca_files_count;
+    refract_string system_ca_file; /* instead of the system's */
+    /* HOST, HOST:PORT or network ("10.0.0.0/8") that may be private although only a registry names it, as a token
+     * server or the place it redirects to. */
+    const refract_string* allowed_hosts;
+    size_t allowed_hosts_count;
+    refract_string proxy;    /* URL; default: none. $HTTPS_PROXY and the like are not looked at */
+    refract_string no_proxy; /* hosts that are asked without it, joined by commas */
+    refract_string user_agent;
+    int32_t plain_http;      /* not 0: http where no hosts.toml says better; hosts on loopback need no such flag */
+    int32_t skip_tls_verify; /* not 0: trust any certificate */
+    uint32_t timeout_ms; /* in which a connection, TLS, an answer, or more of it must come; default: 30 s, 10 s, 30 s,
+                            60 s */
+    refract_limits limits;
+} refract_client_options;
+
+typedef struct refract_client refract_client;
+
+/* Opens no connection and reads no file yet. distribution-spec. */
+REFRACT_API refract_status refract_client_new(refract_client** out, const refract_client_options* options,
+                                              refract_error* error) REFRACT_NOEXCEPT;
+/* Its images may still be used, and are freed on their own. */
+REFRACT_API void refract_client_free(refract_client* client) REFRACT_NOEXCEPT;
+/* Ends what is under way with REFRACT_CANCELLED, within half a second, and whatever comes after it: for good. Another
+ * thread or a signal handler may call it. NULL is fine. */
+REFRACT_API void refract_client_cancel(refract_client* client) REFRACT_NOEXCEPT;
+
+typedef struct refract_image refract_image;
+
+/* Reads the index or manifest that a name leads to: "host/repo:tag", "host/repo@digest", with Docker's defaults
+ * ("alpine" is docker.io/library/alpine:latest), or "oci:DIR", "oci:DIR:TAG", "oci:DIR@digest" for an OCI layout
+ * (image-spec, image-layout.md). A tag is asked for once; from then on its digest counts, and no document is asked for
+ * twice. REFRACT_MISSING, REFRACT_DENIED and REFRACT_UNREACHABLE as their names say. */
+REFRACT_API refract_status refract_image_open(refract_image** out, refract_client* client, const char* name,
+                                              size_t name_size, refract_error* error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_image_free(refract_image* image) REFRACT_NOEXCEPT;
+
+/* What the name led to. Valid until the image is freed. */
+typedef struct refract_root {
+    refract_string name; /* with all defaults spelt out */
+    refract_document_kind kind;
+    refract_descriptor descriptor;
+    const void* bytes; /* exactly as they came; descriptor.size of them */
+} refract_root;
+
+REFRACT_API refract_status refract_image_root(const refract_image* image, const refract_root** out,
+                                              refract_error* error) REFRACT_NOEXCEPT;
+
+/* Finds the image to run, as a pull does, with no more documents than that takes. The request counts with its own
+ * limits, and may be freed afterwards. REFRACT_INVALID_ARGUMENT of a single manifest: there is nothing to select. */
+REFRACT_API refract_status refract_image_select(refract_image* image, const refract_request* request,
+                                                const refract_result** out, refract_error* error) REFRACT_NOEXCEPT;
+
+/* Zero it, then set what matters. */
+typedef struct refract_list_options {
+    uint32_t abi_version;             /* REFRACT_ABI_VERSION */
+    uint32_t sources;                 /* refract_source bits; default: every source */
+    int32_t direct;                   /* not 0: nothing that is about a reference */
+    int32_t scan_tags;                /* not 0: look into every index of the repository, too, which may be many */
+    int32_t check_presence;           /* not 0: ask of each artifact whether it is there; one request each */
+    refract_string type;              /* only this reference type or artifactType */
+    refract_string artifact_type;     /* only this artifactType */
+    const refract_platform* platform; /* only what is about the image for it, and the indexes around that */
+} refract_list_options;
+
+/* Finds what is attached, as Proposal F has it in the index and under digest tags, and as distribution-spec ("Listing
+ * Referrers", "Referrers Tag Schema") and cosign have it elsewhere. Each reference is told once, with all its sources.
+ * `options` may be NULL. Places are those of the index's own documents: number 0 is the root. */
+REFRACT_API refract_status refract_image_list(refract_image* image, const refract_list_options* options,
+                                              const refract_references** out, refract_error* error) REFRACT_NOEXCEPT;
+
+/* Takes the next `size` bytes, never 0 of them. What it answers other than 0 ends the reading with REFRACT_CANCELLED.
+ * It must not call refract with the same client or image, and must not throw or longjmp. */
+typedef int32_t (*refract_write)(void* user, const void* bytes, size_t size);
+
+/* Instead of a layer's number: the manifest itself. */
+#define REFRACT_WHOLE_MANIFEST UINT32_MAX
+
+/* Streams a reference of the last list: one layer of its manifest, counted from 0; or of an annotation its value, and
+ * of a reference that is a plain blob the blob, both as layer 0. To know the layers, get the manifest and let
+ * refract_manifest_new read it. Digest and size are checked on the way: unless REFRACT_OK is returned, what was written
+ * may be anything and is to be thrown away. A broken connection is resumed without the callback noticing. */
+REFRACT_API refract_status refract_image_get(refract_image* image, uint32_t reference, uint32_t layer,
+                                             refract_write write, void* user, refract_error* error) REFRACT_NOEXCEPT;
 
 /* ---- small things ------------------------------------------------------------------------------------------- */
 

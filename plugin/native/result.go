@@ -59,20 +59,18 @@ type Result struct {
 	// Children are the entries that a pull follows, each once, ordered by document and position.
 	Children []Place
 	// LeftOut are entries that a plain containerd would have taken too, and that are not children.
-	LeftOut             []Place
-	LeftOutPlatformless int
-	References          int // how many [Walk.References] will list
-	UnreadIndexes       int // nested indexes that were not read: what they hold is not known
+	LeftOut       []Place
+	References    int // how many [Walk.References] will list
+	UnreadIndexes int // nested indexes that were not read: what they hold is not known
 }
 
 func newResult(from *C.refract_result) *Result {
 	var text text
 	result := &Result{
-		Children:            places(from.children, from.children_count),
-		LeftOut:             places(from.left_out, from.left_out_count),
-		LeftOutPlatformless: int(from.left_out_platformless),
-		References:          int(from.references_count),
-		UnreadIndexes:       int(from.unread_indexes_count),
+		Children:      places(from.children, from.children_count),
+		LeftOut:       places(from.left_out, from.left_out_count),
+		References:    int(from.references_count),
+		UnreadIndexes: int(from.unread_indexes_count),
 	}
 	documents := unsafe.Slice(from.documents, int(from.documents_count))
 	result.Documents = make([]Document, len(documents))

@@ -45,6 +45,7 @@ void pull_thin(refract_walk* walk);
 
 void test_arguments(void);
 void test_errors(void);
+void test_image(void);
 void test_manifest(void);
 void test_platforms(void);
 void test_reuse(void);

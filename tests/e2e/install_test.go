@@ -21,8 +21,14 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 	if output, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("make install: %v: %s", err, output)
 	}
-	if _, err := os.Stat(filepath.Join(root, "etc/containerd/conf.d/10-refract.toml")); err != nil {
-		t.Error(err)
+	for _, file := range []string{
+		"etc/containerd/conf.d/10-refract.toml", "usr/include/refract.h", "usr/lib/librefract.a", "usr/lib/librefract.so",
+		"usr/lib/pkgconfig/refract.pc", "usr/share/bash-completion/completions/refract", "usr/share/zsh/site-functions/_refract",
+		"usr/share/fish/vendor_completions.d/refract.fish",
+	} {
+		if info, err := os.Stat(filepath.Join(root, file)); err != nil || info.Size() == 0 {
+			t.Errorf("%s is empty or not there: %v", file, err)
+		}
 	}
 	// The loader finds out from here where a program is, and so what lies beside it.
 	proc := filepath.Join(root, "proc")
@@ -34,16 +40,19 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for _, program := range []string{"containerd-refract", "ctr-refract"} {
+	for program, says := range map[string][]string{
+		"containerd-refract --version": {"v2.4.2", "refract 0."}, "ctr-refract --version": {"v2.4.2", "refract 0."}, "refract version": {"0.", "curl"},
+	} {
+		program, argument, _ := strings.Cut(program, " ")
 		addLibc(t, root, filepath.Join(root, "usr/bin", program))
-		command := exec.Command("/usr/bin/"+program, "--version")
+		command := exec.Command("/usr/bin/"+program, argument)
 		command.Dir = "/"
 		command.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 		output, err := command.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v: %s", program, err, output)
 		}
-		for _, word := range []string{"v2.4.2", "refract 0."} {
+		for _, word := range says {
 			if !strings.Contains(string(output), word) {
 				t.Errorf("%s says %q, not %q", program, output, word)
 			}
