@@ -85,7 +85,7 @@ std::string bash_script(const std::vector<command_words>& all, std::string_view 
         }
         if (const auto values = known_values().find(one.path.empty() ? "" : one.path.back());
             values != known_values().end()) {
-            words = values->second + ' ' + words;
+            words.insert(0, values->second + ' ');
         }
         cases += fmt::format("        \"{}\") words=\"{}\" ;;\n", one.called(), words);
         known += fmt::format("{}\"{}\"", known.empty() ? "" : "|", one.called());

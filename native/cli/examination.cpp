@@ -141,6 +141,7 @@ outcome examination::read_entries() {
 
 outcome examination::read_manifests(const std::vector<wanted>& all) {
     std::vector<question> questions;
+    questions.reserve(all.size());
     for (const auto& one : all) {
         questions.push_back(question_for(question::kind::manifest, one.digest, static_cast<std::uint64_t>(one.size)));
     }

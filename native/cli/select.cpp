@@ -124,7 +124,8 @@ outcome predict(context& with, const select_options& options, const std::vector<
         print(predicted.digest + '\n');
         if (options.explain) print(printable(predicted.reason, 400) + '\n');
     }
-    return is_one ? end_of(all.front(), image.name().text()) : outcome();
+    if (!is_one) return {};
+    return end_of(all.front(), image.name().text());
 }
 
 outcome select_image(context& with, const select_options& options) {
@@ -135,6 +136,7 @@ outcome select_image(context& with, const select_options& options) {
     auto opened = with.open(options.image);
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
     if (!options.clients.empty()) return predict(with, options, clients.value(), platform.value(), image);
     if (!image.is_index()) {
         return {status::unsupported, image.name().text() + " is a single manifest, " + image.root().digest +

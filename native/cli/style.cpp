@@ -49,7 +49,10 @@ std::string style::digest(std::string_view from) const {
 }
 
 std::string style::in(std::string_view code, std::string text) const {
-    return colour && !text.empty() ? std::string(code) + text + "\x1b[0m" : text;
+    if (!colour || text.empty()) return text;
+    text.insert(0, code);
+    text += "\x1b[0m";
+    return text;
 }
 
 std::string size_text(std::int64_t bytes) {

@@ -103,7 +103,10 @@ const http_request* session::pursuit::prepare() {
     if (!job_.accept.empty()) request_.headers.push_back("Accept: " + job_.accept);
     authorized_ = false;
     if (is_at_base()) {
-        for (const auto& [name, value] : at().headers) request_.headers.push_back(name + ": " + value);
+        for (const auto& [name, value] : at().headers) {
+            std::string& line = request_.headers.emplace_back(name);
+            line.append(": ").append(value);
+        }
         auto authorization = authorizer_.authorization(base_, job_.repository);
         if (authorization.failed()) {
             give_up(std::move(authorization).take());

@@ -176,11 +176,14 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
     auto brought = session_.perform(jobs, hosts_);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const std::size_t number = numbers[i];
-        outcome ended = brought[i].failed() ? outcome(std::move(brought[i]).take()) : streams[number].finish();
-        if (ended.failed())
-            done[number] = located("blob " + name_ + '@' + blobs[number].digest, std::move(ended).take());
+        const std::string what = "blob " + name_ + '@' + blobs[number].digest;
+        if (brought[i].failed()) {
+            done[number] = located(what, std::move(brought[i]).take());
+        } else {
+            done[number] = streams[number].finish().in(what);
+        }
     }
-    return done;
+    return done;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
 }
 
 }  // namespace refract::registry

@@ -159,7 +159,7 @@ void discovery::add_scanned() {
         for (reference& one : scanned_references_) {
             if (one.subject.empty() || !known_.contains(one.subject)) continue;
             add_subject(one.digest(), true);
-            found_.push_back(std::move(one));
+            found_.push_back(one);
             one.subject = {};
             found = true;
         }

@@ -109,7 +109,7 @@ func TestNoTLS(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	s := canary(t, false)
+	s := canary(t)
 	s.server.Close()
 	inspect(s).run(t).fails(t, 1, s.host())
 }
@@ -169,11 +169,11 @@ func TestCutBlobIsContinued(t *testing.T) {
 }
 
 // part sends what is from one place on, and says that it is from another.
-func part(whole []byte, told, real int) http.HandlerFunc {
+func part(whole []byte, told, from int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", told, len(whole)-1, len(whole)))
 		w.WriteHeader(http.StatusPartialContent)
-		_, _ = w.Write(whole[real:])
+		_, _ = w.Write(whole[from:])
 	}
 }
 

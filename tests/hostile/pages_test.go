@@ -49,7 +49,7 @@ func TestNextPageIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			evil := canary(t, false)
+			evil := canary(t)
 			s := listen(t, false, lists(newContent(), func(w http.ResponseWriter, _ *http.Request) {
 				w.Header()["Link"] = []string{"<" + fmt.Sprintf(one.link, evil.host()) + `>; rel="next"`}
 				send(w, indexOf(referrer(1)))

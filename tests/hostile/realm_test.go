@@ -27,7 +27,7 @@ func TestRealmAtPrivateAddressIsNotAsked(t *testing.T) {
 	for name, host := range forms("@") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			evil := canary(t, false)
+			evil := canary(t)
 			s := sendsTo(t, false, "http://"+strings.ReplaceAll(host, "@", evil.port())+"/token")
 			got := loggedIn(t, inspect(s), s.host()).run(t)
 			got.fails(t, 1, "token server", "private network")
@@ -43,7 +43,7 @@ func TestProxyIsNoWayToPrivateAddresses(t *testing.T) {
 		for way, except := range map[string]string{"by the proxy": "", "past the proxy": "*"} {
 			t.Run(name+"/"+way, func(t *testing.T) {
 				t.Parallel()
-				evil, proxy := canary(t, false), canary(t, false)
+				evil, proxy := canary(t), canary(t)
 				s := sendsTo(t, false, "http://"+strings.ReplaceAll(host, "@", evil.port())+"/token")
 				c := loggedIn(t, inspect(s, "--proxy", proxy.url("")), s.host())
 				c.environment = []string{"NO_PROXY=" + except}
@@ -90,7 +90,7 @@ func TestRealmIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			evil := canary(t, false)
+			evil := canary(t)
 			realm := one.realm
 			if strings.Contains(realm, "%s") {
 				realm = fmt.Sprintf(realm, evil.host())

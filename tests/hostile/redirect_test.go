@@ -73,7 +73,7 @@ func TestRedirectToPrivateAddressIsNotFollowed(t *testing.T) {
 		for _, kind := range []string{"manifests", "blobs"} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				t.Parallel()
-				evil := canary(t, false)
+				evil := canary(t)
 				location := "http://" + strings.ReplaceAll(host, "@", evil.port()) + "/steal"
 				s := listen(t, false, newContent().instead(kind, func(w http.ResponseWriter, r *http.Request) {
 					http.Redirect(w, r, location, http.StatusTemporaryRedirect)
@@ -180,7 +180,7 @@ func TestRedirectIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			evil := canary(t, false)
+			evil := canary(t)
 			location := one.location
 			if strings.Contains(location, "%s") {
 				location = fmt.Sprintf(location, evil.host())

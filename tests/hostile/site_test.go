@@ -60,9 +60,9 @@ func listen(t *testing.T, tls bool, handler http.HandlerFunc) *site {
 }
 
 // canary is a site that nobody may reach, or not with secrets.
-func canary(t *testing.T, tls bool) *site {
+func canary(t *testing.T) *site {
 	t.Helper()
-	return listen(t, tls, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sings", http.StatusTeapot) })
+	return listen(t, false, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sings", http.StatusTeapot) })
 }
 
 type counting struct {
