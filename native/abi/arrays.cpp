@@ -65,17 +65,11 @@ result_arrays::result_arrays(const resolve::walk& walk)
 }
 
 note_arrays::note_arrays(const resolve::walk& walk) {
-    const auto& documents = walk.read();
-    for (std::uint32_t number = 0; number < documents.size(); ++number) {
-        if (documents[number].kind != resolve::document_kind::index) continue;
-        const auto count = static_cast<std::uint32_t>(documents[number].index->entries().size());
-        for (std::uint32_t position = 0; position < count; ++position) {
-            const resolve::place where{number, position};
-            if (walk.is_child(where)) continue;
-            const auto& reason = reasons_.emplace_back(walk.why_not(where));
-            notes_.push_back({place_of(where), text(documents.entry(where).digest), text(reason)});
-        }
-    }
+    walk.read().for_each_entry([&](resolve::place where, const oci::descriptor& entry) {
+        if (walk.is_child(where)) return;
+        const auto& reason = reasons_.emplace_back(walk.why_not(where));
+        notes_.push_back({place_of(where), text(entry.digest), text(reason)});
+    });
     view_ = {notes_.data(), notes_.size()};
 }
 

@@ -3,6 +3,7 @@
 
 #include "cli/examination.h"
 
+#include "base/bytes.h"
 #include "resolve/proof.h"
 
 namespace refract::cli {
@@ -11,20 +12,10 @@ namespace {
 using oci::question;
 using resolve::role;
 
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
-
 /// Whether an error is about whoever was asked, and not about what was asked for.
 bool is_no_answer(status code) {
     return code == status::unreachable || code == status::denied || code == status::cancelled ||
            code == status::internal || code == status::out_of_memory;
-}
-
-question question_for(question::kind what, std::string_view reference, std::uint64_t most) {
-    question made;
-    made.what = what;
-    made.reference = reference;
-    made.max_bytes = most;
-    return made;
 }
 
 /// What is wrong with a document whose bytes did or did not come as its descriptor says; nothing if they did.
@@ -143,7 +134,8 @@ outcome examination::read_manifests(const std::vector<wanted>& all) {
     std::vector<question> questions;
     questions.reserve(all.size());
     for (const auto& one : all) {
-        questions.push_back(question_for(question::kind::manifest, one.digest, static_cast<std::uint64_t>(one.size)));
+        questions.push_back(
+            oci::question_for(question::kind::manifest, one.digest, static_cast<std::uint64_t>(one.size)));
     }
     auto answers = image_.documents().ask(questions);
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -183,7 +175,8 @@ outcome examination::read_configs(const std::vector<wanted>& all) {
         const bool is_readable = config.algorithm != oci::digest_algorithm::other &&
                                  static_cast<std::uint64_t>(config.size) <= facts_.limits.config_bytes;
         if (!is_readable || !spend(config.size)) continue;
-        questions.push_back(question_for(question::kind::blob, config.digest, static_cast<std::uint64_t>(config.size)));
+        questions.push_back(
+            oci::question_for(question::kind::blob, config.digest, static_cast<std::uint64_t>(config.size)));
         of.push_back(&known);
     }
     auto answers = image_.documents().ask(questions);
@@ -216,7 +209,7 @@ outcome examination::ask_presence(const std::set<std::string>& digests) {
     for (const auto& digest : digests) {
         oci::digest_algorithm algorithm{};
         if (!oci::parse_digest(digest, algorithm) || algorithm == oci::digest_algorithm::other) continue;
-        questions.push_back(question_for(question::kind::presence, digest, facts_.limits.document_bytes));
+        questions.push_back(oci::question_for(question::kind::presence, digest, facts_.limits.document_bytes));
     }
     auto answers = image_.documents().ask(questions);
     for (std::size_t i = 0; i < questions.size(); ++i) {
@@ -276,8 +269,8 @@ outcome examination::compare(const oci::platform& platform) {
 
 outcome examination::ask_registry() {
     lint::registry_facts made;
-    auto came =
-        image_.documents().ask(question_for(question::kind::referrers, facts_.digest, facts_.limits.document_bytes));
+    auto came = image_.documents().ask(
+        oci::question_for(question::kind::referrers, facts_.digest, facts_.limits.document_bytes));
     if (came.ok()) {
         made.referrers_api = resolve::answer::yes;
     } else if (came.why().code == status::missing || came.why().code == status::unsupported) {

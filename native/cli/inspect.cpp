@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/printable.h"
 #include "cli/files.h"
 #include "cli/json.h"
@@ -17,8 +18,6 @@ struct inspect_options {
     listing_options listing;
     bool raw = false;
 };
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// The entries of the root index, each with its role.
 struct entries {

@@ -28,16 +28,10 @@ struct note {
 std::vector<note> notes_of(const resolve::walk& walk) {
     std::vector<note> notes;
     const auto& documents = walk.read();
-    for (std::uint32_t number = 0; number < documents.size(); ++number) {
-        if (documents[number].kind != resolve::document_kind::index) continue;
-        const auto count = static_cast<std::uint32_t>(documents[number].index->entries().size());
-        for (std::uint32_t position = 0; position < count; ++position) {
-            const resolve::place where{number, position};
-            if (walk.is_child(where)) continue;
-            notes.push_back(
-                {documents.describe(where), std::string(documents.entry(where).digest), walk.why_not(where)});
-        }
-    }
+    documents.for_each_entry([&](resolve::place where, const oci::descriptor& entry) {
+        if (walk.is_child(where)) return;
+        notes.push_back({documents.describe(where), std::string(entry.digest), walk.why_not(where)});
+    });
     return notes;
 }
 

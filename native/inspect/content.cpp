@@ -64,10 +64,7 @@ std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resol
             opened[i] = error{status::unsupported, "reference " + std::string(one.digest()) +
                                                        " is an index: get what is in it by naming it as an image"};
         } else {
-            oci::question question;
-            question.reference = one.digest();
-            question.max_bytes = limits.document_bytes;
-            questions.push_back(std::move(question));
+            questions.push_back(oci::question_for(oci::question::kind::manifest, one.digest(), limits.document_bytes));
             numbers.push_back(i);
         }
     }

@@ -5,13 +5,12 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "oci/digest.h"
 #include "oci/document.h"
 
 namespace refract::inspect {
 namespace {
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// Whether what came instead of a document will come again: it is not there, or is not what its digest names.
 bool is_lost(status code) {
@@ -24,12 +23,9 @@ template <class Machine>
 outcome feed(reader& from, Machine& into, result<typename Machine::step> step) {
     while (step.ok() && step.value() == Machine::step::need) {
         const auto& need = into.needed();
-        oci::question question;
         const bool is_config = need.expected.kind == resolve::document_kind::config;
-        question.what = is_config ? oci::question::kind::blob : oci::question::kind::manifest;
-        question.reference = need.expected.digest;
-        question.max_bytes = need.max_bytes;
-        auto came = from.ask(question);
+        auto came = from.ask(oci::question_for(is_config ? oci::question::kind::blob : oci::question::kind::manifest,
+                                               need.expected.digest, need.max_bytes));
         if (came.ok()) {
             step = into.feed(bytes_of(came.value().documents.front()));
         } else if (came.why().code == status::missing || (is_lost(came.why().code) && !need.required)) {
@@ -51,11 +47,7 @@ result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::ima
 }
 
 outcome image::open_root(const limits& limits) {
-    oci::question question;
-    question.what = oci::question::kind::manifest;
-    question.reference = name_.reference();
-    question.max_bytes = limits.document_bytes;
-    auto came = reader_.ask(question);
+    auto came = reader_.ask(oci::question_for(oci::question::kind::manifest, name_.reference(), limits.document_bytes));
     if (came.failed()) return std::move(came).take();
     root_.bytes = std::move(came.value().documents.front());
     root_.served_type = std::move(came.value().media_type);
@@ -160,10 +152,8 @@ void image::settle_weakness() {
     std::set<std::string_view> listed = discovery_->listed();
     listed.insert(root_.digest);
     if (walk_) {
-        const auto& documents = walk_->read();
-        for (std::uint32_t number = 0; number < documents.size(); ++number) {
-            for (const auto& entry : documents[number].index->entries()) listed.insert(entry.digest);
-        }
+        walk_->read().for_each_entry(
+            [&](resolve::place, const oci::descriptor& entry) { listed.insert(entry.digest); });
     }
     for (auto& one : listing_.references) {
         if (one.subject.empty()) continue;
@@ -182,10 +172,7 @@ outcome image::check_presence() {
             one.descriptor->kind == oci::media_kind::other) {
             continue;
         }
-        oci::question question;
-        question.what = oci::question::kind::presence;
-        question.reference = one.digest();
-        questions.push_back(std::move(question));
+        questions.push_back(oci::question_for(oci::question::kind::presence, one.digest(), 0));
         numbers.push_back(number);
     }
     auto answers = reader_.ask(questions);

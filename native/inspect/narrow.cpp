@@ -90,10 +90,8 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
         if (matches) {
             kept[i] = true;
         } else if (descriptor->kind == oci::media_kind::manifest) {
-            oci::question question;
-            question.reference = descriptor->digest;
-            question.max_bytes = request.limits.document_bytes;
-            questions.push_back(std::move(question));
+            questions.push_back(
+                oci::question_for(oci::question::kind::manifest, descriptor->digest, request.limits.document_bytes));
             numbers.push_back(i);
         }
     }

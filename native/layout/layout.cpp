@@ -10,10 +10,12 @@
 #include <span>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/printable.h"
 #include "layout/files.h"
 #include "layout/referrers.h"
 #include "oci/annotations.h"
+#include "oci/content_check.h"
 #include "oci/digest.h"
 #include "oci/index.h"
 
@@ -27,8 +29,6 @@ constexpr const char* index_file = "index.json";
 constexpr const char* marker_file = "oci-layout";
 constexpr std::size_t most_marker_bytes = 64u << 10;
 constexpr std::size_t most_listed = 10;
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 std::string_view name_of(const oci::descriptor& entry) { return oci::annotation_of(entry, oci::annotation::ref_name); }
 
@@ -267,35 +267,17 @@ std::vector<result<answer>> image_layout::ask(std::span<const question> question
 outcome image_layout::read_one(const oci::blob& wanted) {
     auto path = blob_path(wanted.digest);
     if (path.failed()) return std::move(path).take();
-    if (wanted.size < 0) return {status::malformed, path.value() + ": a size must not be negative"};
+    auto check = oci::content_check::of(wanted.digest, wanted.size);
+    if (check.failed()) return outcome(std::move(check).take()).in(path.value());
     auto file = open_file(root_, path.value());
     if (file.failed()) return std::move(file).take();
-    oci::digest_algorithm algorithm{};
-    oci::parse_digest(wanted.digest, algorithm);
-    auto hasher = oci::hasher::of(algorithm);
-    if (hasher.failed()) return std::move(hasher).take();
-
-    const auto size = static_cast<std::uint64_t>(wanted.size);
-    std::uint64_t count = 0;
-    outcome done = read_pieces(file.value(), size, [&](std::span<const std::byte> bytes) -> outcome {
-        count += bytes.size();
-        if (count > size) {
-            return {status::size_mismatch,
-                    "size mismatch: it is longer than the " + std::to_string(size) + " bytes that were asked for"};
-        }
-        if (outcome hashed = hasher.value().update(bytes); hashed.failed()) return hashed;
-        return wanted.sink(bytes);
-    });
-    if (done.failed()) return std::move(done).in(path.value());
-    if (count < size) {
-        return {status::size_mismatch,
-                path.value() + ": size mismatch: want " + std::to_string(size) + ", got " + std::to_string(count)};
-    }
-    auto got = hasher.value().finish();
-    if (got.failed()) return std::move(got).take();
-    if (got.value() == wanted.digest) return {};
-    return {status::digest_mismatch,
-            path.value() + ": digest mismatch: want " + wanted.digest + ", got " + got.value()};
+    outcome done = read_pieces(file.value(), static_cast<std::uint64_t>(wanted.size),
+                               [&](std::span<const std::byte> bytes) -> outcome {
+                                   outcome fine = check.value().update(bytes);
+                                   return fine.failed() ? std::move(fine) : wanted.sink(bytes);
+                               });
+    if (done.ok()) done = check.value().finish();
+    return std::move(done).in(path.value());
 }
 
 std::vector<outcome> image_layout::read(std::span<const oci::blob> blobs) {

@@ -73,14 +73,8 @@ resolve::role role_of(const facts& about, resolve::place where);
 template <class Visit>
 void for_each_entry(const facts& about, Visit&& visit) {
     if (about.walk == nullptr) return;
-    const auto& documents = about.walk->read();
-    for (std::uint32_t number = 0; number < documents.size(); ++number) {
-        std::uint32_t position = 0;
-        for (const oci::descriptor& entry : documents[number].index->entries()) {
-            const resolve::place where{number, position++};
-            visit(where, entry, role_of(about, where));
-        }
-    }
+    about.walk->read().for_each_entry(
+        [&](resolve::place where, const oci::descriptor& entry) { visit(where, entry, role_of(about, where)); });
 }
 
 }  // namespace refract::lint

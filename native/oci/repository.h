@@ -8,6 +8,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -30,6 +31,15 @@ struct question {
     std::string artifact_type;    ///< of referrers: others need not be told, and may be
     std::string prefix;           ///< of tags: nothing is asked beyond those that begin so, where tags come sorted
 };
+
+/// What most questions are: a reference, and how long the answer may be.
+inline question question_for(question::kind what, std::string_view reference, std::uint64_t max_bytes) {
+    question made;
+    made.what = what;
+    made.reference = reference;
+    made.max_bytes = max_bytes;
+    return made;
+}
 
 struct answer {
     std::vector<std::string> documents;  ///< the bytes as they came: one, but of referrers one for each page

@@ -8,7 +8,7 @@
 #include "base/printable.h"
 #include "oci/base64.h"
 #include "oci/json.h"
-#include "registry/endpoint.h"
+#include "registry/url.h"
 
 namespace refract::registry {
 namespace {

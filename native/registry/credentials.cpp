@@ -13,9 +13,9 @@
 #include "base/printable.h"
 #include "oci/base64.h"
 #include "oci/json.h"
-#include "registry/endpoint.h"
 #include "registry/file.h"
 #include "registry/helper.h"
+#include "registry/url.h"
 
 namespace refract::registry {
 namespace {

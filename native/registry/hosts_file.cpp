@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "base/printable.h"
-#include "registry/endpoint.h"
+#include "registry/url.h"
 
 namespace refract::registry {
 namespace {

@@ -48,8 +48,6 @@ std::string media_type_of(const http_response& response) {
     return type;
 }
 
-/// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
-/// have is broken, or lies.
 /// An encoded dot in the path: two of them are ".." to some servers, and were not taken for that here.
 bool has_encoded_dots(std::string_view target) {
     std::string path(target.substr(0, target.find('?')));
@@ -57,6 +55,8 @@ bool has_encoded_dots(std::string_view target) {
     return path.find("%2e") != std::string::npos;
 }
 
+/// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
+/// have is broken, or lies.
 outcome check_digest(const oci::question& question, const http_response& response) {
     const auto bytes = std::as_bytes(std::span(response.body));
     oci::digest_algorithm algorithm{};

@@ -150,7 +150,7 @@ outcome session::pursuit::take_bytes(const http_response& response, std::span<co
     position_ += bytes.size();
     const auto fresh = bytes.subspan(skipped);
     if (fresh.empty()) return {};
-    outcome done = job_.sink(delivered_, fresh);
+    outcome done = job_.sink(fresh);
     delivered_ += fresh.size();
     return done;
 }

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "base/printable.h"
-#include "oci/digest.h"
+#include "oci/content_check.h"
 #include "oci/media_type.h"
 #include "registry/pages.h"
 
@@ -23,30 +23,6 @@ error located(const std::string& what, error why) {
     why.message = what + ": " + why.message;
     return why;
 }
-
-/// A blob on its way into its sink, digested as it comes.
-struct stream {
-    const oci::blob* blob = nullptr;
-    std::optional<oci::hasher> digest;
-    std::uint64_t size = 0;
-
-    outcome take(std::uint64_t offset, std::span<const std::byte> bytes) {
-        size = offset + bytes.size();
-        if (size > static_cast<std::uint64_t>(blob->size)) return mismatch("more");
-        if (outcome done = digest->update(bytes); done.failed()) return done;
-        return blob->sink(bytes);
-    }
-    outcome finish() {
-        if (size < static_cast<std::uint64_t>(blob->size)) return mismatch(std::to_string(size));
-        auto got = digest->finish();
-        if (got.failed()) return std::move(got).take();
-        if (got.value() == blob->digest) return {};
-        return {status::digest_mismatch, "digest mismatch: want " + blob->digest + ", got " + got.value()};
-    }
-    outcome mismatch(const std::string& got) const {
-        return {status::size_mismatch, "size mismatch: want " + std::to_string(blob->size) + " bytes, got " + got};
-    }
-};
 
 }  // namespace
 
@@ -142,33 +118,28 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
 }
 
 std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
-    std::vector<stream> streams(blobs.size());
+    std::vector<std::optional<oci::content_check>> checks(blobs.size());
     std::vector<outcome> done(blobs.size());
     std::vector<job> jobs;
     std::vector<std::size_t> numbers;
+    const auto describe_blob = [&](const oci::blob& blob) { return "blob " + name_ + '@' + printable(blob.digest); };
     for (std::size_t number = 0; number < blobs.size(); ++number) {
         const oci::blob& blob = blobs[number];
-        oci::digest_algorithm algorithm{};
-        if (!oci::parse_digest(blob.digest, algorithm) || algorithm == oci::digest_algorithm::other) {
-            done[number] = {status::unsupported,
-                            "blob " + name_ + ": digest " + quoted(blob.digest) + " cannot be verified"};
+        auto check = oci::content_check::of(blob.digest, blob.size);
+        if (check.failed()) {
+            done[number] = located(describe_blob(blob), std::move(check).take());
             continue;
         }
-        auto digest = oci::hasher::of(algorithm);
-        if (digest.failed()) {
-            done[number] = std::move(digest).take();
-            continue;
-        }
-        stream& into = streams[number];
-        into.blob = &blob;
-        into.digest = std::move(digest).value();
+        auto& into = checks[number];
+        into = std::move(check).value();
         job next;
         next.registry = host_;
         next.repository = repository_;
         next.target = target("/blobs/" + blob.digest);
-        next.max_bytes = std::numeric_limits<std::uint64_t>::max();  // the stream ends it at its own size
-        next.sink = [&into](std::uint64_t offset, std::span<const std::byte> bytes) {
-            return into.take(offset, bytes);
+        next.max_bytes = std::numeric_limits<std::uint64_t>::max();  // the check ends it at its own size
+        next.sink = [&into, &blob](std::span<const std::byte> bytes) {
+            if (outcome fine = into->update(bytes); fine.failed()) return fine;
+            return blob.sink(bytes);
         };
         jobs.push_back(std::move(next));
         numbers.push_back(number);
@@ -176,11 +147,11 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
     auto brought = session_.perform(jobs, hosts_);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const std::size_t number = numbers[i];
-        const std::string what = "blob " + name_ + '@' + blobs[number].digest;
+        const std::string what = describe_blob(blobs[number]);
         if (brought[i].failed()) {
             done[number] = located(what, std::move(brought[i]).take());
         } else {
-            done[number] = streams[number].finish().in(what);
+            done[number] = checks[number]->finish().in(what);
         }
     }
     return done;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns

@@ -66,7 +66,6 @@ result<http_response> session::exchange(const http_request& first) {
     http_request request = first;
     unsigned redirects = 0;
     unsigned tries = 0;
-    auto not_before = clock::now();
     for (;;) {
         // Others may finish meanwhile; they are dealt with afterwards.
         const transport::ticket ticket = transport_.start(request);
@@ -85,7 +84,7 @@ result<http_response> session::exchange(const http_request& first) {
         if (is_passing(response) && tries < limits.retries) {
             auto pause = pause_before(tries++, response, limits);
             if (pause.failed()) return std::move(pause).take();
-            not_before = clock::now() + pause.value();
+            const auto not_before = clock::now() + pause.value();
             while (clock::now() < not_before && !transport_.is_cancelled()) {
                 auto finished = transport_.wait(not_before);
                 early_.insert(early_.end(), std::make_move_iterator(finished.begin()),

@@ -24,8 +24,8 @@ struct job {
     bool head = false;
     std::uint64_t max_bytes = 0;
     std::uint64_t* left = nullptr;  ///< of what may be held of all answers; taken from it as they come
-    /// Where the body goes. `offset` is where its bytes stand in the whole, which a broken connection does not change.
-    std::function<outcome(std::uint64_t offset, std::span<const std::byte>)> sink;
+    /// Where the body goes: each byte once and in order, also where a connection broke between two of them.
+    std::function<outcome(std::span<const std::byte>)> sink;
     bool registry::host::*capability = &registry::host::pull;
 };
 

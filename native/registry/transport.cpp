@@ -282,7 +282,6 @@ transport::~transport() {
 }
 
 named_hosts& transport::named() noexcept { return state_->named; }
-std::size_t transport::under_way() const noexcept { return state_->exchanges.size() + state_->done.size(); }
 
 transport::ticket transport::start(const http_request& request) {
     auto next = std::make_unique<exchange>();

@@ -98,7 +98,6 @@ public:
     ticket start(const http_request& request);
     /// Goes on until something has finished, or until then. After a cancellation everything finishes.
     std::vector<finished> wait(clock::time_point until);
-    std::size_t under_way() const noexcept;
 
     named_hosts& named() noexcept;
     bool is_cancelled() const noexcept { return options_.cancelled != nullptr && options_.cancelled->load(); }

@@ -9,19 +9,28 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 
 #include "base/printable.h"
-#include "registry/endpoint.h"
 
 namespace refract::registry {
 namespace {
 
-using curl_url_handle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
+using url_handle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 using curl_text = std::unique_ptr<char, decltype(&curl_free)>;
 
+url_handle new_handle() {
+    url_handle made(curl_url(), &curl_url_cleanup);
+    if (!made) throw std::bad_alloc();
+    return made;
+}
+
+/// Empty if the URL does not have it.
 std::string part(CURLU* from, CURLUPart what, unsigned flags = 0) {
     char* text = nullptr;
-    if (curl_url_get(from, what, &text, flags) != CURLUE_OK) return {};
+    const CURLUcode code = curl_url_get(from, what, &text, flags);
+    if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (code != CURLUE_OK) return {};
     return curl_text(text, &curl_free).get();
 }
 
@@ -48,12 +57,11 @@ result<url> read(CURLU* from, std::string_view shown) {
     // The parser decodes what is escaped in a host: what comes out of that must still be one.
     const bool named = !into.host.empty() &&
                        into.host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_[]:") == std::string::npos;
-    if (!named) return error{status::malformed, quoted(shown) + " has no proper host"};
+    if (!named) return error{status::malformed, shown_url(shown) + " has no proper host"};
     into.port = part(from, CURLUPART_PORT, CURLU_DEFAULT_PORT);
     into.target = part(from, CURLUPART_PATH);
     if (const auto query = part(from, CURLUPART_QUERY); !query.empty()) into.target += '?' + query;
-    into.has_user = !part(from, CURLUPART_USER).empty() || !part(from, CURLUPART_PASSWORD).empty();
-    if (into.has_user) {
+    if (!part(from, CURLUPART_USER).empty() || !part(from, CURLUPART_PASSWORD).empty()) {
         return error{status::malformed,
                      "a URL with a user name or password in it is refused (host " + quoted(into.host) + ')'};
     }
@@ -71,11 +79,10 @@ result<url> set(CURLU* into, std::string_view text) {
     auto got = read(into, text);
     if (got.failed()) return got;
     // Escapes and odd numbers in a host may mean one thing now and another when the URL is read again, to connect.
-    const curl_url_handle again(curl_url(), &curl_url_cleanup);
-    if (!again) throw std::bad_alloc();
+    const url_handle again = new_handle();
     const bool same = curl_url_set(again.get(), CURLUPART_URL, got.value().text().c_str(), 0) == CURLUE_OK &&
                       canonical(part(again.get(), CURLUPART_HOST)) == got.value().host;
-    if (!same) return error{status::malformed, quoted(text) + " has a host that can be read in two ways"};
+    if (!same) return error{status::malformed, shown_url(text) + " has a host that can be read in two ways"};
     return got;
 }
 
@@ -89,14 +96,12 @@ std::string url::authority() const {
 std::string url::text() const { return scheme + "://" + authority() + target; }
 
 result<url> parse_url(std::string_view text) {
-    const curl_url_handle handle(curl_url(), &curl_url_cleanup);
-    if (!handle) throw std::bad_alloc();
+    const url_handle handle = new_handle();
     return set(handle.get(), text);
 }
 
 result<url> resolve_url(const url& base, std::string_view text) {
-    const curl_url_handle handle(curl_url(), &curl_url_cleanup);
-    if (!handle) throw std::bad_alloc();
+    const url_handle handle = new_handle();
     if (auto known = set(handle.get(), base.text()); known.failed()) return known;
     return set(handle.get(), text);
 }
@@ -110,6 +115,30 @@ std::string escape_url(std::string_view text) {
 bool is_loopback(std::string_view host) {
     return host == "localhost" || host.ends_with(".localhost") || host == "[::1]" ||
            (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+std::optional<endpoint> parse_endpoint(const std::string& url) {
+    const url_handle handle = new_handle();
+    if (url.find('\0') != std::string::npos) return std::nullopt;
+    const CURLUcode code = curl_url_set(handle.get(), CURLUPART_URL, url.c_str(), 0);
+    if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (code != CURLUE_OK) return std::nullopt;
+    endpoint parts{part(handle.get(), CURLUPART_SCHEME), part(handle.get(), CURLUPART_HOST),
+                   part(handle.get(), CURLUPART_PATH)};
+    if ((parts.scheme != "http" && parts.scheme != "https") || parts.host.empty()) return std::nullopt;
+    if (const std::string port = part(handle.get(), CURLUPART_PORT); !port.empty()) parts.host += ':' + port;
+    return parts;
+}
+
+std::string shown_url(std::string_view url) {
+    const auto at = url.rfind('@');
+    const auto query = url.find_first_of("?#");
+    if (at != std::string_view::npos && query < at) {
+        url = url.substr(0, url.find("://"));  // it cannot be told where a user ends, nor where a query begins
+    } else {
+        url = url.substr(0, query).substr(at == std::string_view::npos ? 0 : at + 1);
+    }
+    return refract::quoted(url, 128);
 }
 
 }  // namespace refract::registry

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,6 @@ struct url {
     std::string host;    ///< lower case; an IPv6 address in its shortest form and in brackets
     std::string port;    ///< never empty
     std::string target;  ///< path and query
-    bool has_user = false;
 
     /// What credentials and headers are for: "https://registry.example:443".
     std::string origin() const { return scheme + "://" + host + ':' + port; }
@@ -36,5 +36,19 @@ result<url> resolve_url(const url& base, std::string_view text);
 std::string escape_url(std::string_view text);
 
 bool is_loopback(std::string_view host);
+
+/// The parts of an http or https URL that name a registry. User, query and fragment are left out.
+struct endpoint {
+    std::string scheme;  ///< "http" or "https"
+    std::string host;    ///< with the port, if the URL has one; IPv6 addresses in brackets
+    std::string path;    ///< still encoded; "/" where the URL has none
+};
+
+/// Read by libcurl's own parser, so that what is checked is what is connected to. Nothing if it is no such URL.
+std::optional<endpoint> parse_endpoint(const std::string& url);
+
+/// In quotes for messages, without what may be secret: the user and password that somebody may have put into it, and
+/// the query, which is how content networks are given access.
+std::string shown_url(std::string_view url);
 
 }  // namespace refract::registry

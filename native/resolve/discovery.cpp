@@ -41,25 +41,18 @@ void discovery::add_subject(std::string_view digest, bool is_reference) {
 void discovery::add_subjects(const walk& image, const std::vector<reference>& known) {
     const documents& documents = image.read();
     add_subject(documents[0].digest);
-    for (std::uint32_t number = 0; number < documents.size(); ++number) {
-        if (documents[number].kind != document_kind::index) continue;
-        std::uint32_t position = 0;
-        for (const oci::descriptor& entry : documents[number].index->entries()) {
-            const place where{number, position++};
-            const role is = role_of(entry, documents.platform_of(where), image.asked());
-            if (is == role::image || is == role::index) add_subject(entry.digest);
-        }
-    }
+    documents.for_each_entry([&](place where, const oci::descriptor& entry) {
+        const role is = role_of(entry, documents.platform_of(where), image.asked());
+        if (is == role::image || is == role::index) add_subject(entry.digest);
+    });
     for (const reference& one : known) add_subject(one.digest(), true);
 }
 
-void discovery::ask(asked::purpose why, kind what, std::string reference, std::size_t about) {
+void discovery::ask(asked::purpose why, kind what, std::string_view reference, std::size_t about) {
     asked next;
     next.why = why;
     next.subject = about;
-    next.question.what = what;
-    next.question.reference = std::move(reference);
-    next.question.max_bytes = request_.listing.limits.document_bytes;
+    next.question = oci::question_for(what, reference, request_.listing.limits.document_bytes);
     next_.push_back(std::move(next));
 }
 
@@ -69,7 +62,7 @@ result<std::vector<oci::question>> discovery::next() {
         const bool all_sha256 = std::all_of(subjects_.begin(), subjects_.end(),
                                             [](const subject& one) { return one.tag.starts_with(sha256_tags); });
         // Tags of other kinds are many, and come later in the order: these begin with the algorithm.
-        ask(asked::purpose::listing, kind::tags, all_sha256 ? std::string(sha256_tags) : std::string());
+        ask(asked::purpose::listing, kind::tags, all_sha256 ? sha256_tags : std::string_view());
         if (all_sha256) next_.back().question.prefix = sha256_tags;
     }
     if (wants(tag_sources) && listing_ != tag_listing::asking) {

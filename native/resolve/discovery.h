@@ -81,7 +81,7 @@ private:
     enum class tag_listing { unknown, asking, whole, by_subject, refused };
 
     bool wants(std::uint32_t sources) const noexcept { return (request_.sources & sources) != 0; }
-    void ask(asked::purpose why, oci::question::kind what, std::string reference, std::size_t about = 0);
+    void ask(asked::purpose why, oci::question::kind what, std::string_view reference, std::size_t about = 0);
     void ask_about_tags(std::size_t number);
     void ask_for_tag(std::size_t number, const std::string& tag);
     void ask_for_everything();

@@ -81,6 +81,18 @@ public:
         return kept_[where.document]->index->platform_of(entry(where));
     }
 
+    /// Calls `visit(place, entry)` for each entry of each index, in the order in which the indexes were read.
+    template <class Visit>
+    void for_each_entry(Visit&& visit) const {
+        for (std::uint32_t number = 0; number < count_; ++number) {
+            if (kept_[number]->kind != document_kind::index) continue;
+            std::uint32_t position = 0;
+            for (const oci::descriptor& entry : kept_[number]->index->entries()) {
+                visit(resolve::place{number, position++}, entry);
+            }
+        }
+    }
+
     /// The way from the root down to an entry, the entry itself last.
     std::vector<place> path_to(place where) const;
     /// "manifests[2]/manifests[0]".

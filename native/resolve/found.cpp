@@ -4,6 +4,7 @@
 // What discovery makes of the answers.
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/printable.h"
 #include "oci/annotations.h"
 #include "oci/digest.h"
@@ -13,8 +14,6 @@
 
 namespace refract::resolve {
 namespace {
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// What cosign's tags hold, by their ends.
 std::string_view cosign_type(std::string_view tag) {
@@ -185,7 +184,7 @@ outcome discovery::begin_walk(std::string tag, std::string about, const std::str
 outcome discovery::go_on(tagged_index& index, result<walk::step> step) {
     if (step.failed()) return outcome(std::move(step).take()).in("tag " + index.tag);
     if (step.value() == walk::step::done) return read_index(index);
-    ask(asked::purpose::nested, oci::question::kind::manifest, std::string(index.walk->needed().expected.digest));
+    ask(asked::purpose::nested, oci::question::kind::manifest, index.walk->needed().expected.digest);
     next_.back().index = &index;
     next_.back().question.max_bytes = index.walk->needed().max_bytes;
     return {};
@@ -205,9 +204,7 @@ outcome discovery::take_nested(const asked& one, result<oci::answer> came) {
 outcome discovery::read_index(tagged_index& index) {
     const walk& walk = *index.walk;
     const documents& documents = walk.read();
-    for (std::uint32_t number = 0; number < documents.size(); ++number) {
-        for (const auto& entry : documents[number].index->entries()) listed_.insert(entry.digest);
-    }
+    documents.for_each_entry([&](place, const oci::descriptor& entry) { listed_.insert(entry.digest); });
     const bool scanned = index.subject.empty();
     attached all = find_attached(walk);
     for (reference& one : all.references) {
@@ -239,7 +236,7 @@ outcome discovery::read_index(tagged_index& index) {
             entry.algorithm == oci::digest_algorithm::other) {
             continue;
         }
-        ask(asked::purpose::entry, oci::question::kind::manifest, std::string(entry.digest));
+        ask(asked::purpose::entry, oci::question::kind::manifest, entry.digest);
         next_.back().index = &index;
         next_.back().position = where.position;
     }

@@ -99,22 +99,17 @@ error walk::nothing_matches() const {
     std::string text = "no image" + wanted + " in index " + documents_[0].digest;
     std::size_t unsaid = 0;
     bool first = true;
-    for (std::uint32_t number = 0; number < documents_.size(); ++number) {
-        if (documents_[number].kind != document_kind::index) continue;
-        const auto count = static_cast<std::uint32_t>(documents_[number].index->entries().size());
-        for (std::uint32_t position = 0; position < count; ++position) {
-            const place where{number, position};
-            const bool opened = documents_.entry(where).kind == oci::media_kind::index && rejected(where) == nullptr &&
-                                documents_.find(documents_.entry(where).digest, document_kind::index) != none;
-            if (opened) continue;  // its entries speak for it
-            if (text.size() > most) {
-                ++unsaid;
-                continue;
-            }
-            text += (first ? ": " : "; ") + documents_.describe(where) + ": " + why_not(where);
-            first = false;
+    documents_.for_each_entry([&](place where, const oci::descriptor& entry) {
+        const bool opened = entry.kind == oci::media_kind::index && rejected(where) == nullptr &&
+                            documents_.find(entry.digest, document_kind::index) != none;
+        if (opened) return;  // its entries speak for it
+        if (text.size() > most) {
+            ++unsaid;
+            return;
         }
-    }
+        text += (first ? ": " : "; ") + documents_.describe(where) + ": " + why_not(where);
+        first = false;
+    });
     if (first)
         text += documents_[0].index->entries().empty() ? ": it has no entries"
                                                        : ": nor in the indexes nested in it, which have no entries";

@@ -24,14 +24,9 @@ namespace annotation = oci::annotation;
 template <class Visit>
 void for_each_entry(const walk& walk, Visit&& visit) {
     const documents& documents = walk.read();
-    for (std::uint32_t number = 0; number < documents.size(); ++number) {
-        if (documents[number].kind != document_kind::index) continue;
-        std::uint32_t position = 0;
-        for (const oci::descriptor& entry : documents[number].index->entries()) {
-            const place where{number, position++};
-            visit(where, entry, role_of(entry, documents.platform_of(where), walk.asked()));
-        }
-    }
+    documents.for_each_entry([&](place where, const oci::descriptor& entry) {
+        visit(where, entry, role_of(entry, documents.platform_of(where), walk.asked()));
+    });
 }
 
 /// The subject as an annotation gives it, or what is wrong with it.

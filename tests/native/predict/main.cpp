@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/bytes.h"
 #include "resolve/predict/predict.h"
 
 using namespace refract;
@@ -23,8 +24,6 @@ std::optional<std::string> read_blob(const std::string& blobs, std::string_view 
     if (!file) return std::nullopt;
     return std::string(std::istreambuf_iterator<char>(file), {});
 }
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 oci::platform parse_platform(std::string_view text) {
     oci::platform made;
