@@ -12,7 +12,7 @@ result<content_check> content_check::of(std::string_view digest, std::int64_t si
     if (!parse_digest(digest, algorithm)) return error{status::malformed, "malformed digest " + quoted(digest)};
     if (algorithm == digest_algorithm::other) {
         return error{status::unsupported,
-                     "cannot verify digest " + printable(digest) + ": only sha256 and sha512 can be"};
+                     "digest " + printable(digest) + " cannot be verified: only sha256 and sha512 can be"};
     }
     if (size < 0) return error{status::malformed, "a size must not be negative"};
     auto made = hasher::of(algorithm);

@@ -8,6 +8,7 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -128,16 +129,23 @@ func TestEndlessAnswers(t *testing.T) {
 
 // raw writes the first text, and the second again and again, past net/http.
 func raw(first, again string) http.HandlerFunc {
+	return pastHTTP(func(connection net.Conn) {
+		_, err := connection.Write([]byte(first))
+		for err == nil {
+			_, err = connection.Write([]byte(again))
+		}
+	})
+}
+
+// pastHTTP answers with whatever is written to the connection.
+func pastHTTP(answer func(net.Conn)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		connection, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			panic(err)
 		}
 		defer connection.Close()
-		_, err = connection.Write([]byte(first))
-		for err == nil {
-			_, err = connection.Write([]byte(again))
-		}
+		answer(connection)
 	}
 }
 

@@ -23,19 +23,14 @@ func hold(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // trickle sends a byte now and then: so slowly that no limit for silence alone ends it.
 func trickle(first string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		connection, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			panic(err)
-		}
-		defer connection.Close()
-		_, err = connection.Write([]byte(first))
+	return pastHTTP(func(connection net.Conn) {
+		_, err := connection.Write([]byte(first))
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		for ; err == nil; <-tick.C {
 			_, err = connection.Write([]byte("x"))
 		}
-	}
+	})
 }
 
 func TestSlowAnswersEnd(t *testing.T) {

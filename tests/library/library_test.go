@@ -187,15 +187,7 @@ func TestExampleOnALayout(t *testing.T) {
 
 func start(t *testing.T, shape shapes.Shape, options registries.Options) *registries.Registry {
 	t.Helper()
-	r, err := registries.Start(t.TempDir(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	r := registries.StartFor(t, options)
 	if err := r.Push(t.Context(), repository, shape, "v1"); err != nil {
 		t.Fatal(err)
 	}

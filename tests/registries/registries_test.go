@@ -14,20 +14,6 @@ import (
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-func start(t *testing.T, options Options) *Registry {
-	t.Helper()
-	r, err := Start(t.TempDir(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
 // answer is what a registry answered.
 type answer struct {
 	status         int
@@ -73,7 +59,7 @@ func TestEveryConfiguration(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%s/%s/plain=%v", kind, login, plain), func(t *testing.T) {
 					t.Parallel()
-					r := start(t, Options{Kind: kind, Login: login, Plain: plain})
+					r := StartFor(t, Options{Kind: kind, Login: login, Plain: plain})
 					if err := r.Push(t.Context(), "some/app", shape, "v1"); err != nil {
 						t.Fatal(err)
 					}
@@ -166,7 +152,7 @@ func TestReferrers(t *testing.T) {
 	shape := shapes.ByName("image-with-subject")
 	for kind, want := range map[Kind]int{Distribution: http.StatusNotFound, Docker: http.StatusNotFound, GoContainerRegistry: http.StatusOK} {
 		t.Run(string(kind), func(t *testing.T) {
-			r := start(t, Options{Kind: kind})
+			r := StartFor(t, Options{Kind: kind})
 			if err := r.Push(t.Context(), "app", shape, "v1"); err != nil {
 				t.Fatal(err)
 			}

@@ -16,21 +16,6 @@ import (
 // repository is where each test finds its image, as "v1".
 const repository = "some/app"
 
-// start starts a registry, which ends with the test.
-func start(t *testing.T, options registries.Options) *registries.Registry {
-	t.Helper()
-	r, err := registries.Start(t.TempDir(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
 func push(t *testing.T, r *registries.Registry, shape shapes.Shape) {
 	t.Helper()
 	if err := r.Push(t.Context(), repository, shape, "v1"); err != nil {
@@ -72,12 +57,12 @@ func TestLookup(t *testing.T) {
 	platform := shape.Expect.Selections[0].Platform
 	for _, kind := range []registries.Kind{registries.Distribution, registries.Docker} {
 		content := t.TempDir()
-		push(t, start(t, registries.Options{Kind: kind, Content: content}), shape)
+		push(t, registries.StartFor(t, registries.Options{Kind: kind, Content: content}), shape)
 		for login, want := range map[registries.Login]int{
 			registries.Anonymous: 3, registries.Basic: 4, registries.Bearer: 5, registries.PublicToken: 5,
 		} {
 			t.Run(strings.TrimSuffix(string(kind)+"/"+string(login), "/"), func(t *testing.T) {
-				r := start(t, registries.Options{Kind: kind, Login: login, Content: content})
+				r := registries.StartFor(t, registries.Options{Kind: kind, Login: login, Content: content})
 				costs := map[string]int{}
 				for _, lookup := range lookups {
 					output, err := lookup.Run(t.Context(), r, platform, repository+":v1")

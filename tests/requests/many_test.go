@@ -23,7 +23,7 @@ func TestManyReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, shape := start(t, registries.Options{Kind: registries.Distribution}), shapes.BehindArtifacts(many)
+	r, shape := registries.StartFor(t, registries.Options{Kind: registries.Distribution}), shapes.BehindArtifacts(many)
 	push(t, r, shape)
 	t.Run("listing the index costs nothing else", func(t *testing.T) { listIndex(t, refract, r, shape) })
 	t.Run("getting all takes one connection", func(t *testing.T) { getAll(t, refract, r, shape) })

@@ -22,7 +22,7 @@ func TestEverySourceCanBeStored(t *testing.T) {
 	shape, references := shapes.EverySource()
 	for _, kind := range []registries.Kind{registries.Distribution, registries.Docker, registries.GoContainerRegistry} {
 		t.Run(string(kind), func(t *testing.T) {
-			r := start(t, registries.Options{Kind: kind})
+			r := registries.StartFor(t, registries.Options{Kind: kind})
 			push(t, r, shape)
 			for tag, d := range shape.DigestTags {
 				if status, body := get(t, r, "/manifests/"+tag); status != http.StatusOK || body != string(shape.Blobs[d]) {
