@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -209,12 +210,19 @@ CLI::Validator stated() {
 bool context::interrupted() noexcept { return interrupted_by_signal; }
 
 void print(std::string_view text) {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && output_error == 0) output_error = errno;
+    // A pipe takes so much as a whole or not at all: of a larger piece the C library would wait to write the rest,
+    // whatever signal came meanwhile.
+    while (!text.empty() && output_error == 0) {
+        const auto piece = text.substr(0, PIPE_BUF);
+        if (std::fwrite(piece.data(), 1, piece.size(), stdout) != piece.size()) output_error = errno;
+        text.remove_prefix(piece.size());
+    }
 }
 
 outcome finish_output() {
     if (output_error == 0 && std::fflush(stdout) != 0) output_error = errno;
     if (output_error == 0) return {};
+    if (output_error == EINTR && interrupted_by_signal) return {status::cancelled, "interrupted"};
     return {status::internal,
             "the standard output cannot be written to: " + std::generic_category().message(output_error)};
 }

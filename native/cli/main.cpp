@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
     app.name("refract");
     app.require_subcommand(1);
     app.fallthrough();
+    // Commands that are added from here on inherit it; the program itself has another, below.
     app.footer("The options of every command, and the exit codes: refract --help");
     app.set_version_flag("--version", "refract " REFRACT_VERSION, "Print the version");
     cli::context context;

@@ -181,6 +181,33 @@ func TestASignalEndsInOrder(t *testing.T) {
 	}
 }
 
+// TestASignalEndsWaitingForAPipe: that nobody empties.
+func TestASignalEndsWaitingForAPipe(t *testing.T) {
+	shape, _ := attached(t, text("", strings.Repeat("a line of text\n", 200_000)))
+	p := newPlace(t)
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	command := p.command("references", "get", inLayout(t, shape))
+	var complaint bytes.Buffer
+	command.Stdout, command.Stderr = writing, &complaint
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writing.Close()
+	waitUntilFull(t, reading)
+	if err := command.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = command.Wait() // told by the exit code
+	if code := command.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	oneLine(t, complaint.String())
+}
+
 // TestASignalEndsWaitingForAPassword: nobody has to press Ctrl-C twice.
 func TestASignalEndsWaitingForAPassword(t *testing.T) {
 	p := newPlace(t)
