@@ -45,6 +45,12 @@ error refusal_of(const http_response& response, const url& asked, bool had_crede
                                                                ", or give --username and --password-stdin")};
         case 429:
             return {status::unreachable, host + " says that it is asked too often" + says + ": try again later"};
+        case 400:
+        case 405:
+        case 501:
+            // How registries answer that lack a part of the API, such as the list of tags or referrers.
+            return {status::unsupported,
+                    host + " does not offer this: it answers with status " + std::to_string(response.status) + says};
         default:
             return {status::unreachable, host + " answers with status " + std::to_string(response.status) + says};
     }

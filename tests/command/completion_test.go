@@ -67,7 +67,7 @@ func TestBashCompletes(t *testing.T) {
 func TestCompletionKnowsEveryOption(t *testing.T) {
 	p := newPlace(t)
 	fish := p.prints("completion", "fish")
-	for _, command := range []string{"", "inspect", "select", "references", "references ls", "references tree", "references get", "completion", "version"} {
+	for _, command := range []string{"", "inspect", "select", "references", "references ls", "references tree", "references get", "lint", "completion", "version"} {
 		path := strings.Fields(command)
 		for line := range strings.Lines(p.prints(append(path, "--help")...)) {
 			option, _, _ := strings.Cut(strings.TrimSpace(line), " ")

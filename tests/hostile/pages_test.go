@@ -142,6 +142,36 @@ func TestFoundReferencesAreCounted(t *testing.T) {
 	}
 }
 
+// TestRegistryLacksLists: one that cannot list tags or referrers, in whatever way it says so, is asked for the tags one by one, and
+// what the index holds is there as ever.
+func TestRegistryLacksLists(t *testing.T) {
+	for _, status := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			c := newContent()
+			signature := c.manifest(ocispec.MediaTypeEmptyJSON, "", c.add("application/vnd.dev.cosign.simplesigning.v1+json", []byte(`{}`)))
+			c.documents[strings.Replace(c.image.Digest.String(), ":", "-", 1)+".sig"] = c.documents[signature.Digest.String()]
+			s := listen(t, false, func(w http.ResponseWriter, r *http.Request) {
+				if isFor(r, "referrers") || isFor(r, "tags") {
+					w.WriteHeader(status)
+					return
+				}
+				c.serve(w, r)
+			})
+			got := asking(s, "references", "ls", "--no-trunc").run(t)
+			got.succeeds(t)
+			for _, d := range []digest.Digest{c.sbom.Digest, signature.Digest} {
+				if !strings.Contains(got.stdout, d.String()) {
+					t.Errorf("%s is not listed: %q", d, got.stdout)
+				}
+			}
+			if !strings.Contains(got.stderr, "suffix were not looked for") {
+				t.Errorf("nothing tells that tags were not listed: %q", got.stderr)
+			}
+		})
+	}
+}
+
 // TestLargePagesAreBoundedTogether: each is within the limit of a document, all are not within memory.
 func TestLargePagesAreBoundedTogether(t *testing.T) {
 	padding := encode(ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Annotations: map[string]string{"a": strings.Repeat("x", 60<<10)}})

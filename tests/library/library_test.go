@@ -226,7 +226,7 @@ func TestSecondLookup(t *testing.T) {
 	if counts.Total() != 5+3 || counts.Connections != 1 || counts.TokenConnections != 1 {
 		t.Errorf("want 8 requests on one connection, there were %s", counts)
 	}
-	if found := strings.Fields(output); len(found) != 2 || found[0] != found[1] || !digests.MatchString(found[0]) {
+	if found := strings.Fields(output); len(found) != 4 || found[0] != found[2] || !digests.MatchString(found[0]) {
 		t.Errorf("it prints %q", output)
 	}
 }

@@ -43,6 +43,11 @@ func Lookups() ([]Lookup, error) {
 	return lookups, nil
 }
 
+// With is a program of the caller's own as one more look-up. It is given the reference alone.
+func With(name, program string) Lookup {
+	return Lookup{Name: name, program: program, arguments: func(_ *Registry, _, reference string) []string { return []string{reference} }}
+}
+
 // Run looks up what is behind a reference without the registry, as "app:v1", and returns what the program prints.
 func (l Lookup) Run(ctx context.Context, r *Registry, platform, reference string) (string, error) {
 	return r.Run(ctx, l.program, l.arguments(r, platform, r.Host+"/"+reference)...)
