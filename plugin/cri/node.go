@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,6 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/containerd/v2/pkg/dialer"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
@@ -54,13 +54,7 @@ type visit struct {
 
 func connect(address string, settings Settings) (*node, error) {
 	n := &node{address: address, settings: settings}
-	conn, err := dial(address, func(ctx context.Context, address string) (net.Conn, error) {
-		conn, err := dialer.ContextDialer(ctx, address)
-		if err == nil {
-			n.dials.Add(1)
-		}
-		return conn, err
-	})
+	conn, err := dial(address, func() { n.dials.Add(1) })
 	if err != nil {
 		return nil, err
 	}
@@ -73,15 +67,23 @@ func connect(address string, settings Settings) (*node, error) {
 	return n, nil
 }
 
-// dial makes a connection that is kept up, with the message sizes of containerd's own clients.
-func dial(address string, with func(context.Context, string) (net.Conn, error)) (*grpc.ClientConn, error) {
+// dial makes a connection that is kept up, with the message sizes of containerd's own clients, and tells of each time that it
+// comes up. Where there is no containerd, calls fail at once: who calls has patience of its own.
+func dial(address string, up func()) (*grpc.ClientConn, error) {
 	pauses := backoff.DefaultConfig
 	pauses.BaseDelay, pauses.MaxDelay = connectLimit/10, connectLimit
-	conn, err := grpc.NewClient(dialer.DialAddress(address),
+	path := strings.TrimPrefix(address, "unix://")
+	conn, err := grpc.NewClient("unix:"+path,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: 10 * time.Second}),
 		grpc.WithIdleTimeout(0),
-		grpc.WithContextDialer(with),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+			if err == nil {
+				up()
+			}
+			return conn, err
+		}),
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(defaults.DefaultMaxRecvMsgSize), grpc.MaxCallSendMsgSize(defaults.DefaultMaxSendMsgSize)))
 	if err != nil {
@@ -172,4 +174,7 @@ func (n *node) explain(err error) error {
 	return err
 }
 
-func (n *node) close() error { return n.conn.Close() }
+func (n *node) close() error {
+	n.leave()
+	return n.conn.Close()
+}

@@ -35,6 +35,9 @@ type pull struct {
 	platform    string
 }
 
+// Format prints the name alone, however a pull is printed: it holds secrets.
+func (p pull) Format(out fmt.State, _ rune) { fmt.Fprint(out, p.name) }
+
 // PullImage pulls as CRI's own does through the transfer service (internal/cri/server/images), over a client.
 func (s *Service) PullImage(ctx context.Context, request *cri.PullImageRequest) (*cri.PullImageResponse, error) {
 	asked := request.GetImage().GetImage()

@@ -22,7 +22,6 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/containerd/v2/pkg/dialer"
 	"github.com/containerd/errdefs"
 	"google.golang.org/grpc"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -57,7 +56,7 @@ func New(address string, settings Settings, register ...func(grpc.ServiceRegistr
 		return nil, err
 	}
 	// Calls that are handed on have a connection of their own: none of them waits for a pull's bytes.
-	conn, err := dial(address, dialer.ContextDialer)
+	conn, err := dial(address, func() {})
 	if err != nil {
 		return nil, errors.Join(err, node.close())
 	}
