@@ -61,7 +61,7 @@ tools: deps
 	@for module in containerd peers referrers-registry registry; do \
 		(cd tests/tools/$$module && $(GO) build -ldflags "$(VERSIONS)" -o $(BUILD)/tools/ tool); done
 	@cd tests/tools/containerd-2.2 && $(GO) build -ldflags "-X=$(CONTAINERD)/version.Version=$$(sed -n 's|^\t$(CONTAINERD) \(v[^ ]*\).*|\1|p' go.mod)" \
-		-o $(BUILD)/tools/containerd-2.2 $(CONTAINERD)/cmd/containerd
+		-o $(BUILD)/tools/2.2/ tool
 	@.ci/docker-registry $(BUILD)/tools
 
 .PHONY: go-env

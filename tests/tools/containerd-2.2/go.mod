@@ -2,7 +2,10 @@ module github.com/refract-oci/refract/tests/tools/containerd-2.2
 
 go 1.26.6
 
-tool github.com/containerd/containerd/v2/cmd/containerd
+tool (
+	github.com/containerd/containerd/v2/cmd/containerd
+	github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
+)
 
 require (
 	dario.cat/mergo v1.0.2 // indirect
