@@ -33,6 +33,7 @@ func poll(t *testing.T, done func() error) {
 // A pull says which plugin of containerd is missing, or did not start, and what to do.
 func TestMissingServicesAreNamed(t *testing.T) {
 	up := newUpstream(t)
+	up.plugins = nil // else it would be found complete before it is asked the first time
 	_, conn := serve(t, up.address, Settings{Runtimes: map[string]Runtime{"kata": {Snapshotter: "native"}}})
 	pullError := func() error {
 		_, err := cri.NewImageServiceClient(conn).PullImage(t.Context(), &cri.PullImageRequest{Image: &cri.ImageSpec{Image: "one"}})
@@ -92,12 +93,11 @@ func TestLeasesOfEarlierPullsGo(t *testing.T) {
 		})
 	}
 	fill()
-	service, conn := serve(t, up.address, Settings{})
+	service, _ := serve(t, up.address, Settings{})
 	only(0)
 	service.node.leases.note("mine", true)
 	up.stop()
 	fill()
 	up.start(t)
 	only(1)
-	_ = conn
 }

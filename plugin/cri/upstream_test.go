@@ -64,13 +64,14 @@ func (u *upstream) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	codec := newFrames()
-	u.server = grpc.NewServer(grpc.ForceServerCodecV2(codec), grpc.UnknownServiceHandler(func(srv any, stream grpc.ServerStream) error {
+	server := grpc.NewServer(grpc.ForceServerCodecV2(codec), grpc.UnknownServiceHandler(func(srv any, stream grpc.ServerStream) error {
 		return u.unknown(srv, stream)
 	}), grpc.MaxRecvMsgSize(64<<20), grpc.MaxSendMsgSize(64<<20))
-	cri.RegisterImageServiceServer(u.server, u)
-	introspection.RegisterIntrospectionServer(u.server, u)
-	leasesapi.RegisterLeasesServer(u.server, u)
-	go func() { _ = u.server.Serve(listener) }() // ends with stop
+	cri.RegisterImageServiceServer(server, u)
+	introspection.RegisterIntrospectionServer(server, u)
+	leasesapi.RegisterLeasesServer(server, u)
+	u.server = server
+	go func() { _ = server.Serve(listener) }() // ends with stop
 }
 
 func (u *upstream) stop() { u.server.Stop() }
