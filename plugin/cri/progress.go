@@ -6,10 +6,12 @@ package cri
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/transfer"
+	"github.com/refract-oci/refract/plugin/transfer"
 )
 
 // checkEvery is how often a pull is looked at; more often where its timeout is short.
@@ -25,57 +27,36 @@ func (s stalled) Error() string {
 
 func (stalled) Unwrap() error { return context.Canceled }
 
-// progress cancels a pull that waits for the registry too long. What counts is what counts in CRI (transferProgressReporter in
-// internal/cri/server/images): downloads that have begun and not ended, and their bytes.
+// watching is what the pulls of a service have in common that are watched.
+type watching struct {
+	// last is when the last byte of any pull came, in nanoseconds since 1970.
+	last atomic.Int64
+}
+
+// progress cancels a pull that waits for its registry too long. Time in which it waits for the disk does not count. A body of
+// which nothing has come yet may wait for its turn behind other pulls, so that counts only while nothing comes for them either.
 type progress struct {
+	*watching
 	timeout time.Duration
 	cancel  context.CancelCauseFunc
 
 	mu      sync.Mutex
-	active  map[string]int64 // bytes so far, by what is downloaded
-	moved   bool             // since it was looked at last
+	reading int // bodies that are being read, at this moment
+	begun   int // those of them that something came of
+	moved   bool
 	movedAt time.Time
 }
 
-// watch gives a context that ends with the pull or with its standstill, and the function that is told of the pull's progress;
-// nil where there is no timeout.
-func watch(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc, transfer.ProgressFunc) {
+// watch gives a context that ends with the pull, or with its standstill. A timeout of 0 is none.
+func (w *watching) watch(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	end := func() { cancel(nil) }
 	if timeout <= 0 {
-		return ctx, end, nil
+		return ctx, end
 	}
-	p := &progress{timeout: timeout, cancel: cancel, active: map[string]int64{}, movedAt: time.Now()}
+	p := &progress{watching: w, timeout: timeout, cancel: cancel, movedAt: time.Now()}
 	go p.check(ctx)
-	return ctx, end, p.told
-}
-
-func (p *progress) told(of transfer.Progress) {
-	if of.Name == "" || of.Desc == nil || of.Total == 0 {
-		return // not a download
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	before, known := p.active[of.Name]
-	switch of.Event {
-	case "waiting":
-		if of.Progress == 0 {
-			return
-		}
-	case "downloading":
-	case "complete":
-		delete(p.active, of.Name)
-		p.moved = p.moved || known && of.Progress > before
-		return
-	default:
-		return
-	}
-	p.moved = p.moved || !known || of.Progress > before
-	p.active[of.Name] = of.Progress
-	if of.Progress == of.Total {
-		// It waits for the disk now, not for the registry.
-		delete(p.active, of.Name)
-	}
+	return transfer.WithBodies(ctx, p.through), end
 }
 
 func (p *progress) check(ctx context.Context) {
@@ -97,9 +78,61 @@ func (p *progress) check(ctx context.Context) {
 func (p *progress) standsStill(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.active) == 0 || p.moved {
+	if p.reading == 0 || p.moved {
 		p.moved, p.movedAt = false, now
 		return false
 	}
-	return now.Sub(p.movedAt) > p.timeout
+	if now.Sub(p.movedAt) <= p.timeout {
+		return false
+	}
+	return p.begun > 0 || now.Sub(time.Unix(0, p.last.Load())) > p.timeout
+}
+
+// through is a body whose reads count.
+func (p *progress) through(of io.ReadCloser) io.ReadCloser {
+	counted := &body{ReadCloser: of, progress: p}
+	if seeker, ok := of.(io.Seeker); ok {
+		// By this a download goes on where an earlier one was cut off.
+		return struct {
+			*body
+			io.Seeker
+		}{counted, seeker}
+	}
+	return counted
+}
+
+type body struct {
+	io.ReadCloser
+	progress *progress
+	begun    bool
+}
+
+func (b *body) Read(bytes []byte) (int, error) {
+	b.progress.enter(b.begun)
+	read, err := b.ReadCloser.Read(bytes)
+	b.progress.leave(b.begun, read)
+	b.begun = b.begun || read > 0
+	return read, err
+}
+
+func (p *progress) enter(begun bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reading++
+	if begun {
+		p.begun++
+	}
+}
+
+func (p *progress) leave(begun bool, read int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reading--
+	if begun {
+		p.begun--
+	}
+	if read > 0 {
+		p.moved = true
+		p.last.Store(time.Now().UnixNano())
+	}
 }

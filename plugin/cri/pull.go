@@ -121,13 +121,9 @@ func (s *Service) move(ctx context.Context, service transfer.Transferrer, name s
 	}
 	to := image.NewStore(name, image.WithPlatforms(runtime.Platform), image.WithUnpack(runtime.Platform, runtime.Snapshotter),
 		image.WithImageLabels(labels))
-	ctx, end, told := watch(ctx, s.node.settings.ProgressTimeout)
+	ctx, end := s.watching.watch(ctx, s.node.settings.ProgressTimeout)
 	defer end()
-	var options []transfer.Opt
-	if told != nil {
-		options = append(options, transfer.WithProgress(told))
-	}
-	err = service.Transfer(ctx, from, to, options...)
+	err = service.Transfer(ctx, from, to)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
 	}

@@ -37,10 +37,11 @@ const stopLimit = 2 * time.Second
 type Service struct {
 	cri.UnimplementedImageServiceServer
 
-	node    *node
-	forward *forwarder
-	server  *grpc.Server
-	pulls   flights[pull]
+	node     *node
+	forward  *forwarder
+	server   *grpc.Server
+	pulls    flights[pull]
+	watching watching
 
 	stopping context.Context
 	stop     context.CancelFunc

@@ -18,10 +18,14 @@ import (
 type Config struct {
 	// Top are lines before the first section; Sections are whole sections of the file.
 	Top, Sections string
+	// Disabled are further plugins that do not start.
+	Disabled []string
 	// Policy are the lines of refract's own section; only containerd-refract knows it, and refractd has them in its own file.
 	Policy string
 	// Refractd are further lines of the file of a refractd in front: keys of the top level first.
 	Refractd string
+	// Flags are refractd's.
+	Flags []string
 	// Images are lines of CRI's image section.
 	Images string
 	// Sandbox is the image of pods.
@@ -52,7 +56,8 @@ func (c Config) write(d *Daemon, refract bool) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "version = 3\nroot = %q\nstate = %q\n", filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"))
 	// In a chroot, where the root is no mount point, the btrfs snapshotter would take nearly all other plugins down with it.
-	fmt.Fprint(&text, `disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.btrfs"]`, "\n")
+	disabled := append([]string{"io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.btrfs"}, c.Disabled...)
+	fmt.Fprintf(&text, "disabled_plugins = [\"%s\"]\n", strings.Join(disabled, `", "`))
 	if refract {
 		text.WriteString(required)
 	}

@@ -26,7 +26,7 @@ type Refractd struct {
 	Runtime cri.RuntimeServiceClient
 
 	program, config, log string
-	environment          []string
+	environment, flags   []string
 	process              *programs.Process
 	connection           *grpc.ClientConn
 }
@@ -50,6 +50,7 @@ func startBehind(tools Tools, containerd, dir string, config Config) (*Daemon, e
 	front := &Refractd{
 		Socket: filepath.Join(dir, "r.sock"), program: tools.Refractd, config: filepath.Join(dir, "refractd.toml"),
 		log: filepath.Join(dir, "refractd.log"), environment: d.environment,
+		flags: append([]string{"--config", filepath.Join(dir, "refractd.toml")}, config.Flags...),
 	}
 	if err := front.write(d, config); err != nil {
 		return nil, errors.Join(err, d.Stop())
@@ -72,7 +73,7 @@ func (r *Refractd) write(d *Daemon, config Config) error {
 // Start starts it again after Stop or Kill.
 func (r *Refractd) Start() error {
 	var err error
-	if r.process, err = programs.Start(r.log, r.environment, r.program, "--config", r.config); err != nil {
+	if r.process, err = programs.Start(r.log, r.environment, r.program, r.flags...); err != nil {
 		return err
 	}
 	if r.connection == nil {
