@@ -35,11 +35,17 @@ func open(t *testing.T, ctx context.Context, conn *grpc.ClientConn) grpc.ClientS
 	return stream
 }
 
-func send(stream grpc.Stream, text []byte) error {
+// stream is either end of one.
+type stream interface {
+	SendMsg(message any) error
+	RecvMsg(message any) error
+}
+
+func send(stream stream, text []byte) error {
 	return stream.SendMsg(&frame{bytes: mem.BufferSlice{mem.SliceBuffer(text)}})
 }
 
-func receive(stream grpc.Stream) ([]byte, error) {
+func receive(stream stream) ([]byte, error) {
 	var message frame
 	if err := stream.RecvMsg(&message); err != nil {
 		return nil, err

@@ -117,7 +117,9 @@ func TestStalledPullIsCancelled(t *testing.T) {
 	go func() { _, err := through(body).Read(make([]byte, 1)); read <- err }()
 	<-ctx.Done()
 	body.next <- io.EOF
-	<-read
+	if err := <-read; !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
 	cause := context.Cause(ctx)
 	if !errors.As(cause, new(stalled)) || !errors.Is(cause, context.Canceled) || cause.Error() != "no bytes came for 1ms, so it was cancelled (image.pull_progress_timeout)" {
 		t.Errorf("cause %v", cause)

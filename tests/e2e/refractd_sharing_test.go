@@ -5,7 +5,12 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -93,4 +98,44 @@ func TestEqualPullsAreShared(t *testing.T) {
 			nothingStays(t, daemon, criNamespace)
 		})
 	}
+}
+
+// TestRefractdsOwnSettings: headers go to the registry with every request, and programs that judge images are asked before
+// anything is pulled; their reason reaches the pod.
+func TestRefractdsOwnSettings(t *testing.T) {
+	dir, err := os.MkdirTemp(shared.dir, "verifiers-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape := byName(t, "artifact-first-same-platform")
+	server, name := ownRegistry(t, shape)
+	var requests, marked atomic.Int64
+	server.Inject(func(_ http.ResponseWriter, r *http.Request, _ registry.Target) bool {
+		requests.Add(1)
+		if slices.Equal(r.Header["X-Node"], []string{"one", "two"}) {
+			marked.Add(1)
+		}
+		return false
+	})
+	daemon := start(t, harness.StartBehindRefractd, harness.Config{
+		Refractd: "registry.headers.x-node = [\"one\", \"two\"]", Flags: []string{"--image_verifier.bin_dir", dir},
+	})
+	if _, err := daemon.CRIPull(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	if requests.Load() == 0 || marked.Load() != requests.Load() {
+		t.Errorf("of %d requests, %d had the header", requests.Load(), marked.Load())
+	}
+	if err := daemon.CRIRemove(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	verifier := "#!/bin/sh\ncat >/dev/null\necho \"no $4 here\"\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(dir, "judge"), []byte(verifier), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err = daemon.CRIPull(t.Context(), name)
+	if err == nil || !strings.Contains(err.Error(), "no "+shape.Root.Digest.String()+" here") {
+		t.Errorf("the verifier's reason is not in %v", err)
+	}
+	nothingStays(t, daemon, criNamespace)
 }

@@ -22,7 +22,7 @@ type Config struct {
 	Disabled []string
 	// Policy are the lines of refract's own section; only containerd-refract knows it, and refractd has them in its own file.
 	Policy string
-	// Refractd are further lines of the file of a refractd in front: keys of the top level first.
+	// Refractd are further keys of the file of a refractd in front, by their dotted names.
 	Refractd string
 	// Flags are refractd's.
 	Flags []string

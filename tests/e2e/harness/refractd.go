@@ -65,8 +65,8 @@ func startBehind(tools Tools, containerd, dir string, config Config) (*Daemon, e
 func (r *Refractd) write(d *Daemon, config Config) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "address = %q\n%s\n%s\n", r.Socket, config.Policy, config.Refractd)
-	fmt.Fprintf(&text, "[containerd]\naddress = %q\nsnapshotter = %q\n", d.Socket, d.Snapshotter)
-	fmt.Fprintf(&text, "[registry]\nconfig_path = %q\n[log]\nlevel = \"debug\"\n", filepath.Join(d.dir, "certs.d"))
+	fmt.Fprintf(&text, "containerd.address = %q\ncontainerd.snapshotter = %q\n", d.Socket, d.Snapshotter)
+	fmt.Fprintf(&text, "registry.config_path = %q\nlog.level = \"debug\"\n", filepath.Join(d.dir, "certs.d"))
 	return os.WriteFile(r.config, []byte(text.String()), 0o600)
 }
 
