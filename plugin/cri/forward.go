@@ -104,7 +104,7 @@ func (f *forwarder) answer(upstream grpc.ClientStream, caller grpc.ServerStream)
 
 // explain tells what becomes of a call that ended with an error: what containerd answered, or that there is none.
 func (f *forwarder) explain(err error) error {
-	if status.Code(err) != codes.Unavailable || f.to.open.Load() {
+	if status.Code(err) != codes.Unavailable || f.to.open() {
 		return err
 	}
 	return status.Error(codes.Unavailable, absent(f.to.address)+": "+status.Convert(err).Message())

@@ -28,8 +28,8 @@ type link struct {
 	address string
 	// dials are the connections made so far.
 	dials atomic.Int64
-	// open is false from the moment that a connection breaks, which is before gRPC tells anyone.
-	open atomic.Bool
+	// current is nil from the moment that the connection breaks, which is before gRPC tells anyone.
+	current atomic.Pointer[noting]
 }
 
 func dial(address string) (*link, error) {
@@ -47,9 +47,10 @@ func dial(address string) (*link, error) {
 			if err != nil {
 				return nil, err
 			}
+			made := &noting{Conn: conn, link: l}
 			l.dials.Add(1)
-			l.open.Store(true)
-			return &noting{Conn: conn, link: l}, nil
+			l.current.Store(made)
+			return made, nil
 		}),
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(defaults.DefaultMaxRecvMsgSize), grpc.MaxCallSendMsgSize(defaults.DefaultMaxSendMsgSize)))
@@ -61,13 +62,16 @@ func dial(address string) (*link, error) {
 
 // explain names the socket where there is no containerd to answer. What containerd itself answered stays as it is.
 func (l *link) explain(err error) error {
-	if !errdefs.IsUnavailable(err) || l.open.Load() {
+	if !errdefs.IsUnavailable(err) || l.open() {
 		return err
 	}
 	return fmt.Errorf("%s: %w", absent(l.address), err)
 }
 
 func absent(address string) string { return "containerd does not answer at " + address }
+
+// open tells whether there is a connection that is not known to be broken.
+func (l *link) open() bool { return l.current.Load() != nil }
 
 // noting notes when its connection breaks.
 type noting struct {
@@ -78,7 +82,7 @@ type noting struct {
 func (n *noting) Read(bytes []byte) (int, error) {
 	read, err := n.Conn.Read(bytes)
 	if err != nil {
-		n.link.open.Store(false)
+		n.broken()
 	}
 	return read, err
 }
@@ -86,7 +90,10 @@ func (n *noting) Read(bytes []byte) (int, error) {
 func (n *noting) Write(bytes []byte) (int, error) {
 	written, err := n.Conn.Write(bytes)
 	if err != nil {
-		n.link.open.Store(false)
+		n.broken()
 	}
 	return written, err
 }
+
+// broken does not touch what has come in its place: a connection may linger when the next one is there.
+func (n *noting) broken() { n.link.current.CompareAndSwap(n, nil) }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/transfer"
@@ -19,6 +20,9 @@ import (
 
 // namespace is CRI's own in containerd.
 const namespace = "k8s.io"
+
+// examineLimit is how long it may take to look at a containerd that has come.
+const examineLimit = 30 * time.Second
 
 // node is the containerd that images are pulled into. It may come later, go, and come back: each time it is looked at anew,
 // because it may be another one.
@@ -87,7 +91,8 @@ func (n *node) keep(ctx context.Context) {
 
 // visit examines containerd once for each time that it has come; all pulls share the limits of one service.
 func (n *node) visit(ctx context.Context) (*visit, error) {
-	ctx = namespaces.WithNamespace(ctx, namespace)
+	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(ctx, namespace), examineLimit)
+	defer cancel()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for n.visited == nil || n.visited.number != n.dials.Load() {
@@ -111,10 +116,13 @@ func (n *node) visit(ctx context.Context) (*visit, error) {
 }
 
 // leave ends what runs while containerd is there. A pull that waits for a registry would not notice by itself.
+// What was begun since on a new connection goes on.
 func (n *node) leave() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.forget()
+	if n.visited != nil && (!n.open() || n.visited.number != n.dials.Load()) {
+		n.forget()
+	}
 }
 
 // forget wants the lock.
@@ -131,6 +139,8 @@ func (n *node) gone() error {
 }
 
 func (n *node) close() error {
-	n.leave()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.forget()
 	return n.Close()
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -285,4 +286,59 @@ func TestRefractdTellsOtherSettings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// held is how many descriptors and threads refractd has.
+func held(daemon *harness.Daemon) (descriptors, threads int, err error) {
+	of := fmt.Sprintf("/proc/%d/", daemon.Front.PID())
+	files, filesErr := os.ReadDir(of + "fd")
+	tasks, tasksErr := os.ReadDir(of + "task")
+	return len(files), len(tasks), errors.Join(filesErr, tasksErr)
+}
+
+// TestFailedPullsLeakNothingBehindRefractd: pulls that are refused, or cancelled at any moment, cost nothing that stays.
+func TestFailedPullsLeakNothingBehindRefractd(t *testing.T) {
+	daemon := start(t, harness.StartBehindRefractd, harness.Config{})
+	_, refused := shared.runnable()
+	bad, good := shared.tag(refused[0]), shared.tag(byName(t, "artifact-first-same-platform"))
+	fail := func(times int) {
+		var pulls errgroup.Group
+		pulls.SetLimit(10)
+		for i := range times {
+			pulls.Go(func() error {
+				if _, err := daemon.CRIPull(t.Context(), bad); err == nil {
+					return errors.New("what must be refused was pulled")
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%20)*time.Millisecond)
+				defer cancel()
+				_, _ = daemon.CRIPull(ctx, good) // some are quicker than their end
+				return nil
+			})
+		}
+		if err := pulls.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail(50)
+	files, threads, err := held(daemon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail(300)
+	// Connections to registries that nobody uses any more are closed after half a minute.
+	err = programs.Poll(time.Minute, func() error {
+		nowFiles, nowThreads, err := held(daemon)
+		if err == nil && (nowFiles > files+5 || nowThreads > threads+5) {
+			err = fmt.Errorf("%d descriptors and %d threads, before %d and %d", nowFiles, nowThreads, files, threads)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	noLeases(t, daemon)
+	if err := daemon.CRIRemove(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	nothingStays(t, daemon, criNamespace)
 }

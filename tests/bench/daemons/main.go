@@ -43,7 +43,7 @@ type daemon struct {
 	memory       []int64
 }
 
-func run(runs int) error {
+func run(runs int) (err error) {
 	tools, err := harness.FindTools()
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func run(runs int) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	var all []*daemon
 	for _, one := range []struct {
 		name, program string
