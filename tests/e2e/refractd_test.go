@@ -5,6 +5,8 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -91,7 +93,8 @@ func TestRefractdStoresWhatRefractStores(t *testing.T) {
 			behind := start(t, harness.StartBehindRefractd, harness.Config{Policy: policy, Refractd: fmt.Sprintf("image.pinned = [%q]", pinned)})
 			for _, daemon := range []*harness.Daemon{ours, behind} {
 				for _, shape := range runnable {
-					for _, name := range shared.names(shape) {
+					// The order counts: a pin goes on the names that are made while its name is pulled.
+					for _, name := range slices.Sorted(maps.Values(shared.names(shape))) {
 						if _, err := daemon.CRIPull(t.Context(), name); err != nil {
 							t.Fatal(err)
 						}
