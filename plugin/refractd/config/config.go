@@ -5,7 +5,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -98,13 +97,20 @@ func Default() Config {
 // Read reads a file; an empty name is the default one, which need not exist. Values from elsewhere go over it, by their dotted
 // names.
 func Read(file string, over map[string]any) (Config, error) {
+	if file == "" {
+		return read(DefaultFile, false, over)
+	}
+	return read(file, true, over)
+}
+
+func read(file string, needed bool, over map[string]any) (Config, error) {
 	raw := map[string]any{}
-	text, err := os.ReadFile(cmp.Or(file, DefaultFile))
-	if err != nil && (file != "" || !errors.Is(err, fs.ErrNotExist)) {
+	text, err := os.ReadFile(file)
+	if err != nil && (needed || !errors.Is(err, fs.ErrNotExist)) {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
 	if err := toml.Unmarshal(text, &raw); err != nil {
-		return Config{}, fmt.Errorf("%s: %s: %w", cmp.Or(file, DefaultFile), oneLine(err), errdefs.ErrInvalidArgument)
+		return Config{}, fmt.Errorf("%s: %s: %w", file, oneLine(err), errdefs.ErrInvalidArgument)
 	}
 	for name, value := range over {
 		if err := set(raw, strings.Split(name, "."), value); err != nil {
@@ -116,7 +122,7 @@ func Read(file string, over map[string]any) (Config, error) {
 		err = config.check()
 	}
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", cmp.Or(file, DefaultFile), err)
+		return Config{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return config, nil
 }
