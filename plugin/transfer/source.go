@@ -30,6 +30,7 @@ func (s *source) Fetcher(ctx context.Context, name string) (transfer.Fetcher, er
 	if err != nil {
 		return nil, err
 	}
+	fetcher = withBodies(ctx, fetcher)
 	s.pull.fetcher = fetcher
 	if err := s.pull.choose(ctx); err != nil {
 		s.pull.failed = err

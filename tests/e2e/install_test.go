@@ -22,7 +22,7 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 		t.Fatalf("make install: %v: %s", err, output)
 	}
 	for _, file := range []string{
-		"etc/containerd/conf.d/10-refract.toml", "usr/include/refract.h", "usr/lib/librefract.a", "usr/lib/librefract.so",
+		"etc/containerd/conf.d/10-refract.toml", "etc/refractd/config.toml", "usr/include/refract.h", "usr/lib/librefract.a", "usr/lib/librefract.so",
 		"usr/lib/pkgconfig/refract.pc", "usr/share/bash-completion/completions/refract", "usr/share/zsh/site-functions/_refract",
 		"usr/share/fish/vendor_completions.d/refract.fish",
 	} {
@@ -41,7 +41,8 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 		}
 	}()
 	for program, says := range map[string][]string{
-		"containerd-refract --version": {"v2.4.2", "refract 0."}, "ctr-refract --version": {"v2.4.2", "refract 0."}, "refract version": {"0.", "curl"},
+		"containerd-refract --version": {"v2.4.2", "refract 0."}, "ctr-refract --version": {"v2.4.2", "refract 0."}, "refractd --version": {"refractd 0."}, "refractd config": {"/run/refractd/refractd.sock"},
+		"refract version": {"0.", "curl"},
 	} {
 		program, argument, _ := strings.Cut(program, " ")
 		addLibc(t, root, filepath.Join(root, "usr/bin", program))

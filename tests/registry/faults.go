@@ -74,6 +74,20 @@ func Cut(bytes []byte, after int) Fault {
 	}
 }
 
+// Stall sends the first bytes of what it should send, and then nothing more until the channel is closed or the client goes away.
+func Stall(bytes []byte, after int, until <-chan struct{}) Fault {
+	return func(w http.ResponseWriter, r *http.Request, _ Target) bool {
+		w.Header().Set("Content-Length", fmt.Sprint(len(bytes)))
+		_, _ = w.Write(bytes[:after]) // who went away does not want it
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-until:
+		case <-r.Context().Done():
+		}
+		return true
+	}
+}
+
 // Hold lets requests wait until the channel is closed or the client goes away, and tells of each that waits.
 func Hold(until <-chan struct{}, waiting chan<- Target) Fault {
 	return func(_ http.ResponseWriter, r *http.Request, target Target) bool {

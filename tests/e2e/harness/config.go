@@ -18,8 +18,14 @@ import (
 type Config struct {
 	// Top are lines before the first section; Sections are whole sections of the file.
 	Top, Sections string
-	// Policy are the lines of refract's own section; only containerd-refract knows it.
+	// Disabled are further plugins that do not start.
+	Disabled []string
+	// Policy are the lines of refract's own section; only containerd-refract knows it, and refractd has them in its own file.
 	Policy string
+	// Refractd are further keys of the file of a refractd in front, by their dotted names.
+	Refractd string
+	// Flags are refractd's.
+	Flags []string
 	// Images are lines of CRI's image section.
 	Images string
 	// Sandbox is the image of pods.
@@ -50,14 +56,19 @@ func (c Config) write(d *Daemon, refract bool) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "version = 3\nroot = %q\nstate = %q\n", filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"))
 	// In a chroot, where the root is no mount point, the btrfs snapshotter would take nearly all other plugins down with it.
-	fmt.Fprint(&text, `disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.btrfs"]`, "\n")
+	disabled := append([]string{"io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.btrfs"}, c.Disabled...)
+	fmt.Fprintf(&text, "disabled_plugins = [\"%s\"]\n", strings.Join(disabled, `", "`))
 	if refract {
 		text.WriteString(required)
 	}
 	fmt.Fprintln(&text, c.Top)
 	fmt.Fprintf(&text, "[debug]\n  level = \"debug\"\n")
-	fmt.Fprintf(&text, "[plugins.'io.containerd.server.v1.grpc']\n  address = %q\n", d.Socket)
-	fmt.Fprintf(&text, "[plugins.'io.containerd.server.v1.ttrpc']\n  address = %q\n", d.Socket+".ttrpc")
+	grpc, ttrpc := "plugins.'io.containerd.server.v1.grpc'", "plugins.'io.containerd.server.v1.ttrpc'"
+	if d.line22 {
+		grpc, ttrpc = "grpc", "ttrpc" // they were no plugins yet
+	}
+	fmt.Fprintf(&text, "[%s]\n  address = %q\n", grpc, d.Socket)
+	fmt.Fprintf(&text, "[%s]\n  address = %q\n", ttrpc, d.Socket+".ttrpc")
 	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n")
 	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\"/usr/lib/cni\"]\n  conf_dir = %q\n", networks)
 	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.images']\n  snapshotter = %q\n%s\n", d.Snapshotter, c.Images)
@@ -67,7 +78,7 @@ func (c Config) write(d *Daemon, refract bool) error {
 	}
 	fmt.Fprintf(&text, "[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]\n  platform = \"linux/%s\"\n  snapshotter = %q\n",
 		runtime.GOARCH, d.Snapshotter)
-	if c.Policy != "" {
+	if c.Policy != "" && refract {
 		fmt.Fprintf(&text, "[plugins.'io.containerd.refract.v1.policy']\n%s\n", c.Policy)
 	}
 	fmt.Fprintln(&text, c.Sections)

@@ -31,9 +31,12 @@ type Daemon struct {
 	Client      *containerd.Client
 	Images      cri.ImageServiceClient
 	Runtime     cri.RuntimeServiceClient
+	// Front is the refractd before it, if there is one; Images and Runtime are its then.
+	Front *Refractd
 
 	dir, config string
 	program     string
+	line22      bool // of the 2.2 line
 	environment []string
 	ctr         string
 	process     *programs.Process
@@ -53,9 +56,10 @@ func StartStock(tools Tools, dir string, config Config) (*Daemon, error) {
 func startDaemon(tools Tools, program, ctr, dir string, config Config, refract bool) (*Daemon, error) {
 	d := &Daemon{
 		Socket: filepath.Join(dir, "c.sock"), Snapshotter: snapshotter(dir), dir: dir, config: filepath.Join(dir, "config.toml"),
-		program: program, ctr: ctr,
+		program: program, ctr: ctr, line22: program == tools.Stock22,
 	}
-	d.environment = []string{"PATH=" + tools.Path, "CONTAINERD_ADDRESS=" + d.Socket, "CONTAINERD_SNAPSHOTTER=" + d.Snapshotter}
+	// A program's own shim goes before others: those of the two lines do not mix.
+	d.environment = []string{"PATH=" + filepath.Dir(program) + ":" + tools.Path, "CONTAINERD_ADDRESS=" + d.Socket, "CONTAINERD_SNAPSHOTTER=" + d.Snapshotter}
 	if err := config.write(d, refract); err != nil {
 		return nil, fmt.Errorf("configuration of %s: %w", program, err)
 	}
@@ -101,7 +105,11 @@ func (d *Daemon) ready() error {
 		}
 		d.connection, d.Images, d.Runtime = connection, cri.NewImageServiceClient(connection), cri.NewRuntimeServiceClient(connection)
 	}
-	_, err := d.Runtime.Version(ctx, &cri.VersionRequest{})
+	_, err := cri.NewRuntimeServiceClient(d.connection).Version(ctx, &cri.VersionRequest{})
+	if err == nil && d.Front != nil {
+		d.Images, d.Runtime = d.Front.Images, d.Front.Runtime
+		_, err = d.Runtime.Version(ctx, &cri.VersionRequest{})
+	}
 	return err
 }
 
@@ -132,7 +140,11 @@ func (d *Daemon) Kill() error {
 
 // Close ends the daemon and takes down what it mounted.
 func (d *Daemon) Close() error {
-	err := d.Stop()
+	var err error
+	if d.Front != nil {
+		err = d.Front.Close()
+	}
+	err = errors.Join(err, d.Stop())
 	mounts, readErr := os.ReadFile("/proc/self/mounts")
 	for line := range strings.Lines(string(mounts)) {
 		fields := strings.Fields(line)

@@ -15,7 +15,9 @@ import (
 type Tools struct {
 	Refract    string // containerd-refract
 	RefractCtr string // ctr-refract
+	Refractd   string // refractd
 	Stock      string // containerd
+	Stock22    string // containerd of the 2.2 line
 	StockCtr   string // ctr
 	Registry   string // distribution
 	Path       string // holds the shim beside the system's programs: PATH of everything that is started
@@ -31,7 +33,9 @@ func FindTools() (Tools, error) {
 	}{
 		{"bin", "containerd-refract", &tools.Refract},
 		{"bin", "ctr-refract", &tools.RefractCtr},
+		{"bin", "refractd", &tools.Refractd},
 		{"tools", "containerd", &tools.Stock},
+		{"tools", "2.2/containerd", &tools.Stock22},
 		{"tools", "ctr", &tools.StockCtr},
 		{"tools", "registry", &tools.Registry},
 		{"tools", "containerd-shim-runc-v2", &shim},

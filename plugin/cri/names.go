@@ -1,0 +1,136 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/refract-oci/refract/plugin/records"
+)
+
+// Labels by which CRI knows the records that are its own (internal/cri/labels).
+const (
+	managedLabel = "io.cri-containerd.image"
+	managedValue = "managed"
+	pinnedLabel  = "io.cri-containerd.pinned"
+	pinnedValue  = "pinned"
+)
+
+const (
+	// knownLimit is how long CRI may take until it knows what was pulled: it handles events one after the other.
+	knownLimit = time.Minute
+	// Pauses between questions to it grow from the first to the last.
+	firstPause, lastPause = time.Millisecond, 200 * time.Millisecond
+)
+
+// namesOf are the names besides the pulled one under which CRI keeps an image: its id, and by tag and digest (GetRepoDigestAndTag
+// in internal/cri/util).
+func namesOf(pulled reference.Named, id string, target digest.Digest) []string {
+	names := []string{id}
+	if _, ok := pulled.(reference.NamedTagged); ok {
+		names = append(names, pulled.String())
+	}
+	if _, ok := pulled.(reference.Canonical); ok {
+		return append(names, pulled.String())
+	}
+	return append(names, pulled.Name()+"@"+target.String())
+}
+
+// indexName is the name that the pull has given an image for the index that it comes from; empty if it has none.
+func indexName(pulled reference.Named, image images.Image) string {
+	root, ok := records.Root(image.Labels)
+	if !ok || root == image.Target.Digest {
+		return ""
+	}
+	return pulled.Name() + "@" + root.String()
+}
+
+// record makes or changes one image record as CRI does (createOrUpdateImageReference): labels of others stay.
+func record(ctx context.Context, store images.Store, name string, target ocispec.Descriptor, labels map[string]string) error {
+	image := images.Image{Name: name, Target: target, Labels: labels}
+	_, err := store.Create(ctx, image)
+	if !errdefs.IsAlreadyExists(err) {
+		return err
+	}
+	old, err := store.Get(ctx, name)
+	if err != nil {
+		return err
+	}
+	paths := []string{"target"}
+	if old.Labels[managedLabel] != labels[managedLabel] {
+		paths = append(paths, "labels."+managedLabel)
+	}
+	if labels[pinnedLabel] == pinnedValue && old.Labels[pinnedLabel] != pinnedValue {
+		paths = append(paths, "labels."+pinnedLabel)
+	}
+	if old.Target.Digest == target.Digest && len(paths) == 1 {
+		return nil
+	}
+	_, err = store.Update(ctx, image, paths...)
+	return err
+}
+
+// known waits until CRI answers with the image to each of its names. It learns of records by events; a pod that starts before it
+// has would not find its image.
+func (n *node) known(ctx context.Context, names []string, id string, target digest.Digest) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, knownLimit, fmt.Errorf("not within %s: %w", knownLimit, context.DeadlineExceeded))
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		var missing error
+		names = slices.DeleteFunc(names, func(name string) bool {
+			err := n.knows(ctx, name, id, target)
+			if err != nil {
+				missing = err
+			}
+			return err == nil
+		})
+		if missing == nil || errors.As(missing, new(removed)) {
+			return missing
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", missing, context.Cause(ctx))
+		}
+	}
+}
+
+// removed is the end of waiting for a record that somebody has removed meanwhile.
+type removed struct{ error }
+
+func (r removed) Unwrap() error { return r.error }
+
+// knows is nil if CRI answers to a name, or need not any more, because another pull has moved it and waits for that itself.
+func (n *node) knows(ctx context.Context, name, id string, target digest.Digest) error {
+	status, err := n.images.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: name}})
+	if err != nil {
+		return fmt.Errorf("status of the pulled image %s: %w", name, errgrpc.ToNative(err))
+	}
+	if status.GetImage().GetId() == id {
+		return nil
+	}
+	image, err := n.client.ImageService().Get(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return removed{fmt.Errorf("the pulled image was removed at once: %w", err)}
+	}
+	if err != nil {
+		return fmt.Errorf("record of the pulled image %s: %w", name, err)
+	}
+	if image.Target.Digest != target {
+		return nil
+	}
+	return fmt.Errorf("containerd's runtime interface does not know %s as %s", name, id)
+}
