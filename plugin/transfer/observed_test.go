@@ -216,7 +216,7 @@ func traced(ctx context.Context, t *testing.T) (context.Context, func() tracetes
 func attributes(span tracetest.SpanStub) string {
 	var all []string
 	for _, one := range span.Attributes {
-		all = append(all, fmt.Sprintf("%s=%s", one.Key, one.Value.Emit()))
+		all = append(all, fmt.Sprintf("%s=%s", one.Key, one.Value.String()))
 	}
 	return strings.Join(all, " ")
 }
