@@ -25,6 +25,7 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 		"etc/containerd/conf.d/10-refract.toml", "usr/include/refract.h", "usr/lib/librefract.a", "usr/lib/librefract.so",
 		"usr/lib/pkgconfig/refract.pc", "usr/share/bash-completion/completions/refract", "usr/share/zsh/site-functions/_refract",
 		"usr/share/fish/vendor_completions.d/refract.fish",
+		"usr/lib/systemd/system/refractd.service", "usr/lib/systemd/system/refractd.socket", "usr/share/refract/install",
 	} {
 		if info, err := os.Stat(filepath.Join(root, file)); err != nil || info.Size() == 0 {
 			t.Errorf("%s is empty or not there: %v", file, err)
