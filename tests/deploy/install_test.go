@@ -98,6 +98,35 @@ func TestKubeletFolder(t *testing.T) {
 	read(t, filepath.Join(bare, "etc/kubernetes/kubelet.conf.d/10-refract.conf"))
 }
 
+// containerd's unit may give it arguments; they are containerd-refract's, too. What another drop-in wants cannot be guessed.
+func TestArgumentsOfContainerdAreKept(t *testing.T) {
+	bundle := newBundle(t, program("v1"))
+	root := newHost(t)
+	write(t, filepath.Join(root, "usr/lib/systemd/system/containerd.service"), "[Service]\nExecStart=/usr/bin/other\n", 0o644)
+	write(t, filepath.Join(root, "etc/systemd/system/containerd.service"),
+		"[Service]\nExecStartPre=-/sbin/modprobe overlay\nExecStart=/usr/bin/containerd --config /etc/a&b.toml \"--log-level=\\x64ebug\"\n", 0o644)
+	drop := filepath.Join(root, "etc/systemd/system/containerd.service.d/10-refract.conf")
+	for range 2 {
+		mustRun(t, bundle, "install", "--root", root, "--mode", "containerd")
+		want := "\nExecStart=\nExecStart=/opt/refract/current/bin/containerd-refract --config /etc/a&b.toml \"--log-level=\\x64ebug\"\n"
+		if text := read(t, drop); !strings.HasSuffix(text, want) {
+			t.Errorf("%s, want %s", text, want)
+		}
+	}
+	mustRun(t, bundle, "uninstall", "--root", root)
+	write(t, filepath.Join(filepath.Dir(drop), "50-proxy.conf"), "[Service]\nEnvironment=A=b\n", 0o644)
+	mustRun(t, bundle, "install", "--root", root, "--mode", "containerd")
+	mustRun(t, bundle, "uninstall", "--root", root)
+	write(t, filepath.Join(filepath.Dir(drop), "60-other.conf"), "[Service]\nExecStart=\nExecStart=/opt/other\n", 0o644)
+	before := tree(t, root)
+	if output, err := script(t, bundle, nil, "install", "--root", root, "--mode", "containerd"); err == nil || !strings.Contains(output, "60-other.conf") {
+		t.Errorf("%v: %s", err, output)
+	}
+	if changed := differ(before, tree(t, root)); len(changed) > 0 {
+		t.Errorf("changed %v", changed)
+	}
+}
+
 // An operator's own policy for containerd-refract is not overwritten by the defaults.
 func TestExistingPolicyStays(t *testing.T) {
 	root, bundle := newHost(t), newBundle(t, program("v1"))

@@ -136,8 +136,8 @@ func TestFailingAtEachStep(t *testing.T) {
 				}
 				if want != "" {
 					mustRun(t, second, "verify", "--root", root)
+					mustRun(t, second, "uninstall", "--root", root)
 				}
-				mustRun(t, second, "uninstall", "--root", root)
 				if changed := differ(before, tree(t, root)); len(changed) > 0 {
 					t.Errorf("call %d: left behind:\n%s", call, strings.Join(changed, "\n"))
 				}

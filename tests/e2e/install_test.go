@@ -61,6 +61,29 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 	}
 }
 
+// TestScriptInstallsTheRealPrograms: what "make install" made is what the script takes, and the programs find their libraries where it
+// puts them.
+func TestScriptInstallsTheRealPrograms(t *testing.T) {
+	made, host := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(host, "opt"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{
+		{"make", "-s", "-C", "../..", "install", "DESTDIR=" + made},
+		{made + "/usr/local/share/refract/install", "install", "--root", host, "--mode", "containerd"},
+		{made + "/usr/local/share/refract/install", "verify", "--root", host},
+		{host + "/opt/refract/current/bin/containerd-refract", "--version"},
+		{made + "/usr/local/share/refract/install", "uninstall", "--root", host},
+	} {
+		if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", command, err, output)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(host, "opt")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 // addLibc copies what a program needs and does not bring along; that must be the C library alone.
 func addLibc(t *testing.T, root, program string) {
 	t.Helper()
