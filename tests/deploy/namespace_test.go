@@ -27,6 +27,7 @@ func onHost(t *testing.T, root, fails string, command ...string) (calls []string
 	t.Helper()
 	programs := t.TempDir()
 	write(t, filepath.Join(programs, "systemctl"), systemctl, 0o755)
+	write(t, filepath.Join(programs, "sleep"), "#!/bin/sh\necho \"sleeps $*\"\n", 0o755)
 	log := filepath.Join(t.TempDir(), "calls")
 	write(t, log, "", 0o644)
 	// Programs from before the mount: the loader's cache is in the machine's etc.
@@ -126,23 +127,27 @@ func TestEntrypointWorksOnTheHost(t *testing.T) {
 	inContainer := `export HOST=$$ CONFIG=/mnt/config.toml
 unshare --mount --propagation private /bin/sh -euc 'mount --bind "$0" /usr/local; mount -t tmpfs tmpfs /mnt; cp "$1" /mnt/config.toml; shift
 exec /usr/local/share/refract/entrypoint "$@"' "$@"`
-	entrypoint := func(command, mode string) ([]string, string) {
+	entrypoint := func(command, fails string) ([]string, string) {
 		t.Helper()
-		calls, output, err := onHost(t, root, "false", "env", "MODE="+mode, "/bin/sh", "-euc", inContainer, "sh", bundle, config, command)
+		calls, output, err := onHost(t, root, fails, "env", "MODE=refractd", "/bin/sh", "-euc", inContainer, "sh", bundle, config, command)
 		if err != nil {
 			t.Fatalf("%s: %v: %s", command, err, output)
 		}
 		return calls, output
 	}
-	if calls, output := entrypoint("install", "refractd"); !slices.Equal(calls, startsRefractd) {
+	if calls, output := entrypoint("install", "false"); !slices.Equal(calls, startsRefractd) {
 		t.Errorf("%q: %s", calls, output)
 	}
 	if text := read(t, filepath.Join(root, "etc/refractd/config.toml")); text != "# from the ConfigMap\n" {
 		t.Errorf("config.toml: %s", text)
 	}
-	entrypoint("verify", "refractd")
-	if calls, output := entrypoint("uninstall", "refractd"); !slices.Equal(calls, stopsRefractd) {
+	entrypoint("verify", "false")
+	if calls, output := entrypoint("uninstall", "false"); !slices.Equal(calls, stopsRefractd) {
 		t.Errorf("%q: %s", calls, output)
+	}
+	// A pod that ended would be started again, and try again, and restart the host's units each time.
+	if _, output := entrypoint("install", `[ "$*" = "restart refractd.service" ]`); !strings.Contains(output, "going back") || !strings.Contains(output, "sleeps infinity") {
+		t.Errorf("after a failure: %s", output)
 	}
 	if changed := differ(before, tree(t, root)); len(changed) > 0 {
 		t.Errorf("left behind %v", changed)
