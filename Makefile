@@ -77,6 +77,7 @@ install: build ## Install under DESTDIR and PREFIX
 	@install -m 644 $(BUILD)/lib/refract/* $(DESTDIR)$(PREFIX)/lib/refract
 	@install -m 644 plugin/deploy/containerd/10-refract.toml $(DESTDIR)/etc/containerd/conf.d
 	@install -m 644 plugin/deploy/refractd/config.toml $(DESTDIR)/etc/refractd
+	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) .ci/install-deploy
 	@$(BUILD)/bin/refract completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refract
 	@$(BUILD)/bin/refract completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_refract
 	@$(BUILD)/bin/refract completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/refract.fish

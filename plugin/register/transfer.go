@@ -13,7 +13,9 @@ import (
 	"github.com/containerd/containerd/v2/plugins"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/plugin"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/refract-oci/refract/plugin/metrics"
 	refract "github.com/refract-oci/refract/plugin/transfer"
 )
 
@@ -36,6 +38,11 @@ func decorateTransfer(registration *plugin.Registration) {
 		if !ok {
 			return nil, fmt.Errorf("containerd's transfer plugin made a %T: %w", made, errdefs.ErrInternal)
 		}
+		// Where containerd serves its own.
+		counted, err := metrics.Register(prometheus.DefaultRegisterer)
+		if err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
 		found, err := ic.GetSingle(plugins.MetadataPlugin)
 		if err != nil {
 			return nil, err
@@ -44,7 +51,7 @@ func decorateTransfer(registration *plugin.Registration) {
 		if !ok {
 			return nil, fmt.Errorf("containerd's metadata plugin is a %T: %w", found, errdefs.ErrInternal)
 		}
-		return refract.New(inner, db.ContentStore(), policy, configTypes(ic.Config)), nil
+		return refract.New(inner, db.ContentStore(), policy, configTypes(ic.Config), refract.WithMetrics(counted)), nil
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/pkg/tracing"
 	"github.com/containerd/log"
 	"github.com/opencontainers/go-digest"
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/refract-oci/refract/plugin/answers"
@@ -24,6 +26,11 @@ const concurrentReferences = 4
 // cannot be had is warned about and never fails a pull.
 func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetcher remotes.Fetcher) ([]digest.Digest, error) {
 	wanted := s.wanted()
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	ctx, span := tracing.StartSpan(ctx, "refract.FetchReferences")
+	defer span.End()
 	whole := make([]bool, len(wanted))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentReferences)
@@ -44,6 +51,7 @@ func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetche
 		})
 	}
 	if err := group.Wait(); err != nil {
+		span.SetStatus(err)
 		return nil, err
 	}
 	var fetched []digest.Digest
@@ -52,6 +60,7 @@ func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetche
 			fetched = append(fetched, reference.Descriptor.Digest)
 		}
 	}
+	span.SetAttributes(attribute.Int("refract.references.wanted", len(wanted)), attribute.Int("refract.references.fetched", len(fetched)))
 	slices.Sort(fetched)
 	return slices.Compact(fetched), nil
 }

@@ -149,6 +149,7 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 			return nil, err
 		}
 	}
+	d.pull.fetched, d.pull.avoided = len(settled.fetched), chosen.avoided(ctx, d.pull.store, settled.fetched)
 	chosen.report(ctx, d.pull.reference, settled)
 	return stored, nil
 }

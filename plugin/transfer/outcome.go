@@ -6,6 +6,8 @@ package transfer
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -63,21 +65,24 @@ func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispat
 	return nil
 }
 
-// report says in one line what was selected, and at debug level what was not and why.
+// report says in one line what was selected and how long ago the root was resolved, and at debug level what was not selected and why.
 func (s *selection) report(ctx context.Context, image string, settled outcome) {
 	fields := log.Fields{"image": image, "index": s.root.Digest, "target": "index"}
 	if settled.target.Digest != s.root.Digest {
 		fields["target"] = "manifest"
 	}
-	selected := make([]string, 0, len(s.result.Selections))
+	// In the same order, and always text: whatever reads the log as JSON can count on that.
+	var selected, platform []string
 	for _, one := range s.result.Selections {
-		text := one.Manifest.Digest.String()
+		selected = append(selected, one.Manifest.Digest.String())
+		name := "unknown"
 		if one.Manifest.Platform != nil {
-			text = platforms.FormatAll(*one.Manifest.Platform) + " " + text
+			name = platforms.FormatAll(*one.Manifest.Platform)
 		}
-		selected = append(selected, text)
+		platform = append(platform, name)
 	}
-	fields["selected"] = selected
+	fields["selected"], fields["platform"] = strings.Join(selected, ","), strings.Join(platform, ",")
+	fields["duration"] = time.Since(s.began).Round(time.Microsecond).String()
 	if s.policy.References != policy.ReferencesNone {
 		fields["references"] = s.result.References
 	}

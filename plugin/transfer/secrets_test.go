@@ -50,7 +50,7 @@ func (w *written) Fire(entry *logrus.Entry) error {
 	return nil
 }
 
-// Twelve secrets pass through a pull; none of them is in refract's log at the finest level, nor in an error.
+// Twelve secrets pass through a pull; none of them is in refract's log at the finest level, in its spans, nor in an error.
 func TestSecretsStayOutOfLogs(t *testing.T) {
 	for _, name := range []string{"artifact-first-same-platform", "refused-only-artifacts", "missing-marked-artifact"} {
 		for _, status := range []int{http.StatusOK, http.StatusForbidden, http.StatusInternalServerError} {
@@ -63,7 +63,7 @@ func TestSecretsStayOutOfLogs(t *testing.T) {
 				logger.SetReportCaller(true)
 				logger.SetOutput(io.Discard)
 				logger.AddHook(&seen)
-				ctx = log.WithLogger(ctx, logrus.NewEntry(logger))
+				ctx, spans := traced(log.WithLogger(ctx, logrus.NewEntry(logger)), t)
 				server := serve(t, shape, func(w http.ResponseWriter, r *http.Request) bool {
 					w.Header().Set("Set-Cookie", "session=canary-04")
 					w.Header().Set("X-Secret", "canary-05")
@@ -95,7 +95,11 @@ func TestSecretsStayOutOfLogs(t *testing.T) {
 				if status == http.StatusOK && shape.Output != "" && (err != nil || len(seen.lines) < 2) {
 					t.Errorf("error %v, log %v", err, seen.lines)
 				}
-				for _, line := range append(seen.lines, fmt.Sprint(err)) {
+				told := append(seen.lines, fmt.Sprint(err))
+				for _, span := range spans() {
+					told = append(told, fmt.Sprint(attributes(span), span.Status, span.Events))
+				}
+				for _, line := range told {
 					if strings.Contains(line, "canary-") {
 						t.Errorf("told: %s", line)
 					}

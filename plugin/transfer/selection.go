@@ -6,6 +6,7 @@ package transfer
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -28,6 +29,9 @@ type selection struct {
 	references *native.References // nil unless the policy fetches them
 	notes      []native.Note      // nil unless the log is at debug level
 	indexes    map[digest.Digest]followed
+	began      time.Time
+	selecting  time.Duration // in C++
+	resolving  time.Duration // with what it waited for
 }
 
 // followed are the entries of one index that a pull follows.
@@ -38,18 +42,22 @@ type followed struct {
 }
 
 // choose walks through the index, fetching what the walk asks for into the store.
-func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (*selection, error) {
+func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (chosen *selection, err error) {
+	began := time.Now()
+	ctx, span := startSelect(ctx, root)
+	defer func() { endSelect(span, chosen, err) }()
 	options.FetchReferences = p.References == policy.ReferencesFetch
 	options.ReferenceTypes = p.Types
-	walk, err := native.NewWalkOf(options)
+	untimed, err := native.NewWalkOf(options)
 	if err != nil {
 		return nil, err
 	}
+	walk := &timed{Walk: untimed}
 	defer walk.Close()
 	if err := run(ctx, walk, &documents{store: store, fetcher: fetcher}, root); err != nil {
 		return nil, err
 	}
-	chosen := &selection{root: root, platforms: options.Platforms, policy: p}
+	chosen = &selection{root: root, platforms: options.Platforms, policy: p, began: began}
 	if chosen.result, err = walk.Result(); err != nil {
 		return nil, err
 	}
@@ -64,11 +72,12 @@ func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, r
 		}
 	}
 	chosen.indexes = chosen.followed()
+	chosen.selecting, chosen.resolving = walk.took, time.Since(began)
 	return chosen, nil
 }
 
 // run feeds the walk until it is done.
-func run(ctx context.Context, walk *native.Walk, from *documents, root ocispec.Descriptor) error {
+func run(ctx context.Context, walk *timed, from *documents, root ocispec.Descriptor) error {
 	read, err := from.read(ctx, root, native.DefaultLimits().DocumentBytes)
 	if err != nil {
 		return fmt.Errorf("index %s: %w", root.Digest, answers.Readable(err))

@@ -21,6 +21,7 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 )
@@ -30,14 +31,19 @@ type transferrer struct {
 	store       content.Store
 	policy      policy.Policy
 	configTypes []string
+	metrics     *metrics.Metrics
 }
 
 // New decorates a transfer service. The content store is the one that it pulls into. configTypes are media types of configs
 // that it can unpack besides those of OCI and Docker.
 //
 // Only a pull from a registry into the image store is looked at; everything else is passed on as it is.
-func New(inner transfer.Transferrer, store content.Store, p policy.Policy, configTypes []string) transfer.Transferrer {
-	return &transferrer{inner: inner, store: store, policy: p, configTypes: configTypes}
+func New(inner transfer.Transferrer, store content.Store, p policy.Policy, configTypes []string, options ...Option) transfer.Transferrer {
+	made := &transferrer{inner: inner, store: store, policy: p, configTypes: configTypes}
+	for _, option := range options {
+		option(made)
+	}
+	return made
 }
 
 func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transfer.Opt) error {
@@ -52,6 +58,7 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	}
 	pull := &pull{transferrer: t, options: options, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
+	pull.count(err)
 	if pull.failed != nil && errors.Is(err, pull.failed) {
 		// What containerd wraps around it speaks of fetchers; what went wrong is the image.
 		return fmt.Errorf("%s: %w", pull.reference, pull.failed)
@@ -69,6 +76,8 @@ type pull struct {
 	fetcher   transfer.Fetcher
 	chosen    *selection // nil for a root that is no index
 	failed    error
+	fetched   int   // references
+	avoided   int64 // bytes
 }
 
 // choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.

@@ -25,6 +25,7 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 		"etc/containerd/conf.d/10-refract.toml", "etc/refractd/config.toml", "usr/include/refract.h", "usr/lib/librefract.a", "usr/lib/librefract.so",
 		"usr/lib/pkgconfig/refract.pc", "usr/share/bash-completion/completions/refract", "usr/share/zsh/site-functions/_refract",
 		"usr/share/fish/vendor_completions.d/refract.fish",
+		"usr/lib/systemd/system/refractd.service", "usr/lib/systemd/system/refractd.socket", "usr/share/refract/install",
 	} {
 		if info, err := os.Stat(filepath.Join(root, file)); err != nil || info.Size() == 0 {
 			t.Errorf("%s is empty or not there: %v", file, err)
@@ -58,6 +59,29 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 				t.Errorf("%s says %q, not %q", program, output, word)
 			}
 		}
+	}
+}
+
+// TestScriptInstallsTheRealPrograms: what "make install" made is what the script takes, and the programs find their libraries where it
+// puts them.
+func TestScriptInstallsTheRealPrograms(t *testing.T) {
+	made, host := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(host, "opt"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{
+		{"make", "-s", "-C", "../..", "install", "DESTDIR=" + made},
+		{made + "/usr/local/share/refract/install", "install", "--root", host, "--mode", "containerd"},
+		{made + "/usr/local/share/refract/install", "verify", "--root", host},
+		{host + "/opt/refract/current/bin/containerd-refract", "--version"},
+		{made + "/usr/local/share/refract/install", "uninstall", "--root", host},
+	} {
+		if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", command, err, output)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(host, "opt")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

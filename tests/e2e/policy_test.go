@@ -160,7 +160,7 @@ func TestPullSaysWhatItDid(t *testing.T) {
 			t.Fatal(err)
 		}
 		for message, words := range map[string][]string{
-			"image selected from index": {"level=info", shared.tag(shape), shape.Root.Digest.String(), shape.Selected.String(), "references=1", "linux/" + goarch},
+			"image selected from index": {"level=info", shared.tag(shape), shape.Root.Digest.String(), shape.Selected.String(), "references=1", "platform=linux/" + goarch, "target=manifest", "duration="},
 			"entry of index skipped":    {"level=debug", shape.Root.Digest.String(), shape.References[0].String(), "reference type", "sbom"},
 		} {
 			var lines []string
