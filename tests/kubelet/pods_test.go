@@ -1,0 +1,116 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/refract-oci/refract/tests/e2e/harness"
+	"github.com/refract-oci/refract/tests/programs"
+	"github.com/refract-oci/refract/tests/shapes"
+)
+
+// podsLimit is how long kubelet may take to run all pods of a test: it starts them all at once.
+const podsLimit = 5 * time.Minute
+
+// uses are the ways in which a pod may ask for its image. Each has a repository of its own, so that none finds what another pulled.
+var uses = []struct{ name, by, policy string }{
+	{"tag-if-not-present", "tag", "IfNotPresent"},
+	{"tag-always", "tag", "Always"},
+	{"digest-if-not-present", "digest", "IfNotPresent"},
+	{"digest-always", "digest", "Always"},
+}
+
+// podOf runs a shape's image once in each of those ways.
+func podOf(shape shapes.Shape) harness.StaticPod {
+	pod := harness.StaticPod{Name: shape.Name}
+	for _, use := range uses {
+		repository := use.name + "/" + shape.Name
+		shared.serving.Add(repository, shape, "latest")
+		image := shared.serving.Host() + "/" + repository
+		if use.by == "tag" {
+			image += ":latest"
+		} else {
+			image += "@" + shape.Root.Digest.String()
+		}
+		pod.Containers = append(pod.Containers, harness.StaticContainer{Name: use.name, Image: image, ImagePullPolicy: use.policy})
+	}
+	return pod
+}
+
+func runnable() []shapes.Shape {
+	return append(slices.DeleteFunc(slices.Clone(shared.shapes), func(shape shapes.Shape) bool { return shape.Output == "" }),
+		shapes.BehindArtifacts(200))
+}
+
+// ran is nil if the container of a pod has ended and printed what the shape's image prints. What will not come right is hopeless.
+func (n *node) ran(pod, container string, shape shapes.Shape) error {
+	status, err := n.kubelet.Pod(pod)
+	if err != nil {
+		return err
+	}
+	one, err := status.Container(container)
+	if err != nil {
+		return err
+	}
+	switch state := one.State; {
+	case state.Waiting != nil && !slices.Contains([]string{"", "ContainerCreating", "PodInitializing"}, state.Waiting.Reason):
+		return programs.Hopeless{Reason: fmt.Errorf("%s: %s", state.Waiting.Reason, state.Waiting.Message)}
+	case state.Terminated == nil:
+		return fmt.Errorf("container %s of pod %s does not run yet", container, pod)
+	case state.Terminated.ExitCode != 0:
+		return programs.Hopeless{Reason: fmt.Errorf("exit code %d: %s", state.Terminated.ExitCode, state.Terminated.Message)}
+	}
+	output, err := n.kubelet.Output(status, container)
+	if err == nil && output != shape.Output {
+		err = programs.Hopeless{Reason: fmt.Errorf("other program ran: it printed %q, want %q", output, shape.Output)}
+	}
+	return err
+}
+
+// TestPodsRun runs every shape by tag and by digest under both pull policies, and compares what each container prints.
+func TestPodsRun(t *testing.T) {
+	for _, way := range append(slices.Clone(ours), stock) {
+		t.Run(way.name, func(t *testing.T) {
+			n := way.start(t, "", harness.KubeletConfig{})
+			for _, shape := range runnable() {
+				if err := n.kubelet.AddPod(podOf(shape)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			deadline := time.Now().Add(podsLimit)
+			for _, shape := range runnable() {
+				for _, use := range uses {
+					err := programs.Poll(time.Until(deadline), func() error { return n.ran(shape.Name, use.name, shape) })
+					summary.note(way.name, use.name, shape.Name, err)
+					if err != nil && way.name != stock.name {
+						t.Errorf("%s, %s (%s): %v", shape.Name, use.name, shape.About, err)
+					}
+				}
+			}
+		})
+	}
+	t.Run("control", func(t *testing.T) {
+		// What refract was made for must show; the rest of what stock containerd makes of it is not ours to demand.
+		for _, shape := range stockFails {
+			for _, use := range uses {
+				if summary.failure(stock.name, use.name, shape) == nil {
+					t.Errorf("stock containerd ran %s, %s", shape, use.name)
+				}
+			}
+		}
+	})
+}
+
+// stockFails are shapes that stock containerd gets wrong through CRI.
+var stockFails = []string{
+	"artifact-first-same-platform",
+	"unmarked-artifact-first-same-platform",
+	"artifacts-before-nested",
+	"artifact-with-image-layers",
+	"soci-v2",
+}
