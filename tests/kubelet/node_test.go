@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
-
 	"github.com/refract-oci/refract/tests/e2e/harness"
 )
 
@@ -107,20 +105,6 @@ func (n *node) contents(t *testing.T) harness.Contents {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// images are the ids of all images.
-func (n *node) images(t *testing.T) map[string]bool {
-	t.Helper()
-	list, err := n.daemon.Images.ListImages(t.Context(), &cri.ListImagesRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids := map[string]bool{}
-	for _, image := range list.Images {
-		ids[image.Id] = true
-	}
-	return ids
 }
 
 func lastLines(text string, n int) string {

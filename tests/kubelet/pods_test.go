@@ -47,21 +47,28 @@ func runnable() []shapes.Shape {
 		shapes.BehindArtifacts(200))
 }
 
-// ran is nil if the container of a pod has ended and printed what the shape's image prints. What will not come right is hopeless.
-func (n *node) ran(pod, container string, shape shapes.Shape) error {
+// state is what kubelet says of a container of a pod. What will not come right is hopeless.
+func (n *node) state(pod, container string) (harness.PodStatus, harness.ContainerState, error) {
 	status, err := n.kubelet.Pod(pod)
 	if err != nil {
-		return err
+		return status, harness.ContainerState{}, err
 	}
-	one, err := status.Container(container)
-	if err != nil {
-		return err
+	state, err := status.Container(container)
+	starting := []string{"", "ContainerCreating", "PodInitializing"}
+	if waiting := state.Waiting; waiting != nil && !slices.Contains(starting, waiting.Reason) {
+		err = programs.Hopeless{Reason: fmt.Errorf("%s: %s", waiting.Reason, waiting.Message)}
 	}
-	switch state := one.State; {
-	case state.Waiting != nil && !slices.Contains([]string{"", "ContainerCreating", "PodInitializing"}, state.Waiting.Reason):
-		return programs.Hopeless{Reason: fmt.Errorf("%s: %s", state.Waiting.Reason, state.Waiting.Message)}
+	return status, state, err
+}
+
+// ran is nil if the container of a pod has ended and printed what the shape's image prints.
+func (n *node) ran(pod, container string, shape shapes.Shape) error {
+	status, state, err := n.state(pod, container)
+	switch {
+	case err != nil:
+		return err
 	case state.Terminated == nil:
-		return fmt.Errorf("container %s of pod %s does not run yet", container, pod)
+		return fmt.Errorf("container %s of pod %s has not ended", container, pod)
 	case state.Terminated.ExitCode != 0:
 		return programs.Hopeless{Reason: fmt.Errorf("exit code %d: %s", state.Terminated.ExitCode, state.Terminated.Message)}
 	}

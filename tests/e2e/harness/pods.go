@@ -12,8 +12,11 @@ import (
 	"path/filepath"
 )
 
-// nodeName is what kubelet calls its node, and appends to the names of static pods.
+// nodeName is what kubelet calls its node.
 const nodeName = "node"
+
+// PodName is what kubelet calls a static pod: each node has its own of that name.
+func PodName(name string) string { return name + "-" + nodeName }
 
 // StaticPod is a pod of kubelet's own, on the host's network. Its containers run once.
 type StaticPod struct {
@@ -40,16 +43,19 @@ type PodStatus struct {
 	}
 }
 
-// ContainerStatus is the state of a container, with what "kubectl describe pod" shows of one that waits.
+// ContainerStatus is what kubelet says of a container.
 type ContainerStatus struct {
-	Name, ImageID string
-	State         struct {
-		Waiting    *struct{ Reason, Message string }
-		Running    *struct{}
-		Terminated *struct {
-			ExitCode        int
-			Reason, Message string
-		}
+	Name  string
+	State ContainerState
+}
+
+// ContainerState has what "kubectl describe pod" shows: reason and message, of a container that waits too.
+type ContainerState struct {
+	Waiting    *struct{ Reason, Message string }
+	Running    *struct{}
+	Terminated *struct {
+		ExitCode        int
+		Reason, Message string
 	}
 }
 
@@ -89,21 +95,21 @@ func (k *Kubelet) Pod(name string) (PodStatus, error) {
 		return PodStatus{}, fmt.Errorf("kubelet's pods: %w", err)
 	}
 	for _, pod := range list.Items {
-		if pod.Metadata.Name == name+"-"+nodeName {
+		if pod.Metadata.Name == PodName(name) {
 			return pod, nil
 		}
 	}
 	return PodStatus{}, fmt.Errorf("kubelet knows no pod %s", name)
 }
 
-// Container is the status of one of a pod's containers. It is an error while kubelet says nothing of it.
-func (p PodStatus) Container(name string) (ContainerStatus, error) {
+// Container is the state of one of a pod's containers. It is an error while kubelet says nothing of it.
+func (p PodStatus) Container(name string) (ContainerState, error) {
 	for _, status := range p.Status.ContainerStatuses {
 		if status.Name == name {
-			return status, nil
+			return status.State, nil
 		}
 	}
-	return ContainerStatus{}, fmt.Errorf("pod %s has no status of container %s: %s %s %s",
+	return ContainerState{}, fmt.Errorf("pod %s has no status of container %s: %s %s %s",
 		p.Metadata.Name, name, p.Status.Phase, p.Status.Reason, p.Status.Message)
 }
 
