@@ -35,11 +35,11 @@ func TestImageGarbageCollection(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			n := way.start(t, `references = "fetch"`, harness.KubeletConfig{Settings: atOnce})
 			for _, shape := range gone {
-				if err := n.kubelet.AddPod(podOf(shape)); err != nil {
+				if err := n.kubelet.AddPod(podOf(shared.serving.Host(), shape)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			running := podOf(kept)
+			running := podOf(shared.serving.Host(), kept)
 			for i := range running.Containers {
 				running.Containers[i].Command = []string{shapes.Busybox, "sleep", "1000000"}
 			}

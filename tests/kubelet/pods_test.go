@@ -26,12 +26,10 @@ var uses = []struct{ name, by, policy string }{
 }
 
 // podOf runs a shape's image once in each of those ways.
-func podOf(shape shapes.Shape) harness.StaticPod {
+func podOf(host string, shape shapes.Shape) harness.StaticPod {
 	pod := harness.StaticPod{Name: shape.Name}
 	for _, use := range uses {
-		repository := use.name + "/" + shape.Name
-		shared.serving.Add(repository, shape, "latest")
-		image := shared.serving.Host() + "/" + repository
+		image := host + "/" + use.name + "/" + shape.Name
 		if use.by == "tag" {
 			image += ":latest"
 		} else {
@@ -42,9 +40,9 @@ func podOf(shape shapes.Shape) harness.StaticPod {
 	return pod
 }
 
+// runnable are the shapes that must be pulled and run.
 func runnable() []shapes.Shape {
-	return append(slices.DeleteFunc(slices.Clone(shared.shapes), func(shape shapes.Shape) bool { return shape.Output == "" }),
-		shapes.BehindArtifacts(200))
+	return slices.DeleteFunc(slices.Clone(shared.shapes), func(shape shapes.Shape) bool { return shape.Output == "" })
 }
 
 // state is what kubelet says of a container of a pod. What will not come right is hopeless.
@@ -79,13 +77,32 @@ func (n *node) ran(pod, container string, shape shapes.Shape) error {
 	return err
 }
 
+// refusal waits until a container of a pod says why it does not start, and returns what it says.
+func (n *node) refusal(pod, container string) (string, error) {
+	var message string
+	err := programs.Poll(podsLimit, func() error {
+		_, state, err := n.state(pod, container)
+		switch {
+		case state.Waiting != nil && (state.Waiting.Reason == "ErrImagePull" || state.Waiting.Reason == "ImagePullBackOff"):
+			message = state.Waiting.Message
+			return nil
+		case state.Running != nil || state.Terminated != nil:
+			return programs.Hopeless{Reason: fmt.Errorf("container %s of pod %s was started", container, pod)}
+		case err == nil:
+			err = fmt.Errorf("container %s of pod %s says nothing yet", container, pod)
+		}
+		return err
+	})
+	return message, err
+}
+
 // TestPodsRun runs every shape by tag and by digest under both pull policies, and compares what each container prints.
 func TestPodsRun(t *testing.T) {
 	for _, way := range append(slices.Clone(ours), stock) {
 		t.Run(way.name, func(t *testing.T) {
 			n := way.start(t, "", harness.KubeletConfig{})
 			for _, shape := range runnable() {
-				if err := n.kubelet.AddPod(podOf(shape)); err != nil {
+				if err := n.kubelet.AddPod(podOf(shared.serving.Host(), shape)); err != nil {
 					t.Fatal(err)
 				}
 			}

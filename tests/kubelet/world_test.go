@@ -54,10 +54,14 @@ func (w *world) open() error {
 	if w.serving, err = registry.Listen(); err != nil {
 		return err
 	}
-	w.shapes = shapes.EndToEnd()
-	for _, shape := range append(w.shapes, shapes.BehindArtifacts(200), shapes.Sandbox()) {
+	w.shapes = append(shapes.EndToEnd(), shapes.BehindArtifacts(200))
+	for _, shape := range w.shapes {
 		w.serving.Add(shape.Name, shape, "latest")
+		for _, use := range uses {
+			w.serving.Add(use.name+"/"+shape.Name, shape, "latest")
+		}
 	}
+	w.serving.Add("sandbox", shapes.Sandbox(), "latest")
 	w.sandbox = w.serving.Host() + "/sandbox:latest"
 	return nil
 }

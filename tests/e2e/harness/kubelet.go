@@ -29,6 +29,8 @@ type Kubelet struct {
 type KubeletConfig struct {
 	// Runtime is the socket of containerd; Images is the one of the image service, where that is another.
 	Runtime, Images string
+	// DockerConfig is a folder with docker's config.json, whose credentials kubelet uses.
+	DockerConfig string
 	// Settings are further fields of KubeletConfiguration.
 	Settings map[string]any
 	// Flags are for what has no field there.
@@ -74,6 +76,12 @@ func StartKubelet(dir string, config KubeletConfig) (*Kubelet, error) {
 func (k *Kubelet) write(config KubeletConfig) error {
 	for _, folder := range []string{k.manifests(), k.logs(), k.root()} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
+	}
+	if config.DockerConfig != "" {
+		const name = "config.json"
+		if err := os.Symlink(filepath.Join(config.DockerConfig, name), filepath.Join(k.root(), name)); err != nil {
 			return err
 		}
 	}
