@@ -61,8 +61,7 @@ func Readable(err error) error {
 	case errors.As(err, &failed):
 		text = fmt.Sprintf("%s %s: %s", failed.Op, placeOf(failed.URL), failed.Err)
 	}
-	text = userOfURL.ReplaceAllString(queryOfURL.ReplaceAllString(text, ""), "//")
-	return &readable{text: strings.Join(strings.Fields(text), " "), cause: err}
+	return &readable{text: line(text), cause: err}
 }
 
 func placeOf(address string) string {
@@ -71,4 +70,17 @@ func placeOf(address string) string {
 		return "(a malformed URL)"
 	}
 	return (&url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path}).String()
+}
+
+// Shown makes one line of an error, fit to be shown and logged, and keeps all of its words but those of URLs. nil stays nil.
+func Shown(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &readable{text: line(err.Error()), cause: err}
+}
+
+func line(text string) string {
+	text = userOfURL.ReplaceAllString(queryOfURL.ReplaceAllString(text, ""), "//")
+	return strings.Join(strings.Fields(text), " ")
 }

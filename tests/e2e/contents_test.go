@@ -13,8 +13,10 @@ import (
 func nothingStays(t testing.TB, daemon *harness.Daemon, namespace string) {
 	t.Helper()
 	left := contents(t, daemon, namespace)
-	if daemon == shared.refract.daemon && namespace == criNamespace {
-		left = left.Without(shared.refract.empty)
+	for _, lazy := range []*lazyDaemon{&shared.refract, &shared.behind} {
+		if daemon == lazy.daemon && namespace == criNamespace {
+			left = left.Without(lazy.empty)
+		}
 	}
 	if err := left.Empty(); err != nil {
 		t.Error(err)

@@ -29,8 +29,8 @@ type world struct {
 	storing *harness.Registry // distribution
 	serving *registry.Server  // for what distribution refuses
 
-	refract, stock lazyDaemon
-	sandbox        string
+	refract, stock, behind lazyDaemon // behind: stock behind refractd
+	sandbox                string
 }
 
 type lazyDaemon struct {
@@ -93,7 +93,7 @@ func (w *world) open() error {
 
 func (w *world) close(failed bool) error {
 	var failures []error
-	for _, lazy := range []*lazyDaemon{&w.refract, &w.stock} {
+	for _, lazy := range []*lazyDaemon{&w.refract, &w.stock, &w.behind} {
 		if lazy.daemon == nil {
 			continue
 		}
@@ -110,7 +110,7 @@ func (w *world) close(failed bool) error {
 	}
 	if failed && w.dir != "" {
 		fmt.Fprintln(os.Stderr, "e2e: logs and configurations are kept in", w.dir)
-		for _, big := range []string{"content", "refract/root", "stock/root"} {
+		for _, big := range []string{"content", "refract/root", "stock/root", "behind/root"} {
 			failures = append(failures, os.RemoveAll(filepath.Join(w.dir, big)))
 		}
 	} else if w.dir != "" {
@@ -129,6 +129,12 @@ func refractDaemon(t testing.TB) *harness.Daemon {
 func stockDaemon(t testing.TB) *harness.Daemon {
 	t.Helper()
 	return shared.stock.get(t, "stock", harness.StartStock).daemon
+}
+
+// behindDaemon is the shared containerd as it is, behind refractd with its defaults.
+func behindDaemon(t testing.TB) *harness.Daemon {
+	t.Helper()
+	return shared.behind.get(t, "behind", harness.StartBehindRefractd).daemon
 }
 
 // goarch is the architecture of this machine, as platforms name it.
@@ -180,6 +186,10 @@ func start(t testing.TB, with starter, config harness.Config) *harness.Daemon {
 		if t.Failed() {
 			log, _ := daemon.Log() // shown as far as it can be read
 			t.Logf("the daemon's log ends with:\n%s", lastLines(log, 30))
+			if daemon.Front != nil {
+				log, _ := daemon.Front.Log()
+				t.Logf("refractd's log ends with:\n%s", lastLines(log, 30))
+			}
 		}
 		if err := daemon.Close(); err != nil {
 			t.Errorf("stop: %v", err)

@@ -18,8 +18,10 @@ import (
 type Config struct {
 	// Top are lines before the first section; Sections are whole sections of the file.
 	Top, Sections string
-	// Policy are the lines of refract's own section; only containerd-refract knows it.
+	// Policy are the lines of refract's own section; only containerd-refract knows it, and refractd has them in its own file.
 	Policy string
+	// Refractd are further lines of the file of a refractd in front: keys of the top level first.
+	Refractd string
 	// Images are lines of CRI's image section.
 	Images string
 	// Sandbox is the image of pods.
@@ -67,7 +69,7 @@ func (c Config) write(d *Daemon, refract bool) error {
 	}
 	fmt.Fprintf(&text, "[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]\n  platform = \"linux/%s\"\n  snapshotter = %q\n",
 		runtime.GOARCH, d.Snapshotter)
-	if c.Policy != "" {
+	if c.Policy != "" && refract {
 		fmt.Fprintf(&text, "[plugins.'io.containerd.refract.v1.policy']\n%s\n", c.Policy)
 	}
 	fmt.Fprintln(&text, c.Sections)

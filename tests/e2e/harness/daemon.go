@@ -31,6 +31,8 @@ type Daemon struct {
 	Client      *containerd.Client
 	Images      cri.ImageServiceClient
 	Runtime     cri.RuntimeServiceClient
+	// Front is the refractd before it, if there is one; Images and Runtime are its then.
+	Front *Refractd
 
 	dir, config string
 	program     string
@@ -101,7 +103,11 @@ func (d *Daemon) ready() error {
 		}
 		d.connection, d.Images, d.Runtime = connection, cri.NewImageServiceClient(connection), cri.NewRuntimeServiceClient(connection)
 	}
-	_, err := d.Runtime.Version(ctx, &cri.VersionRequest{})
+	_, err := cri.NewRuntimeServiceClient(d.connection).Version(ctx, &cri.VersionRequest{})
+	if err == nil && d.Front != nil {
+		d.Images, d.Runtime = d.Front.Images, d.Front.Runtime
+		_, err = d.Runtime.Version(ctx, &cri.VersionRequest{})
+	}
 	return err
 }
 
@@ -132,7 +138,11 @@ func (d *Daemon) Kill() error {
 
 // Close ends the daemon and takes down what it mounted.
 func (d *Daemon) Close() error {
-	err := d.Stop()
+	var err error
+	if d.Front != nil {
+		err = d.Front.Close()
+	}
+	err = errors.Join(err, d.Stop())
 	mounts, readErr := os.ReadFile("/proc/self/mounts")
 	for line := range strings.Lines(string(mounts)) {
 		fields := strings.Fields(line)

@@ -15,6 +15,7 @@ import (
 type Tools struct {
 	Refract    string // containerd-refract
 	RefractCtr string // ctr-refract
+	Refractd   string // refractd
 	Stock      string // containerd
 	StockCtr   string // ctr
 	Registry   string // distribution
@@ -31,6 +32,7 @@ func FindTools() (Tools, error) {
 	}{
 		{"bin", "containerd-refract", &tools.Refract},
 		{"bin", "ctr-refract", &tools.RefractCtr},
+		{"bin", "refractd", &tools.Refractd},
 		{"tools", "containerd", &tools.Stock},
 		{"tools", "ctr", &tools.StockCtr},
 		{"tools", "registry", &tools.Registry},

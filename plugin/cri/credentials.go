@@ -1,0 +1,67 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/transfer/registry"
+	"github.com/containerd/errdefs"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// credentials are what came with one request. They are compared by value, live as long as the pull, and are never logged.
+type credentials struct {
+	username, password, auth, serverAddress, identityToken, registryToken string
+}
+
+func credentialsOf(sent *cri.AuthConfig) credentials {
+	return credentials{
+		username: sent.GetUsername(), password: sent.GetPassword(), auth: sent.GetAuth(), serverAddress: sent.GetServerAddress(),
+		identityToken: sent.GetIdentityToken(), registryToken: sent.GetRegistryToken(),
+	}
+}
+
+// String keeps them out of whatever prints a pull.
+func (credentials) String() string { return "(credentials)" }
+
+// GoString does, too.
+func (credentials) GoString() string { return "(credentials)" }
+
+// GetCredentials gives what a host may see, as containerd's ParseAuth does (internal/cri/server/images): nothing where the
+// request names another server; a name and password, an identity token, or both in one, in this order.
+func (c credentials) GetCredentials(_ context.Context, _, host string) (registry.Credentials, error) {
+	given := registry.Credentials{Host: host}
+	if c.serverAddress != "" {
+		server, err := url.Parse(c.serverAddress)
+		if err != nil {
+			// The error of url.Parse shows the address, which may hold a password.
+			return registry.Credentials{}, fmt.Errorf("server address of the pull's credentials is not a URL: %w", errdefs.ErrInvalidArgument)
+		}
+		if server.Host != host {
+			return given, nil
+		}
+	}
+	switch {
+	case c.username != "":
+		given.Username, given.Secret = c.username, c.password
+	case c.identityToken != "":
+		given.Secret = c.identityToken
+	case c.auth != "":
+		decoded, err := base64.StdEncoding.DecodeString(c.auth)
+		if err != nil {
+			return registry.Credentials{}, fmt.Errorf("auth of the pull's credentials is not base64: %w", errdefs.ErrInvalidArgument)
+		}
+		username, password, ok := strings.Cut(string(decoded), ":")
+		if !ok {
+			return registry.Credentials{}, fmt.Errorf("auth of the pull's credentials is not name:password: %w", errdefs.ErrInvalidArgument)
+		}
+		given.Username, given.Secret = username, strings.Trim(password, "\x00")
+	}
+	return given, nil
+}

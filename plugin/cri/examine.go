@@ -1,0 +1,142 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	introspection "github.com/containerd/containerd/api/services/introspection/v1"
+	"github.com/containerd/containerd/v2/core/diff"
+	"github.com/containerd/containerd/v2/core/transfer"
+	"github.com/containerd/containerd/v2/core/transfer/local"
+	"github.com/containerd/containerd/v2/core/unpack"
+	"github.com/containerd/containerd/v2/pkg/imageverifier"
+	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
+	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/log"
+	"github.com/containerd/platforms"
+
+	refract "github.com/refract-oci/refract/plugin/transfer"
+)
+
+// needed are the services of containerd that a pull goes through, and the runtime interface that has to find what was pulled.
+var needed = []string{"content", "images", "leases", "snapshots", "diff", "cri"}
+
+// loaded are containerd's plugins, by type and ID.
+type loaded map[string]*introspection.Plugin
+
+// examine asks containerd what it is made of, and makes of that what containerd's own transfer plugin makes in its place
+// (plugins/transfer): there, everything is at hand in one process.
+func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
+	answer, err := n.client.IntrospectionService().Plugins(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("plugins of containerd: %w", err)
+	}
+	found := loaded{}
+	for _, one := range answer.Plugins {
+		found[one.Type+"."+one.ID] = one
+	}
+	for _, service := range needed {
+		if _, err := found.find(n.address, plugins.GRPCPlugin.String(), service); err != nil {
+			return nil, err
+		}
+	}
+	n.compare(ctx, found)
+	config := local.TransferConfig{
+		Leases:                     n.client.LeasesService(),
+		MaxConcurrentDownloads:     n.settings.MaxConcurrentDownloads,
+		ConcurrentLayerFetchBuffer: n.settings.ConcurrentLayerFetchBuffer,
+		MaxConcurrentUnpacks:       n.settings.MaxConcurrentUnpacks,
+		DuplicationSuppressor:      newLocks(),
+		RegistryConfigPath:         n.settings.ConfigPath,
+		Verifiers:                  n.verifiers(found),
+	}
+	if config.UnpackPlatforms, err = n.unpackers(found); err != nil {
+		return nil, err
+	}
+	store := n.client.ContentStore()
+	return refract.New(local.NewTransferService(store, n.client.ImageService(), config), store, n.settings.Policy, nil), nil
+}
+
+// find is a plugin that works; the error of one that does not says what to do.
+func (l loaded) find(address, kind, id string) (*introspection.Plugin, error) {
+	one, ok := l[kind+"."+id]
+	if !ok {
+		return nil, fmt.Errorf("containerd at %s has no plugin %s.%s, which pulls need: take it out of disabled_plugins in its configuration: %w",
+			address, kind, id, errdefs.ErrFailedPrecondition)
+	}
+	if one.InitErr != nil {
+		return nil, fmt.Errorf("containerd at %s could not start its plugin %s.%s, which pulls need: %s: %w",
+			address, kind, id, one.InitErr.Message, errdefs.ErrFailedPrecondition)
+	}
+	return one, nil
+}
+
+func (l loaded) works(kind, id string) bool {
+	one, ok := l[kind+"."+id]
+	return ok && one.InitErr == nil
+}
+
+// unpackers are one for each snapshotter and platform that a pull may ask for.
+func (n *node) unpackers(found loaded) ([]unpack.Platform, error) {
+	applier, ok := n.client.DiffService().(diff.Applier)
+	if !ok {
+		return nil, fmt.Errorf("containerd's client cannot apply layers: %w", errdefs.ErrInternal)
+	}
+	wanted := []Runtime{n.settings.runtime("")}
+	for _, handler := range slices.Sorted(maps.Keys(n.settings.Runtimes)) {
+		wanted = append(wanted, n.settings.runtime(handler))
+	}
+	all := make([]unpack.Platform, 0, len(wanted))
+	for _, one := range wanted {
+		snapshotter, err := found.find(n.address, plugins.SnapshotPlugin.String(), one.Snapshotter)
+		if err != nil {
+			return nil, fmt.Errorf("%w (snapshotters of this containerd: %s; set containerd.snapshotter or image.runtimes)",
+				err, strings.Join(found.snapshotters(), ", "))
+		}
+		all = append(all, unpack.Platform{
+			Platform:                platforms.OnlyOS(one.Platform),
+			SnapshotterKey:          one.Snapshotter,
+			Snapshotter:             n.client.SnapshotService(one.Snapshotter),
+			SnapshotterExports:      snapshotter.Exports,
+			SnapshotterCapabilities: snapshotter.Capabilities,
+			Applier:                 applier,
+		})
+	}
+	return all, nil
+}
+
+func (l loaded) snapshotters() []string {
+	var all []string
+	for _, one := range l {
+		if one.Type == plugins.SnapshotPlugin.String() && one.InitErr == nil {
+			all = append(all, one.ID)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// verifiers are the programs that judge images before they are pulled: where containerd would ask them, refractd does.
+func (n *node) verifiers(found loaded) map[string]imageverifier.ImageVerifier {
+	const id = "bindir"
+	if !found.works(plugins.ImageVerifierPlugin.String(), id) {
+		return nil
+	}
+	return map[string]imageverifier.ImageVerifier{id: bindir.NewImageVerifier(&n.settings.Verifier)}
+}
+
+// compare warns where containerd lets see that it is configured otherwise.
+func (n *node) compare(ctx context.Context, found loaded) {
+	images := found[plugins.CRIServicePlugin.String()+".images"]
+	if path, told := images.GetExports()["RegistryConfigPath"]; told && path != n.settings.ConfigPath {
+		log.G(ctx).WithField("containerd", path).WithField("refractd", n.settings.ConfigPath).
+			Warn("containerd's runtime interface has another registry.config_path than refractd: set it to the same")
+	}
+}

@@ -1,0 +1,145 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/transfer"
+	"github.com/containerd/containerd/v2/core/transfer/image"
+	"github.com/containerd/containerd/v2/core/transfer/registry"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/log"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/refract-oci/refract/plugin/answers"
+)
+
+// handlerAnnotation is how a CRI client names the runtime handler that does not name it in the image's specification.
+const handlerAnnotation = "io.containerd.cri.runtime-handler"
+
+// pull is all that makes one pull another than the next, and so what equal pulls have in common. Headers are the same for all.
+type pull struct {
+	name        string // in full
+	credentials credentials
+	snapshotter string
+	platform    string
+}
+
+// PullImage pulls as CRI's own does through the transfer service (internal/cri/server/images), over a client.
+func (s *Service) PullImage(ctx context.Context, request *cri.PullImageRequest) (*cri.PullImageResponse, error) {
+	asked := request.GetImage().GetImage()
+	log.G(ctx).WithField("image", asked).Info("PullImage")
+	began := time.Now()
+	id, err := s.pullShared(ctx, request)
+	if err != nil {
+		err = answers.Shown(err)
+		log.G(ctx).WithError(err).WithField("image", asked).Error("PullImage failed")
+		return nil, errgrpc.ToGRPC(err)
+	}
+	log.G(ctx).WithField("image", asked).WithField("id", id).WithField("took", time.Since(began)).Info("PullImage returns image")
+	return &cri.PullImageResponse{ImageRef: id}, nil
+}
+
+func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest) (string, error) {
+	asked := request.GetImage().GetImage()
+	named, err := reference.ParseDockerRef(asked)
+	if err != nil {
+		return "", fmt.Errorf("image reference %q: %w: %w", asked, err, errdefs.ErrInvalidArgument)
+	}
+	handler := request.GetImage().GetRuntimeHandler()
+	if handler == "" {
+		handler = request.GetSandboxConfig().GetAnnotations()[handlerAnnotation]
+	}
+	runtime := s.node.settings.runtime(handler)
+	key := pull{
+		name: named.String(), credentials: credentialsOf(request.GetAuth()),
+		snapshotter: runtime.Snapshotter, platform: platforms.FormatAll(runtime.Platform),
+	}
+	return s.pulls.do(ctx, key, func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithCancelCause(namespaces.WithNamespace(ctx, namespace))
+		defer cancel(nil)
+		defer context.AfterFunc(s.stopping, func() { cancel(errStopping) })()
+		id, err := s.pull(ctx, named, runtime, key.credentials)
+		if err != nil && errors.Is(context.Cause(ctx), errStopping) {
+			err = errStopping
+		}
+		return id, s.node.explain(err)
+	})
+}
+
+func (s *Service) pull(ctx context.Context, named reference.Named, runtime Runtime, credentials credentials) (string, error) {
+	service, err := s.node.transfer(ctx)
+	if err != nil {
+		return "", err
+	}
+	ctx, release, err := s.node.leases.take(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	labels := s.node.settings.labels(named.String())
+	if err := s.move(ctx, service, named.String(), runtime, credentials, labels); err != nil {
+		return "", fmt.Errorf("failed to pull and unpack image %q: %w", named, err)
+	}
+	stored, id, err := s.stored(ctx, named.String(), runtime)
+	if err != nil {
+		return "", err
+	}
+	names := namesOf(named, id, stored.Target.Digest)
+	for _, name := range names {
+		if err := record(ctx, s.node.client.ImageService(), name, stored.Target, labels); err != nil {
+			return "", fmt.Errorf("image record %q: %w", name, err)
+		}
+	}
+	names = append(names, named.String())
+	if byIndex := indexName(named, stored); byIndex != "" {
+		names = append(names, byIndex)
+	}
+	return id, s.node.known(ctx, s.upstream, names, id, stored.Target.Digest)
+}
+
+// move downloads and unpacks, and writes the record of the pulled name.
+func (s *Service) move(ctx context.Context, service transfer.Transferrer, name string, runtime Runtime, credentials credentials, labels map[string]string) error {
+	from, err := registry.NewOCIRegistry(ctx, name, registry.WithCredentials(credentials),
+		registry.WithHeaders(s.node.settings.Headers), registry.WithHostDir(s.node.settings.ConfigPath))
+	if err != nil {
+		return err
+	}
+	to := image.NewStore(name, image.WithPlatforms(runtime.Platform), image.WithUnpack(runtime.Platform, runtime.Snapshotter),
+		image.WithImageLabels(labels))
+	ctx, end, told := watch(ctx, s.node.settings.ProgressTimeout)
+	defer end()
+	var options []transfer.Opt
+	if told != nil {
+		options = append(options, transfer.WithProgress(told))
+	}
+	err = service.Transfer(ctx, from, to, options...)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause // what the end of the context made of the transfer says less
+	}
+	return err
+}
+
+// stored is the record of what was pulled, and the image's id.
+func (s *Service) stored(ctx context.Context, name string, runtime Runtime) (images.Image, string, error) {
+	stored, err := s.node.client.ImageService().Get(ctx, name)
+	if err != nil {
+		return images.Image{}, "", fmt.Errorf("record of the pulled image: %w", err)
+	}
+	config, err := containerd.NewImageWithPlatform(s.node.client, stored, matcher(runtime.Platform)).Config(ctx)
+	if err != nil {
+		return images.Image{}, "", fmt.Errorf("config of the pulled image %q: %w", name, err)
+	}
+	return stored, config.Digest.String(), nil
+}

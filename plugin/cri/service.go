@@ -1,0 +1,112 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cri stands before a containerd that cannot be replaced: it answers every call to its socket by handing it on, but for
+// one. PullImage is its own, because a plain containerd cannot pull from extended indexes.
+//
+//	kubelet ── any method ──► forward ──► containerd, unchanged both ways
+//	        ── PullImage ──► flights: equal pulls are one
+//	                         pull ──► node: containerd's stores over its client, examined each time that containerd has come
+//	                              ──► plugin/transfer: containerd's own transfer service, decorated
+//	                              ──► names: the records that CRI makes, until CRI knows them
+package cri
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/defaults"
+	"github.com/containerd/containerd/v2/pkg/dialer"
+	"github.com/containerd/errdefs"
+	"google.golang.org/grpc"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// errStopping is what callers of a pull get that was cut off by the daemon's own end.
+var errStopping = fmt.Errorf("refractd is stopping: %w", errdefs.ErrUnavailable)
+
+// stopLimit is how long calls that were handed on may take to end when the service stops. Some would never: exec, events.
+const stopLimit = 2 * time.Second
+
+// Service is the runtime interface in front of one containerd.
+type Service struct {
+	cri.UnimplementedImageServiceServer
+
+	node     *node
+	forward  *forwarder
+	upstream cri.ImageServiceClient
+	server   *grpc.Server
+	pulls    flights[pull]
+
+	stopping context.Context
+	stop     context.CancelFunc
+	kept     sync.WaitGroup
+}
+
+// New makes a service in front of the containerd at that socket, which need not be there yet. What register adds is served
+// beside it.
+func New(address string, settings Settings, register ...func(grpc.ServiceRegistrar, *containerd.Client)) (*Service, error) {
+	node, err := connect(address, settings)
+	if err != nil {
+		return nil, err
+	}
+	// Calls that are handed on have a connection of their own: none of them waits for a pull's bytes.
+	conn, err := dial(address, dialer.ContextDialer)
+	if err != nil {
+		return nil, errors.Join(err, node.close())
+	}
+	codec := newFrames()
+	s := &Service{
+		node: node, forward: &forwarder{address: address, to: conn, codec: codec}, upstream: cri.NewImageServiceClient(conn),
+	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.server = grpc.NewServer(
+		grpc.ForceServerCodecV2(codec),
+		grpc.UnknownServiceHandler(s.forward.forward),
+		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize), grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize))
+	// Of a service that is registered, methods that are not are forwarded like any other.
+	own := cri.ImageService_ServiceDesc
+	own.Streams = nil
+	own.Methods = slices.DeleteFunc(slices.Clone(own.Methods), func(method grpc.MethodDesc) bool { return method.MethodName != "PullImage" })
+	s.server.RegisterService(&own, s)
+	for _, add := range register {
+		add(s.server, node.client)
+	}
+	s.kept.Go(func() { node.keep(s.stopping) })
+	return s, nil
+}
+
+// Serve answers on a listener until the service is stopped, which is no error. It may be called for several.
+func (s *Service) Serve(listener net.Listener) error {
+	if err := s.server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// Stop accepts no more, ends all pulls, and returns when their leases are gone.
+func (s *Service) Stop() error {
+	ended := make(chan struct{})
+	go func() {
+		s.server.GracefulStop()
+		close(ended)
+	}()
+	s.stop()
+	s.pulls.close(errStopping)
+	s.kept.Wait()
+	patience := time.NewTimer(stopLimit)
+	defer patience.Stop()
+	select {
+	case <-ended:
+	case <-patience.C:
+		s.server.Stop()
+		<-ended
+	}
+	return errors.Join(s.node.close(), s.forward.to.Close())
+}

@@ -1,0 +1,124 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package refractd is the daemon of that name: sockets, signals and systemd around plugin/cri.
+package refractd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
+	"github.com/containerd/log"
+	"github.com/containerd/platforms"
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/refract-oci/refract/plugin/cri"
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/refractd/config"
+)
+
+// served is something that the daemon serves until it ends.
+type served struct {
+	name  string
+	serve func() error // returns when it was stopped, or failed
+}
+
+// Run serves until the context ends, which is no error.
+func Run(ctx context.Context, c config.Config) error {
+	if err := native.CheckABI(); err != nil {
+		return err
+	}
+	if err := errors.Join(log.SetLevel(c.Log.Level), log.SetFormat(log.OutputFormat(c.Log.Format))); err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	settings, err := settingsOf(c)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(c.Address)
+	if err != nil {
+		return err
+	}
+	service, err := cri.New(c.Containerd.Address, settings)
+	if err != nil {
+		for _, one := range listeners {
+			err = errors.Join(err, one.Close())
+		}
+		return err
+	}
+	var all []served
+	for _, one := range listeners {
+		all = append(all, served{name: one.Addr().String(), serve: func() error { return service.Serve(one) }})
+	}
+	return errors.Join(serve(ctx, all), stop(service))
+}
+
+// serve returns when the context ends, or one of them fails.
+func serve(ctx context.Context, all []served) error {
+	failed := make(chan error, len(all))
+	for _, one := range all {
+		go func() { failed <- one.serve() }()
+		log.G(ctx).WithField("address", one.name).Info("serving")
+	}
+	// The sockets take connections from here on; containerd need not be there for that.
+	notify(ctx, daemon.SdNotifyReady)
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func stop(service *cri.Service) error {
+	ctx := context.Background()
+	notify(ctx, daemon.SdNotifyStopping)
+	log.G(ctx).Info("stopping")
+	return service.Stop()
+}
+
+// notify tells systemd, if it is there.
+func notify(ctx context.Context, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.G(ctx).WithError(err).Warn("systemd was not told: " + state)
+	}
+}
+
+func settingsOf(c config.Config) (cri.Settings, error) {
+	settings := cri.Settings{
+		Snapshotter:                c.Containerd.Snapshotter,
+		Runtimes:                   map[string]cri.Runtime{},
+		ConfigPath:                 c.Registry.ConfigPath,
+		Headers:                    http.Header{},
+		Pinned:                     c.Image.Pinned,
+		ProgressTimeout:            time.Duration(c.Image.PullProgressTimeout),
+		MaxConcurrentDownloads:     c.Image.MaxConcurrentDownloads,
+		MaxConcurrentUnpacks:       c.Image.MaxConcurrentUnpacks,
+		ConcurrentLayerFetchBuffer: c.Image.ConcurrentLayerFetchBuffer,
+		Verifier:                   bindir.Config{BinDir: c.ImageVerifier.BinDir, MaxVerifiers: c.ImageVerifier.MaxVerifiers},
+		Policy:                     c.Policy,
+	}
+	// The field's type is containerd's own, and has no other way in.
+	if err := settings.Verifier.PerVerifierTimeout.UnmarshalText([]byte(time.Duration(c.ImageVerifier.PerVerifierTimeout).String())); err != nil {
+		return cri.Settings{}, fmt.Errorf("image_verifier.per_verifier_timeout: %w", err)
+	}
+	for name, values := range c.Registry.Headers {
+		settings.Headers[http.CanonicalHeaderKey(name)] = values
+	}
+	for handler, runtime := range c.Image.Runtimes {
+		one := cri.Runtime{Snapshotter: runtime.Snapshotter}
+		if runtime.Platform != "" {
+			platform, err := platforms.Parse(runtime.Platform)
+			if err != nil {
+				return cri.Settings{}, fmt.Errorf("image.runtimes.%s.platform: %w", handler, err)
+			}
+			one.Platform = platform
+		}
+		settings.Runtimes[handler] = one
+	}
+	return settings, nil
+}
