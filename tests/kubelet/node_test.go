@@ -4,6 +4,7 @@
 package kubelet
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ type way struct {
 // ours are the ways in which pods run from extended indexes.
 var ours = []way{
 	{"containerd-refract", harness.StartRefract},
+	{"refractd and stock containerd", harness.StartBehindRefractd},
 }
 
 var stock = way{"stock containerd", harness.StartStock}
@@ -51,7 +53,10 @@ func (w way) start(t *testing.T, policy string, config harness.KubeletConfig) *n
 			t.Fatal(err)
 		}
 	}
-	if n.daemon, err = w.containerd(shared.tools, folders["containerd"], harness.Config{Sandbox: shared.sandbox, Policy: policy}); err != nil {
+	// Refractd has to be told what containerd knows as the pods' own image.
+	pinned := fmt.Sprintf("[image]\npinned = [%q]\n", shared.sandbox)
+	n.daemon, err = w.containerd(shared.tools, folders["containerd"], harness.Config{Sandbox: shared.sandbox, Policy: policy, Refractd: pinned})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.daemon.CRIPull(t.Context(), shared.sandbox); err != nil {
@@ -59,10 +64,22 @@ func (w way) start(t *testing.T, policy string, config harness.KubeletConfig) *n
 	}
 	n.empty = n.contents(t)
 	config.Runtime = n.daemon.Socket
+	if n.daemon.Front != nil {
+		config.Images = n.daemon.Front.Socket
+	}
 	if n.kubelet, err = harness.StartKubelet(folders["kubelet"], config); err != nil {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// logs are what its programs write.
+func (n *node) logs() map[string]func() (string, error) {
+	logs := map[string]func() (string, error){"kubelet": n.kubelet.Log, "containerd": n.daemon.Log}
+	if n.daemon.Front != nil {
+		logs["refractd"] = n.daemon.Front.Log
+	}
+	return logs
 }
 
 // close ends kubelet, the pods that it leaves running, and containerd.

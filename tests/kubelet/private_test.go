@@ -107,11 +107,11 @@ func credentialProvider(t *testing.T, server *registries.Registry) harness.Kubel
 	}}
 }
 
-// keepsSecrets looks for the password, as it is and as it is sent, in what kubelet and containerd wrote.
+// keepsSecrets looks for the password, as it is and as it is sent, in what the node's programs wrote.
 func (n *node) keepsSecrets(t *testing.T) {
 	t.Helper()
 	sent := base64.StdEncoding.EncodeToString([]byte(registries.User + ":" + registries.Password))
-	for name, read := range map[string]func() (string, error){"kubelet": n.kubelet.Log, "containerd": n.daemon.Log} {
+	for name, read := range n.logs() {
 		log, err := read()
 		if err != nil {
 			t.Fatal(err)

@@ -98,7 +98,7 @@ func (k *Kubelet) write(config KubeletConfig) error {
 		"authentication": map[string]any{"anonymous": map[string]bool{"enabled": true}, "webhook": map[string]bool{"enabled": false}},
 		"authorization":  map[string]string{"mode": "AlwaysAllow"},
 		// Nothing of the machine is arranged for pods: they run on its network, and where containerd puts them.
-		"failCgroupV1": false, "cgroupDriver": "cgroupfs", "cgroupsPerQOS": false, "enforceNodeAllocatable": []string{},
+		"failCgroupV1": false, "cgroupDriver": "cgroupfs", "cgroupsPerQOS": false, "enforceNodeAllocatable": []string{"none"},
 		"makeIPTablesUtilChains": false, "failSwapOn": false, "oomScoreAdj": 0, "resolvConf": "",
 		// Many pods at once, and no eviction because of how this machine's disk is.
 		"maxPods": 250, "serializeImagePulls": false, "registryPullQPS": 0,
