@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/defaults"
 	"github.com/containerd/containerd/v2/pkg/dialer"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	"google.golang.org/grpc"
@@ -39,9 +40,16 @@ type node struct {
 	leases   *leasing
 	dials    atomic.Int64 // connections made so far
 
-	mu       sync.Mutex
-	service  transfer.Transferrer // nil until containerd was found to have what it takes
-	examined int64                // the connection that it was found on
+	mu      sync.Mutex
+	visited *visit // nil while there is none to pull into
+}
+
+// visit is one time that containerd is there, on one connection.
+type visit struct {
+	number  int64 // of the connection
+	service transfer.Transferrer
+	over    context.Context
+	end     context.CancelFunc
 }
 
 func connect(address string, settings Settings) (*node, error) {
@@ -88,12 +96,15 @@ func (n *node) keep(ctx context.Context) {
 	waiting := false
 	for {
 		state := n.conn.GetState()
+		if state != connectivity.Ready {
+			n.leave()
+		}
 		switch state {
 		case connectivity.Idle:
 			n.conn.Connect()
 		case connectivity.Ready:
 			waiting = false
-			if _, err := n.transfer(ctx); err != nil && ctx.Err() == nil {
+			if _, err := n.visit(ctx); err != nil && ctx.Err() == nil {
 				log.G(ctx).WithError(err).Error("images cannot be pulled")
 			}
 		case connectivity.TransientFailure:
@@ -108,12 +119,13 @@ func (n *node) keep(ctx context.Context) {
 	}
 }
 
-// transfer is the service that pulls. It is made once for each time that containerd has come; all pulls share its limits.
-func (n *node) transfer(ctx context.Context) (transfer.Transferrer, error) {
+// visit examines containerd once for each time that it has come; all pulls share the limits of one service.
+func (n *node) visit(ctx context.Context) (*visit, error) {
+	ctx = namespaces.WithNamespace(ctx, namespace)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for n.service == nil || n.examined != n.dials.Load() {
-		n.service = nil
+	for n.visited == nil || n.visited.number != n.dials.Load() {
+		n.forget()
 		number := n.dials.Load()
 		service, err := n.examine(ctx)
 		if err != nil {
@@ -124,11 +136,32 @@ func (n *node) transfer(ctx context.Context) (transfer.Transferrer, error) {
 			return nil, n.explain(err)
 		}
 		if number == n.dials.Load() {
-			n.service, n.examined = service, number
+			n.visited = &visit{number: number, service: service}
+			n.visited.over, n.visited.end = context.WithCancel(context.Background())
 			log.G(ctx).WithField("address", n.address).Info("pulling into containerd")
 		}
 	}
-	return n.service, nil
+	return n.visited, nil
+}
+
+// leave ends what runs while containerd is there. A pull that waits for a registry would not notice by itself.
+func (n *node) leave() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.forget()
+}
+
+// forget wants the lock.
+func (n *node) forget() {
+	if n.visited != nil {
+		n.visited.end()
+		n.visited = nil
+	}
+}
+
+// gone is what a pull gets that containerd went away from.
+func (n *node) gone() error {
+	return fmt.Errorf("containerd went away from %s: %w", n.address, errdefs.ErrUnavailable)
 }
 
 // explain names the socket where there is no containerd to answer.

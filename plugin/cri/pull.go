@@ -5,7 +5,6 @@ package cri
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -70,19 +69,20 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 		ctx, cancel := context.WithCancelCause(namespaces.WithNamespace(ctx, namespace))
 		defer cancel(nil)
 		defer context.AfterFunc(s.stopping, func() { cancel(errStopping) })()
-		id, err := s.pull(ctx, named, runtime, key.credentials)
-		if err != nil && errors.Is(context.Cause(ctx), errStopping) {
-			err = errStopping
+		visit, err := s.node.visit(ctx)
+		if err != nil {
+			return "", err
+		}
+		defer context.AfterFunc(visit.over, func() { cancel(s.node.gone()) })()
+		id, err := s.pull(ctx, visit.service, named, runtime, key.credentials)
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			return "", cause // what the end of the context made of the pull says less
 		}
 		return id, s.node.explain(err)
 	})
 }
 
-func (s *Service) pull(ctx context.Context, named reference.Named, runtime Runtime, credentials credentials) (string, error) {
-	service, err := s.node.transfer(ctx)
-	if err != nil {
-		return "", err
-	}
+func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named reference.Named, runtime Runtime, credentials credentials) (string, error) {
 	ctx, release, err := s.node.leases.take(ctx)
 	if err != nil {
 		return "", err
@@ -126,7 +126,7 @@ func (s *Service) move(ctx context.Context, service transfer.Transferrer, name s
 	}
 	err = service.Transfer(ctx, from, to, options...)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return cause // what the end of the context made of the transfer says less
+		return cause
 	}
 	return err
 }

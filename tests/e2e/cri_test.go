@@ -37,8 +37,8 @@ func podNames(shape shapes.Shape) []string {
 // manifest digest; then every name answers, again after a restart, and the removal by any of them leaves nothing.
 func TestCRIKnowsEveryName(t *testing.T) {
 	for _, target := range []string{"auto", "index", "manifest"} {
-		t.Run(target, func(t *testing.T) {
-			daemon := ownDaemon(t, harness.Config{Policy: "image_target = \"" + target + "\""})
+		everyPod(t, target, func(t *testing.T, with starter) {
+			daemon := start(t, with, harness.Config{Policy: "image_target = \"" + target + "\""})
 			runnable, _ := shared.runnable()
 			for _, shape := range runnable {
 				for _, name := range podNames(shape)[:len(podNames(shape))-1] {
@@ -73,7 +73,16 @@ func TestCRIKnowsEveryName(t *testing.T) {
 // TestCRIKnowsEveryNameAfterOnePull: a pull by tag alone is enough for tag, index digest and image id; and for the manifest's
 // digest where the record's target is the manifest.
 func TestCRIKnowsEveryNameAfterOnePull(t *testing.T) {
-	daemon := refractDaemon(t)
+	everyPod(t, "pull", func(t *testing.T, with starter) { knowsEveryName(t, start(t, with, harness.Config{})) })
+}
+
+// everyPod tests both ways in which pods get extended indexes: with containerd-refract, and with containerd behind refractd.
+func everyPod(t *testing.T, name string, test func(t *testing.T, with starter)) {
+	t.Run(name+"/containerd-refract", func(t *testing.T) { test(t, harness.StartRefract) })
+	t.Run(name+"/refractd", func(t *testing.T) { test(t, harness.StartBehindRefractd) })
+}
+
+func knowsEveryName(t *testing.T, daemon *harness.Daemon) {
 	runnable, _ := shared.runnable()
 	for _, shape := range runnable {
 		t.Run(shape.Name, func(t *testing.T) {

@@ -235,7 +235,10 @@ func TestWarnsWhereCRIGoesRoundTheTransferService(t *testing.T) {
 
 // TestCredentialsStayOutOfLogs: a pod's secret pulls a private image, and is nowhere in the log at its finest level.
 func TestCredentialsStayOutOfLogs(t *testing.T) {
-	daemon := ownDaemon(t, harness.Config{Policy: fetching})
+	everyPod(t, "pull", func(t *testing.T, with starter) { keepsSecret(t, start(t, with, harness.Config{Policy: fetching})) })
+}
+
+func keepsSecret(t *testing.T, daemon *harness.Daemon) {
 	shape := byName(t, "artifact-first-same-platform")
 	for _, bearer := range []bool{false, true} {
 		auth := registry.Auth{User: "canary-user", Password: "canary-password", Bearer: bearer}
@@ -267,6 +270,13 @@ func TestCredentialsStayOutOfLogs(t *testing.T) {
 	log, err := daemon.Log()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if daemon.Front != nil {
+		front, err := daemon.Front.Log()
+		if err != nil {
+			t.Fatal(err)
+		}
+		log += front
 	}
 	for _, secret := range []string{"canary-password", "token-of-canary"} {
 		if strings.Contains(log, secret) {

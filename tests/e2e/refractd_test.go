@@ -4,7 +4,13 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+
+	"github.com/refract-oci/refract/tests/e2e/harness"
 )
 
 // TestRefractdPullAndRun pulls every shape by tag and by digest through refractd into a containerd as it is, runs it and compares
@@ -49,5 +55,67 @@ func TestRefractdRefuses(t *testing.T) {
 	}
 	if err := daemon.Running(); err != nil || daemon.PID() != pid || daemon.Front.PID() != front {
 		t.Errorf("containerd was process %d and is %d, refractd %d and %d: %v", pid, daemon.PID(), front, daemon.Front.PID(), err)
+	}
+}
+
+// everything is what a daemon has stored for pods: each record with its target and labels, each blob with its labels.
+func everything(t *testing.T, daemon *harness.Daemon) map[string]string {
+	t.Helper()
+	ctx := namespaces.WithNamespace(t.Context(), criNamespace)
+	all := map[string]string{}
+	records, err := daemon.Client.ImageService().List(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, record := range records {
+		all["record "+record.Name] = fmt.Sprintf("%s %s %d %v", record.Target.MediaType, record.Target.Digest, record.Target.Size, record.Labels)
+	}
+	err = daemon.Client.ContentStore().Walk(ctx, func(info content.Info) error {
+		all["content "+info.Digest.String()] = fmt.Sprint(info.Labels)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestRefractdStoresWhatRefractStores: after the same pulls, a containerd behind refractd has the records and the content that
+// containerd-refract has, with the same labels.
+func TestRefractdStoresWhatRefractStores(t *testing.T) {
+	runnable, _ := shared.runnable()
+	pinned := shared.tag(runnable[0])
+	for _, policy := range []string{"image_target = \"auto\"", fetching, "image_target = \"manifest\""} {
+		t.Run(policy, func(t *testing.T) {
+			ours := start(t, harness.StartRefract, harness.Config{Policy: policy, Sandbox: pinned})
+			behind := start(t, harness.StartBehindRefractd, harness.Config{Policy: policy, Refractd: fmt.Sprintf("image.pinned = [%q]", pinned)})
+			for _, daemon := range []*harness.Daemon{ours, behind} {
+				for _, shape := range runnable {
+					for _, name := range shared.names(shape) {
+						if _, err := daemon.CRIPull(t.Context(), name); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if err := daemon.Collect(t.Context(), criNamespace); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, got := everything(t, ours), everything(t, behind)
+			for what, how := range want {
+				if got[what] != how {
+					t.Errorf("%s\n behind refractd: %s\n containerd-refract: %s", what, got[what], how)
+				}
+			}
+			for what := range got {
+				if _, ok := want[what]; !ok {
+					t.Errorf("%s is there behind refractd only", what)
+				}
+			}
+			image, err := behind.CRIStatus(t.Context(), pinned)
+			if err != nil || !image.GetPinned() {
+				t.Errorf("%s is not pinned: %v, %v", pinned, image, err)
+			}
+		})
 	}
 }

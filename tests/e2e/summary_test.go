@@ -94,10 +94,12 @@ var gaps = [...]string{" ", "      ", " ", "   ", " ", "     "}
 func (o *outcomes) table() string {
 	var out strings.Builder
 	const line = "%-44s%s\n"
-	fmt.Fprintf(&out, line, "", "refract                  stock")
-	fmt.Fprintf(&out, line, "", strings.Repeat("transfer local cri     ", 2))
-	fmt.Fprintf(&out, line, "shape", strings.Repeat("t d      t d   t d     ", 2))
-	all := append(columns("refract"), columns("stock")...)
+	fmt.Fprintf(&out, line, "", "refract                stock                  stock behind refractd")
+	fmt.Fprintf(&out, line, "", strings.Repeat("transfer local cri     ", 2)+"cri")
+	fmt.Fprintf(&out, line, "shape", strings.Repeat("t d      t d   t d     ", 2)+"t d")
+	// Behind refractd, nothing but CRI is changed.
+	behind := columns("refractd")[2*slices.Index(ways, "cri"):]
+	all := slices.Concat(columns("refract"), columns("stock"), behind)
 	for _, name := range slices.Sorted(maps.Keys(o.cells)) {
 		var marks strings.Builder
 		for i, column := range all {
@@ -112,6 +114,8 @@ func (o *outcomes) table() string {
 			fmt.Fprintf(&out, "%s, %s: %d of %d right\n", prefix, way, right, of)
 		}
 	}
+	right, of := o.count(behind...)
+	fmt.Fprintf(&out, "stock behind refractd, cri: %d of %d right\n", right, of)
 	return out.String()
 }
 

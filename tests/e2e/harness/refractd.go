@@ -110,3 +110,6 @@ func (r *Refractd) Log() (string, error) {
 	text, err := r.process.Log()
 	return string(text), err
 }
+
+// Running is nil while it has not ended.
+func (r *Refractd) Running() error { return r.process.Running() }
