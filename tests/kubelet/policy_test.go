@@ -58,6 +58,32 @@ func TestPullPolicies(t *testing.T) {
 	}
 }
 
+// TestImageVolumes mounts images from extended indexes, as volumes of a pod.
+func TestImageVolumes(t *testing.T) {
+	names := []string{"artifact-first-same-platform", "artifacts-before-nested", "artifact-with-image-layers"}
+	for _, way := range ours {
+		t.Run(way.name, func(t *testing.T) {
+			n := way.start(t, "", harness.KubeletConfig{})
+			for _, name := range names {
+				container := harness.StaticContainer{
+					Name: "only", Image: shared.serving.Host() + "/images-first:latest",
+					Command: []string{shapes.Busybox, "ls", "/volume" + shapes.Busybox},
+				}
+				pod := harness.StaticPod{Name: name, Containers: []harness.StaticContainer{container}, Volume: shared.serving.Host() + "/" + name + ":latest"}
+				if err := n.kubelet.AddPod(pod); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, name := range names {
+				printed := shapes.Shape{Output: "/volume" + shapes.Busybox}
+				if err := programs.Poll(podsLimit, func() error { return n.ran(name, "only", printed) }); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}
+
 // TestRefusalsReachThePod: why a pull was refused stands in the state of the container, where "kubectl describe pod" reads it.
 func TestRefusalsReachThePod(t *testing.T) {
 	refused := map[string][]string{"missing": {"not found"}}

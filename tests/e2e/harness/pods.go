@@ -22,6 +22,8 @@ func PodName(name string) string { return name + "-" + nodeName }
 type StaticPod struct {
 	Name       string
 	Containers []StaticContainer
+	// Volume is an image whose files are at /volume in every container, if it is not empty.
+	Volume string
 }
 
 // StaticContainer is one of its containers.
@@ -61,12 +63,22 @@ type ContainerState struct {
 
 // AddPod hands kubelet a pod.
 func (k *Kubelet) AddPod(pod StaticPod) error {
-	manifest := map[string]any{
-		"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": pod.Name},
-		"spec": map[string]any{
-			"hostNetwork": true, "restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": pod.Containers,
-		},
+	spec := map[string]any{
+		"hostNetwork": true, "restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": pod.Containers,
 	}
+	if pod.Volume != "" {
+		const name = "volume"
+		spec["volumes"] = []any{map[string]any{"name": name, "image": map[string]string{"reference": pod.Volume}}}
+		var containers []any
+		for _, container := range pod.Containers {
+			containers = append(containers, struct {
+				StaticContainer
+				VolumeMounts []map[string]string `json:"volumeMounts"`
+			}{container, []map[string]string{{"name": name, "mountPath": "/volume"}}})
+		}
+		spec["containers"] = containers
+	}
+	manifest := map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": pod.Name}, "spec": spec}
 	// Kubelet passes over names that begin with a dot, so it never reads half of one.
 	hidden := filepath.Join(k.manifests(), "."+pod.Name)
 	return errors.Join(writeJSON(hidden, manifest), os.Rename(hidden, k.manifest(pod.Name)))
