@@ -33,6 +33,7 @@ func TestImageGarbageCollection(t *testing.T) {
 	kept := shapes.ByName("images-first")
 	for _, way := range ours {
 		t.Run(way.name, func(t *testing.T) {
+			t.Parallel() // kubelet takes its time
 			n := way.start(t, `references = "fetch"`, harness.KubeletConfig{Settings: atOnce})
 			for _, shape := range gone {
 				if err := n.kubelet.AddPod(podOf(shared.serving.Host(), shape)); err != nil {
