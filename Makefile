@@ -22,7 +22,7 @@ STAMP    = $(shell sha256sum $(LIB) 2>/dev/null | cut -c1-16)
 GO_LDFLAGS = -X=github.com/refract-oci/refract/plugin/native.library=$(STAMP)
 VERSIONS = -X=$(CONTAINERD)/version.Version=$(CONTAINERD_VERSION)
 
-PROGRAMS := containerd-refract ctr-refract
+PROGRAMS := containerd-refract ctr-refract refractd
 GO       := go
 
 ##@ Everything
@@ -60,6 +60,8 @@ tools: export CGO_LDFLAGS :=
 tools: deps
 	@for module in containerd peers referrers-registry registry; do \
 		(cd tests/tools/$$module && $(GO) build -ldflags "$(VERSIONS)" -o $(BUILD)/tools/ tool); done
+	@cd tests/tools/containerd-2.2 && $(GO) build -ldflags "-X=$(CONTAINERD)/version.Version=$$(sed -n 's|^\t$(CONTAINERD) \(v[^ ]*\).*|\1|p' go.mod)" \
+		-o $(BUILD)/tools/2.2/ tool
 	@.ci/docker-registry $(BUILD)/tools
 
 .PHONY: go-env
@@ -69,11 +71,12 @@ go-env: ## Print the environment in which Go finds the library: eval "$(make -s 
 .PHONY: install
 install: build ## Install under DESTDIR and PREFIX
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)/cmake --prefix $(PREFIX) >/dev/null
-	@install -d $(DESTDIR)$(PREFIX)/lib/refract $(DESTDIR)/etc/containerd/conf.d \
+	@install -d $(DESTDIR)$(PREFIX)/lib/refract $(DESTDIR)/etc/containerd/conf.d $(DESTDIR)/etc/refractd \
 		$(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	@install $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	@install -m 644 $(BUILD)/lib/refract/* $(DESTDIR)$(PREFIX)/lib/refract
 	@install -m 644 plugin/deploy/containerd/10-refract.toml $(DESTDIR)/etc/containerd/conf.d
+	@install -m 644 plugin/deploy/refractd/config.toml $(DESTDIR)/etc/refractd
 	@$(BUILD)/bin/refract completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refract
 	@$(BUILD)/bin/refract completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_refract
 	@$(BUILD)/bin/refract completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/refract.fish

@@ -27,11 +27,8 @@ func credentialsOf(sent *cri.AuthConfig) credentials {
 	}
 }
 
-// String keeps them out of whatever prints a pull.
-func (credentials) String() string { return "(credentials)" }
-
-// GoString does, too.
-func (credentials) GoString() string { return "(credentials)" }
+// Format keeps them out of whatever prints them.
+func (credentials) Format(out fmt.State, _ rune) { fmt.Fprint(out, "(credentials)") }
 
 // GetCredentials gives what a host may see, as containerd's ParseAuth does (internal/cri/server/images): nothing where the
 // request names another server; a name and password, an identity token, or both in one, in this order.

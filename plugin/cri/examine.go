@@ -21,6 +21,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	refract "github.com/refract-oci/refract/plugin/transfer"
 )
@@ -132,11 +133,25 @@ func (n *node) verifiers(found loaded) map[string]imageverifier.ImageVerifier {
 	return map[string]imageverifier.ImageVerifier{id: bindir.NewImageVerifier(&n.settings.Verifier)}
 }
 
-// compare warns where containerd lets see that it is configured otherwise.
+// compare warns where containerd lets see that its runtime interface is configured otherwise. What it does not tell, or not yet,
+// is no reason to stop.
 func (n *node) compare(ctx context.Context, found loaded) {
 	images := found[plugins.CRIServicePlugin.String()+".images"]
 	if path, told := images.GetExports()["RegistryConfigPath"]; told && path != n.settings.ConfigPath {
-		log.G(ctx).WithField("containerd", path).WithField("refractd", n.settings.ConfigPath).
+		log.G(ctx).WithFields(log.Fields{"containerd": path, "refractd": n.settings.ConfigPath}).
 			Warn("containerd's runtime interface has another registry.config_path than refractd: set it to the same")
+	}
+	root := found[plugins.SnapshotPlugin.String()+"."+n.settings.Snapshotter].GetExports()["root"]
+	used, err := n.images.ImageFsInfo(ctx, &cri.ImageFsInfoRequest{})
+	if root == "" || err != nil || len(used.GetImageFilesystems()) == 0 {
+		return
+	}
+	var roots []string
+	for _, one := range used.GetImageFilesystems() {
+		roots = append(roots, one.GetFsId().GetMountpoint())
+	}
+	if !slices.Contains(roots, root) {
+		log.G(ctx).WithFields(log.Fields{"containerd": roots, "refractd": root}).
+			Warn("containerd's runtime interface has its images elsewhere: set containerd.snapshotter to the one that it uses")
 	}
 }

@@ -6,21 +6,18 @@ package cri
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
 // forwarder hands calls of any method on to containerd: message by message, without looking into one.
 type forwarder struct {
-	address string
-	to      *grpc.ClientConn
-	codec   frames
+	to    *link
+	codec frames
 }
 
 // anyStream can be every kind of call; with one message each way it is an ordinary one.
@@ -105,10 +102,10 @@ func (f *forwarder) answer(upstream grpc.ClientStream, caller grpc.ServerStream)
 	}
 }
 
-// explain names the socket where there is no containerd to answer. What containerd itself answered stays as it is.
+// explain tells what becomes of a call that ended with an error: what containerd answered, or that there is none.
 func (f *forwarder) explain(err error) error {
-	if status.Code(err) != codes.Unavailable || f.to.GetState() == connectivity.Ready {
+	if status.Code(err) != codes.Unavailable || f.to.open.Load() {
 		return err
 	}
-	return status.Error(codes.Unavailable, fmt.Sprintf("containerd does not answer at %s: %s", f.address, status.Convert(err).Message()))
+	return status.Error(codes.Unavailable, absent(f.to.address)+": "+status.Convert(err).Message())
 }

@@ -5,13 +5,14 @@ package cri
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -84,57 +85,52 @@ func record(ctx context.Context, store images.Store, name string, target ocispec
 
 // known waits until CRI answers with the image to each of its names. It learns of records by events; a pod that starts before it
 // has would not find its image.
-func (n *node) known(ctx context.Context, upstream cri.ImageServiceClient, names []string, id string, target digest.Digest) error {
+func (n *node) known(ctx context.Context, names []string, id string, target digest.Digest) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, knownLimit, fmt.Errorf("not within %s: %w", knownLimit, context.DeadlineExceeded))
 	defer cancel()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var answer string
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return fmt.Errorf("containerd's runtime interface does not know the pulled image by %s (%s): %w",
-				strings.Join(names, ", "), answer, context.Cause(ctx))
-		}
-		var err error
-		if names, answer, err = n.unknown(ctx, upstream, names, id, target); err != nil {
-			if ctx.Err() == nil {
-				return err
+		var missing error
+		names = slices.DeleteFunc(names, func(name string) bool {
+			err := n.knows(ctx, name, id, target)
+			if err != nil {
+				missing = err
 			}
-			continue // the end of the context says more
+			return err == nil
+		})
+		if missing == nil || errors.As(missing, new(removed)) {
+			return missing
 		}
-		if len(names) == 0 {
-			return nil
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", missing, context.Cause(ctx))
 		}
-		timer.Reset(pause)
 	}
 }
 
-// unknown are those names that CRI does not answer to yet, with its answer to the last one.
-func (n *node) unknown(ctx context.Context, upstream cri.ImageServiceClient, names []string, id string, target digest.Digest) ([]string, string, error) {
-	var left []string
-	var answer string
-	for _, name := range slices.Compact(names) {
-		status, err := upstream.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: name}})
-		if err != nil {
-			return names, err.Error(), fmt.Errorf("status of the pulled image %s: %w", name, err)
-		}
-		if status.GetImage().GetId() == id {
-			continue
-		}
-		image, err := n.client.ImageService().Get(ctx, name)
-		if err != nil {
-			return names, err.Error(), fmt.Errorf("record of the pulled image %s: %w", name, err)
-		}
-		if image.Target.Digest != target {
-			continue // another pull has moved it meanwhile, and waits for that itself
-		}
-		answer = "it has no such image"
-		if other := status.GetImage().GetId(); other != "" {
-			answer = "it has " + other
-		}
-		left = append(left, name)
+// removed is the end of waiting for a record that somebody has removed meanwhile.
+type removed struct{ error }
+
+func (r removed) Unwrap() error { return r.error }
+
+// knows is nil if CRI answers to a name, or need not any more, because another pull has moved it and waits for that itself.
+func (n *node) knows(ctx context.Context, name, id string, target digest.Digest) error {
+	status, err := n.images.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: name}})
+	if err != nil {
+		return fmt.Errorf("status of the pulled image %s: %w", name, errgrpc.ToNative(err))
 	}
-	return left, answer, nil
+	if status.GetImage().GetId() == id {
+		return nil
+	}
+	image, err := n.client.ImageService().Get(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return removed{fmt.Errorf("the pulled image was removed at once: %w", err)}
+	}
+	if err != nil {
+		return fmt.Errorf("record of the pulled image %s: %w", name, err)
+	}
+	if image.Target.Digest != target {
+		return nil
+	}
+	return fmt.Errorf("containerd's runtime interface does not know %s as %s", name, id)
 }

@@ -6,39 +6,28 @@ package cri
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/transfer"
-	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/containerd/v2/pkg/dialer"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials/insecure"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
 // namespace is CRI's own in containerd.
 const namespace = "k8s.io"
 
-// connectLimit is the longest pause before a connection to containerd is tried again: when it is back, pods wait for it.
-const connectLimit = time.Second
-
 // node is the containerd that images are pulled into. It may come later, go, and come back: each time it is looked at anew,
 // because it may be another one.
 type node struct {
-	address  string
+	*link
 	settings Settings
-	conn     *grpc.ClientConn
 	client   *containerd.Client
+	images   cri.ImageServiceClient // CRI's own
 	leases   *leasing
-	dials    atomic.Int64 // connections made so far
 
 	mu      sync.Mutex
 	visited *visit // nil while there is none to pull into
@@ -53,41 +42,18 @@ type visit struct {
 }
 
 func connect(address string, settings Settings) (*node, error) {
-	n := &node{address: address, settings: settings}
-	conn, err := dial(address, func(ctx context.Context, address string) (net.Conn, error) {
-		conn, err := dialer.ContextDialer(ctx, address)
-		if err == nil {
-			n.dials.Add(1)
-		}
-		return conn, err
-	})
+	to, err := dial(address)
 	if err != nil {
 		return nil, err
 	}
-	client, err := containerd.NewWithConn(conn, containerd.WithDefaultNamespace(namespace))
+	client, err := containerd.NewWithConn(to.ClientConn)
 	if err != nil {
 		return nil, fmt.Errorf("client of containerd at %s: %w", address, err)
 	}
-	n.conn, n.client = conn, client
-	n.leases = &leasing{manager: client.LeasesService(), active: map[string]bool{}}
-	return n, nil
-}
-
-// dial makes a connection that is kept up, with the message sizes of containerd's own clients.
-func dial(address string, with func(context.Context, string) (net.Conn, error)) (*grpc.ClientConn, error) {
-	pauses := backoff.DefaultConfig
-	pauses.BaseDelay, pauses.MaxDelay = connectLimit/10, connectLimit
-	conn, err := grpc.NewClient(dialer.DialAddress(address),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: 10 * time.Second}),
-		grpc.WithIdleTimeout(0),
-		grpc.WithContextDialer(with),
-		grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(defaults.DefaultMaxRecvMsgSize), grpc.MaxCallSendMsgSize(defaults.DefaultMaxSendMsgSize)))
-	if err != nil {
-		return nil, fmt.Errorf("containerd's address %q: %w", address, err)
-	}
-	return conn, nil
+	return &node{
+		link: to, settings: settings, client: client, images: cri.NewImageServiceClient(to),
+		leases: &leasing{manager: client.LeasesService(), active: map[string]bool{}},
+	}, nil
 }
 
 // keep looks at containerd whenever it has come, until the context ends. So what is missing is in the log before the first pull
@@ -95,13 +61,13 @@ func dial(address string, with func(context.Context, string) (net.Conn, error)) 
 func (n *node) keep(ctx context.Context) {
 	waiting := false
 	for {
-		state := n.conn.GetState()
+		state := n.GetState()
 		if state != connectivity.Ready {
 			n.leave()
 		}
 		switch state {
 		case connectivity.Idle:
-			n.conn.Connect()
+			n.Connect()
 		case connectivity.Ready:
 			waiting = false
 			if _, err := n.visit(ctx); err != nil && ctx.Err() == nil {
@@ -113,7 +79,7 @@ func (n *node) keep(ctx context.Context) {
 				waiting = true
 			}
 		}
-		if !n.conn.WaitForStateChange(ctx, state) {
+		if !n.WaitForStateChange(ctx, state) {
 			return
 		}
 	}
@@ -164,12 +130,7 @@ func (n *node) gone() error {
 	return fmt.Errorf("containerd went away from %s: %w", n.address, errdefs.ErrUnavailable)
 }
 
-// explain names the socket where there is no containerd to answer.
-func (n *node) explain(err error) error {
-	if errdefs.IsUnavailable(err) && n.conn.GetState() != connectivity.Ready {
-		return fmt.Errorf("containerd does not answer at %s: %w", n.address, err)
-	}
-	return err
+func (n *node) close() error {
+	n.leave()
+	return n.Close()
 }
-
-func (n *node) close() error { return n.conn.Close() }

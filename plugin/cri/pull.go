@@ -6,6 +6,7 @@ package cri
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -34,6 +35,9 @@ type pull struct {
 	snapshotter string
 	platform    string
 }
+
+// Format prints the name alone, however a pull is printed: it holds secrets.
+func (p pull) Format(out fmt.State, _ rune) { fmt.Fprint(out, p.name) }
 
 // PullImage pulls as CRI's own does through the transfer service (internal/cri/server/images), over a client.
 func (s *Service) PullImage(ctx context.Context, request *cri.PullImageRequest) (*cri.PullImageResponse, error) {
@@ -102,11 +106,10 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 			return "", fmt.Errorf("image record %q: %w", name, err)
 		}
 	}
-	names = append(names, named.String())
-	if byIndex := indexName(named, stored); byIndex != "" {
+	if byIndex := indexName(named, stored); byIndex != "" && !slices.Contains(names, byIndex) {
 		names = append(names, byIndex)
 	}
-	return id, s.node.known(ctx, s.upstream, names, id, stored.Target.Digest)
+	return id, s.node.known(ctx, names, id, stored.Target.Digest)
 }
 
 // move downloads and unpacks, and writes the record of the pulled name.

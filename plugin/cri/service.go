@@ -22,7 +22,6 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/containerd/v2/pkg/dialer"
 	"github.com/containerd/errdefs"
 	"google.golang.org/grpc"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -38,11 +37,10 @@ const stopLimit = 2 * time.Second
 type Service struct {
 	cri.UnimplementedImageServiceServer
 
-	node     *node
-	forward  *forwarder
-	upstream cri.ImageServiceClient
-	server   *grpc.Server
-	pulls    flights[pull]
+	node    *node
+	forward *forwarder
+	server  *grpc.Server
+	pulls   flights[pull]
 
 	stopping context.Context
 	stop     context.CancelFunc
@@ -57,14 +55,12 @@ func New(address string, settings Settings, register ...func(grpc.ServiceRegistr
 		return nil, err
 	}
 	// Calls that are handed on have a connection of their own: none of them waits for a pull's bytes.
-	conn, err := dial(address, dialer.ContextDialer)
+	to, err := dial(address)
 	if err != nil {
 		return nil, errors.Join(err, node.close())
 	}
 	codec := newFrames()
-	s := &Service{
-		node: node, forward: &forwarder{address: address, to: conn, codec: codec}, upstream: cri.NewImageServiceClient(conn),
-	}
+	s := &Service{node: node, forward: &forwarder{to: to, codec: codec}}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(codec),

@@ -58,8 +58,12 @@ func (c Config) write(d *Daemon, refract bool) error {
 	}
 	fmt.Fprintln(&text, c.Top)
 	fmt.Fprintf(&text, "[debug]\n  level = \"debug\"\n")
-	fmt.Fprintf(&text, "[plugins.'io.containerd.server.v1.grpc']\n  address = %q\n", d.Socket)
-	fmt.Fprintf(&text, "[plugins.'io.containerd.server.v1.ttrpc']\n  address = %q\n", d.Socket+".ttrpc")
+	grpc, ttrpc := "plugins.'io.containerd.server.v1.grpc'", "plugins.'io.containerd.server.v1.ttrpc'"
+	if d.line22 {
+		grpc, ttrpc = "grpc", "ttrpc" // they were no plugins yet
+	}
+	fmt.Fprintf(&text, "[%s]\n  address = %q\n", grpc, d.Socket)
+	fmt.Fprintf(&text, "[%s]\n  address = %q\n", ttrpc, d.Socket+".ttrpc")
 	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n")
 	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\"/usr/lib/cni\"]\n  conf_dir = %q\n", networks)
 	fmt.Fprintf(&text, "[plugins.'io.containerd.cri.v1.images']\n  snapshotter = %q\n%s\n", d.Snapshotter, c.Images)

@@ -36,6 +36,7 @@ type Daemon struct {
 
 	dir, config string
 	program     string
+	line22      bool // of the 2.2 line
 	environment []string
 	ctr         string
 	process     *programs.Process
@@ -55,9 +56,10 @@ func StartStock(tools Tools, dir string, config Config) (*Daemon, error) {
 func startDaemon(tools Tools, program, ctr, dir string, config Config, refract bool) (*Daemon, error) {
 	d := &Daemon{
 		Socket: filepath.Join(dir, "c.sock"), Snapshotter: snapshotter(dir), dir: dir, config: filepath.Join(dir, "config.toml"),
-		program: program, ctr: ctr,
+		program: program, ctr: ctr, line22: program == tools.Stock22,
 	}
-	d.environment = []string{"PATH=" + tools.Path, "CONTAINERD_ADDRESS=" + d.Socket, "CONTAINERD_SNAPSHOTTER=" + d.Snapshotter}
+	// A program's own shim goes before others: those of the two lines do not mix.
+	d.environment = []string{"PATH=" + filepath.Dir(program) + ":" + tools.Path, "CONTAINERD_ADDRESS=" + d.Socket, "CONTAINERD_SNAPSHOTTER=" + d.Snapshotter}
 	if err := config.write(d, refract); err != nil {
 		return nil, fmt.Errorf("configuration of %s: %w", program, err)
 	}

@@ -17,6 +17,7 @@ type Tools struct {
 	RefractCtr string // ctr-refract
 	Refractd   string // refractd
 	Stock      string // containerd
+	Stock22    string // containerd of the 2.2 line
 	StockCtr   string // ctr
 	Registry   string // distribution
 	Path       string // holds the shim beside the system's programs: PATH of everything that is started
@@ -34,6 +35,7 @@ func FindTools() (Tools, error) {
 		{"bin", "ctr-refract", &tools.RefractCtr},
 		{"bin", "refractd", &tools.Refractd},
 		{"tools", "containerd", &tools.Stock},
+		{"tools", "2.2/containerd", &tools.Stock22},
 		{"tools", "ctr", &tools.StockCtr},
 		{"tools", "registry", &tools.Registry},
 		{"tools", "containerd-shim-runc-v2", &shim},

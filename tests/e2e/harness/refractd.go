@@ -37,6 +37,11 @@ func StartBehindRefractd(tools Tools, dir string, config Config) (*Daemon, error
 	return startBehind(tools, tools.Stock, dir, config)
 }
 
+// Start22BehindRefractd does the same with the containerd of the 2.2 line.
+func Start22BehindRefractd(tools Tools, dir string, config Config) (*Daemon, error) {
+	return startBehind(tools, tools.Stock22, dir, config)
+}
+
 func startBehind(tools Tools, containerd, dir string, config Config) (*Daemon, error) {
 	d, err := startDaemon(tools, containerd, tools.StockCtr, dir, config, false)
 	if err != nil {

@@ -1,0 +1,92 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/containerd/containerd/v2/defaults"
+	"github.com/containerd/errdefs"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// connectLimit is the longest pause before a connection to containerd is tried again: when it is back, pods wait for it.
+const connectLimit = time.Second
+
+// link is a connection to containerd that is kept up, with the message sizes of containerd's own clients. Where there is no
+// containerd, calls fail at once: who calls has patience of its own.
+type link struct {
+	*grpc.ClientConn
+	address string
+	// dials are the connections made so far.
+	dials atomic.Int64
+	// open is false from the moment that a connection breaks, which is before gRPC tells anyone.
+	open atomic.Bool
+}
+
+func dial(address string) (*link, error) {
+	l := &link{address: address}
+	pauses := backoff.DefaultConfig
+	pauses.BaseDelay, pauses.MaxDelay = connectLimit/10, connectLimit
+	path := strings.TrimPrefix(address, "unix://")
+	var err error
+	l.ClientConn, err = grpc.NewClient("unix:"+path,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: 10 * time.Second}),
+		grpc.WithIdleTimeout(0),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+			if err != nil {
+				return nil, err
+			}
+			l.dials.Add(1)
+			l.open.Store(true)
+			return &noting{Conn: conn, link: l}, nil
+		}),
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(defaults.DefaultMaxRecvMsgSize), grpc.MaxCallSendMsgSize(defaults.DefaultMaxSendMsgSize)))
+	if err != nil {
+		return nil, fmt.Errorf("containerd's address %q: %w", address, err)
+	}
+	return l, nil
+}
+
+// explain names the socket where there is no containerd to answer. What containerd itself answered stays as it is.
+func (l *link) explain(err error) error {
+	if !errdefs.IsUnavailable(err) || l.open.Load() {
+		return err
+	}
+	return fmt.Errorf("%s: %w", absent(l.address), err)
+}
+
+func absent(address string) string { return "containerd does not answer at " + address }
+
+// noting notes when its connection breaks.
+type noting struct {
+	net.Conn
+	link *link
+}
+
+func (n *noting) Read(bytes []byte) (int, error) {
+	read, err := n.Conn.Read(bytes)
+	if err != nil {
+		n.link.open.Store(false)
+	}
+	return read, err
+}
+
+func (n *noting) Write(bytes []byte) (int, error) {
+	written, err := n.Conn.Write(bytes)
+	if err != nil {
+		n.link.open.Store(false)
+	}
+	return written, err
+}
