@@ -163,7 +163,7 @@ func (k *Kubelet) Log() (string, error) {
 	return string(text), err
 }
 
-// Root is the folder that kubelet calls its own.
+// root is the folder that kubelet calls its own.
 func (k *Kubelet) root() string { return filepath.Join(k.dir, "root") }
 
 func (k *Kubelet) manifests() string { return filepath.Join(k.dir, "pods") }
