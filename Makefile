@@ -28,7 +28,7 @@ GO       := go
 ##@ Everything
 .PHONY: help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: deps
 deps: ## Install what is missing (as root), or say how
@@ -90,6 +90,10 @@ clean: ## Remove what was built
 .PHONY: test
 test: build tools ## Run every test
 	@GO_LDFLAGS="$(GO_LDFLAGS)" .ci/test $(STAGES)
+
+.PHONY: test-kubelet
+test-kubelet: export STAGES = kubelet
+test-kubelet: test ## Run pods from extended indexes with a real kubelet
 
 .PHONY: testdata
 testdata: native ## Write tests/testdata anew from the shapes

@@ -86,7 +86,7 @@ func (w *world) open() error {
 			return err
 		}
 	}
-	w.serving.Add("sandbox", sandboxImage(), "latest")
+	w.serving.Add("sandbox", shapes.Sandbox(), "latest")
 	w.sandbox = w.serving.Host() + "/sandbox:latest"
 	return nil
 }

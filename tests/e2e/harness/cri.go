@@ -5,6 +5,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,4 +128,20 @@ func plainLog(text string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// RemovePods ends and removes all pods that there are, whoever started them.
+func (d *Daemon) RemovePods() error {
+	// Not the test's context: this is done when a test has ended.
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	defer cancel()
+	list, err := d.Runtime.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{})
+	if err != nil {
+		return err
+	}
+	for _, sandbox := range list.Items {
+		pod := &Pod{daemon: d, id: sandbox.Id}
+		err = errors.Join(err, pod.Stop(ctx))
+	}
+	return err
 }
