@@ -62,7 +62,8 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 		return nil, err
 	}
 	store := n.client.ContentStore()
-	return refract.New(local.NewTransferService(store, n.client.ImageService(), config), store, n.settings.Policy, nil), nil
+	inner := local.NewTransferService(store, n.client.ImageService(), config)
+	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics)), nil
 }
 
 // find is a plugin that works; the error of one that does not says what to do.

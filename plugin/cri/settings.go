@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/policy"
 )
 
@@ -33,6 +34,8 @@ type Settings struct {
 	// Verifier are the programs that judge images.
 	Verifier bindir.Config
 	Policy   policy.Policy
+	// Metrics count what pulls come to; nil: nobody counts.
+	Metrics *metrics.Metrics
 }
 
 // Runtime is how images of one runtime handler are unpacked.
