@@ -24,9 +24,8 @@ const (
 	watchInterval = 10 * time.Second
 )
 
-// Containerd is a check that asks containerd's own health service. The connection stays the caller's.
-func Containerd(connection grpc.ClientConnInterface) func(context.Context) error {
-	client := healthv1.NewHealthClient(connection)
+// Containerd is a check that asks containerd's own health service.
+func Containerd(client healthv1.HealthClient) func(context.Context) error {
 	return func(ctx context.Context) error {
 		answer, err := client.Check(ctx, &healthv1.HealthCheckRequest{})
 		if err != nil {

@@ -114,12 +114,12 @@ func TestWatchTellsOfChanges(t *testing.T) {
 
 func TestContainerdIsAsked(t *testing.T) {
 	var broken atomic.Bool
-	check := Containerd(serve(t, New(func(context.Context) error {
+	check := Containerd(healthv1.NewHealthClient(serve(t, New(func(context.Context) error {
 		if broken.Load() {
 			return errors.New("gone")
 		}
 		return nil
-	})))
+	}))))
 	if err := check(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -134,7 +134,7 @@ func TestContainerdIsAsked(t *testing.T) {
 	defer nobody.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := Containerd(nobody)(ctx); err == nil {
+	if err := Containerd(healthv1.NewHealthClient(nobody))(ctx); err == nil {
 		t.Error("nobody answers, and that is called healthy")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/refract-oci/refract/plugin/cri"
+	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/refractd/config"
 )
@@ -39,22 +42,38 @@ func Run(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+	if settings.Metrics, err = metrics.Register(prometheus.DefaultRegisterer); err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
 	listeners, err := listen(c.Address)
 	if err != nil {
 		return err
 	}
-	service, err := cri.New(c.Containerd.Address, settings)
+	var watched monitor
+	service, err := cri.New(c.Containerd.Address, settings, watched.register)
 	if err != nil {
-		for _, one := range listeners {
-			err = errors.Join(err, one.Close())
-		}
-		return err
+		return errors.Join(err, closeAll(listeners))
 	}
 	var all []served
+	if c.MetricsAddress != "" {
+		one, err := watched.listen(c.MetricsAddress)
+		if err != nil {
+			return errors.Join(err, closeAll(listeners), service.Stop())
+		}
+		all = append(all, one)
+	}
 	for _, one := range listeners {
 		all = append(all, served{name: one.Addr().String(), serve: func() error { return service.Serve(one) }})
 	}
-	return errors.Join(serve(ctx, all), stop(service))
+	return errors.Join(serve(ctx, all), stop(service), watched.close())
+}
+
+func closeAll(listeners []net.Listener) error {
+	var failures []error
+	for _, one := range listeners {
+		failures = append(failures, one.Close())
+	}
+	return errors.Join(failures...)
 }
 
 // serve returns when the context ends, or one of them fails.

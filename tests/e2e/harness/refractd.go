@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/tests/programs"
@@ -24,6 +25,7 @@ type Refractd struct {
 	Socket  string
 	Images  cri.ImageServiceClient
 	Runtime cri.RuntimeServiceClient
+	Health  healthv1.HealthClient
 
 	program, config, log string
 	environment, flags   []string
@@ -81,6 +83,7 @@ func (r *Refractd) Start() error {
 			return errors.Join(err, r.process.Stop())
 		}
 		r.Images, r.Runtime = cri.NewImageServiceClient(r.connection), cri.NewRuntimeServiceClient(r.connection)
+		r.Health = healthv1.NewHealthClient(r.connection)
 	}
 	if err := programs.Poll(startLimit, r.ready); err != nil {
 		return errors.Join(err, r.Stop())
