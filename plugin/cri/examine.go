@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	introspection "github.com/containerd/containerd/api/services/introspection/v1"
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/core/transfer/local"
@@ -62,8 +63,20 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 		return nil, err
 	}
 	store := n.client.ContentStore()
-	inner := local.NewTransferService(store, n.client.ImageService(), config)
+	inner := local.NewTransferService(ofTheLiving{store}, n.client.ImageService(), config)
 	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics)), nil
+}
+
+// ofTheLiving tells callers that have gone of no downloads. Containerd's progress asks once more when a pull has ended; over a
+// connection that fails, and would be an error in the log for each pull.
+type ofTheLiving struct{ content.Store }
+
+func (s ofTheLiving) ListStatuses(ctx context.Context, filters ...string) ([]content.Status, error) {
+	all, err := s.Store.ListStatuses(ctx, filters...)
+	if ctx.Err() != nil {
+		return nil, nil
+	}
+	return all, err
 }
 
 // find is a plugin that works; the error of one that does not says what to do.

@@ -68,6 +68,10 @@ func TestRefractdTellsHowItDoes(t *testing.T) {
 			t.Errorf("status %d, %q is not there; of refract there is\n%s", code, line, grep(text, "refract_"))
 		}
 	}
+	// What an operator is to look at is an error; a pull that went well has none.
+	if log, err := daemon.Front.Log(); err != nil || !strings.Contains(log, "level=info") || strings.Contains(log, "level=error") {
+		t.Errorf("the log: %v\n%s", err, log)
+	}
 	serving := healthv1.HealthCheckResponse_SERVING
 	health := func(want healthv1.HealthCheckResponse_ServingStatus, code int) error {
 		got, text := get(t, "http://"+address+"/healthz")
