@@ -20,6 +20,8 @@ const (
 	leaseValue = "pull"
 	// leaseLife is how long containerd keeps a lease that nobody deletes, as with its own pulls.
 	leaseLife = 24 * time.Hour
+	// createLimit is how long the making of a lease may take.
+	createLimit = 10 * time.Second
 	// releaseLimit is how long the deletion of a lease may take. It goes on when the pull was cancelled.
 	releaseLimit = 10 * time.Second
 )
@@ -44,7 +46,10 @@ func (l *leasing) take(ctx context.Context) (context.Context, func(), error) {
 		}
 	}
 	l.note(lease.ID, true)
-	if _, err := l.manager.Create(ctx, leases.WithID(lease.ID), leases.WithLabels(lease.Labels)); err != nil {
+	// Not cut off with the pull: then nobody would know whether the lease was made, and it would stay.
+	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), createLimit)
+	defer cancel()
+	if _, err := l.manager.Create(making, leases.WithID(lease.ID), leases.WithLabels(lease.Labels)); err != nil {
 		l.note(lease.ID, false)
 		return nil, nil, fmt.Errorf("lease: %w", err)
 	}
