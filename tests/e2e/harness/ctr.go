@@ -75,9 +75,16 @@ func (d *Daemon) Pull(ctx context.Context, namespace, name string, flags ...stri
 
 var containers atomic.Int64
 
-// Run runs a pulled image, takes its container away, and returns what it printed.
-func (d *Daemon) Run(ctx context.Context, namespace, name string) (string, error) {
-	id := fmt.Sprintf("run-%d", containers.Add(1))
-	result, err := d.Ctr(ctx, namespace, "run", "--rm", "--snapshotter", d.Snapshotter, name, id)
-	return strings.TrimRight(result.Stdout, "\n"), errors.Join(err, result.Err())
+// Run runs a pulled image, takes its container away, and returns what it printed. On a busy machine ctr may end before it has
+// copied what the container wrote, stock containerd's too; so where nothing came, it is run once more.
+func (d *Daemon) Run(ctx context.Context, namespace, name string) (output string, err error) {
+	for range 2 {
+		id := fmt.Sprintf("run-%d", containers.Add(1))
+		result, failed := d.Ctr(ctx, namespace, "run", "--rm", "--snapshotter", d.Snapshotter, name, id)
+		output, err = strings.TrimRight(result.Stdout, "\n"), errors.Join(failed, result.Err())
+		if output != "" || err != nil {
+			break
+		}
+	}
+	return output, err
 }
