@@ -9,6 +9,7 @@
 #include "abi/arrays.h"
 #include "abi/guard.h"
 #include "abi/request.h"
+#include "resolve/required.h"
 
 struct refract_walk {
     explicit refract_walk(const refract_request& request) : walk(request.request) {}
@@ -162,6 +163,11 @@ refract_status refract_walk_references(refract_walk* walk, const refract_referen
         *out = &arrays.view();
         return {};
     });
+}
+
+refract_status refract_walk_check_required(refract_walk* walk, refract_error* error) REFRACT_NOEXCEPT {
+    return abi::read(walk, walk, error,
+                     [&] { return resolve::check_required(walk->walk, abi::references_of(*walk).attached()); });
 }
 
 }  // extern "C"

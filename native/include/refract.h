@@ -46,7 +46,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct or function below changes. Compare with refract_abi_version() at load. */
-#define REFRACT_ABI_VERSION 2u
+#define REFRACT_ABI_VERSION 3u
 
 /* "No such index" in the uint32_t fields below. */
 #define REFRACT_NONE UINT32_MAX
@@ -80,7 +80,7 @@ typedef enum refract_status {
     REFRACT_NO_MATCH = 11,       /* no entry can run on the requested platform; the message says why, entry by entry */
     REFRACT_MISSING = 12,        /* a document that the selection cannot do without cannot be had */
     REFRACT_UNSUPPORTED = 13,    /* an algorithm or format that refract does not read */
-    REFRACT_DENIED = 14,         /* may not be read: no credentials, wrong ones, or not enough of them */
+    REFRACT_DENIED = 14,         /* may not be read: no credentials, or not enough of them; or a policy refuses it */
     REFRACT_UNREACHABLE = 15,    /* nobody answers, or not as the protocol has it */
     REFRACT_CANCELLED = 16
 } refract_status;
@@ -162,6 +162,8 @@ typedef struct refract_request_options {
     int32_t fetch_references;              /* not 0: mark the references that the policy wants fetched */
     const refract_string* reference_types; /* reference types or artifactTypes, compared exactly; none: all */
     size_t reference_types_count;
+    const refract_string* required_types; /* of each, every selected image must have a reference; likewise compared */
+    size_t required_types_count;
     refract_limits limits;
 } refract_request_options;
 
@@ -345,6 +347,11 @@ typedef struct refract_references {
  * than refract_limits.fetched_references. */
 REFRACT_API refract_status refract_walk_references(refract_walk* walk, const refract_references** out,
                                                    refract_error* error) REFRACT_NOEXCEPT;
+
+/* REFRACT_DENIED unless every selected image has a reference of each required type: one about it or an index around it,
+ * and told of by an index that was read. The message names what is missing and what is attached. Only after REFRACT_OK.
+ */
+REFRACT_API refract_status refract_walk_check_required(refract_walk* walk, refract_error* error) REFRACT_NOEXCEPT;
 
 /* ---- one manifest ------------------------------------------------------------------------------------------- */
 

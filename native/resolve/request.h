@@ -36,6 +36,7 @@ struct request {
     bool other_platforms = false;
     bool fetch_references = false;
     std::vector<std::string> reference_types;  ///< those the policy wants; none: all
+    std::vector<std::string> required_types;   ///< of each, every selected image must have a reference
     refract::limits limits;
 
     bool wants_all() const noexcept { return wants.empty(); }

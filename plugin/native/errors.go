@@ -32,6 +32,7 @@ const (
 	StatusNoMatch         Status = C.REFRACT_NO_MATCH
 	StatusMissing         Status = C.REFRACT_MISSING
 	StatusUnsupported     Status = C.REFRACT_UNSUPPORTED
+	StatusDenied          Status = C.REFRACT_DENIED
 )
 
 // String is the library's short name for the status, e.g. "digest mismatch".
@@ -56,6 +57,8 @@ func (e *Error) Unwrap() error {
 	// that instead of what is wrong.
 	case StatusMalformed, StatusAmbiguous, StatusTypeMismatch, StatusInvalidArgument, StatusUnsupported:
 		return errdefs.ErrInvalidArgument
+	case StatusDenied:
+		return errdefs.ErrPermissionDenied
 	case StatusSizeMismatch, StatusDigestMismatch:
 		return errdefs.ErrDataLoss
 	default:

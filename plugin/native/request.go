@@ -44,6 +44,7 @@ type RequestOptions struct {
 	OtherPlatforms  bool               // images of other platforms are children too, unproven, and BuildKit's attestations ("all metadata")
 	FetchReferences bool               // mark the references that the policy wants fetched
 	ReferenceTypes  []string           // only these, compared exactly; none: all
+	RequiredTypes   []string           // of each, every selected image must have a reference; likewise compared
 	Limits          Limits
 }
 
@@ -73,6 +74,8 @@ func NewRequest(options RequestOptions) (*Request, error) {
 		fetch_references:      flag(options.FetchReferences),
 		reference_types:       lendStrings(&pins, options.ReferenceTypes),
 		reference_types_count: C.size_t(len(options.ReferenceTypes)),
+		required_types:        lendStrings(&pins, options.RequiredTypes),
+		required_types_count:  C.size_t(len(options.RequiredTypes)),
 		limits:                options.Limits.native(),
 	}
 	if len(options.Platforms) > 0 {

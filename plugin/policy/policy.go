@@ -46,36 +46,73 @@ type Policy struct {
 	Types []string
 	// MaxBytes is the most that one reference with all its blobs may take; a larger one is listed and warned about.
 	MaxBytes int64
+	// Required are reference types or artifact types, compared exactly: an image whose index tells of no reference of each of
+	// them is not pulled, or warned about.
+	Required       []string
+	RequiredAction RequiredAction
+	// Rules are for images of some repositories, in place of all this: see For.
+	Rules []Rule
 }
+
+// RequiredAction is what a pull does where an image lacks what is required.
+type RequiredAction string
+
+const (
+	// RequiredRefuse ends the pull before anything but the index and the image's manifest is downloaded.
+	RequiredRefuse RequiredAction = "refuse"
+	// RequiredWarn only writes it into the log.
+	RequiredWarn RequiredAction = "warn"
+)
 
 // Names of the keys, as they stand in a configuration file.
 const (
-	keyImageTarget = "image_target"
-	keyReferences  = "references"
-	keyTypes       = "types"
-	keyMaxBytes    = "max_bytes"
+	keyImageTarget    = "image_target"
+	keyReferences     = "references"
+	keyTypes          = "types"
+	keyMaxBytes       = "max_bytes"
+	keyRequired       = "required"
+	keyRequiredAction = "required_action"
+	keyRules          = "rules"
 )
+
+var keys = []string{keyImageTarget, keyReferences, keyTypes, keyMaxBytes, keyRequired, keyRequiredAction, keyRules}
 
 // defaultMaxBytes is ample for SBOMs and provenance, and keeps a node's disk out of a stranger's hands.
 const defaultMaxBytes = 256 << 20
 
 // Default is the policy of a node whose operator decided nothing.
 func Default() Policy {
-	return Policy{ImageTarget: TargetAuto, References: ReferencesList, MaxBytes: defaultMaxBytes}
+	return Policy{ImageTarget: TargetAuto, References: ReferencesList, MaxBytes: defaultMaxBytes, RequiredAction: RequiredRefuse}
 }
 
-// Map is the policy as a configuration holds it.
+// Map is the policy as a configuration holds it. Rules are there only if there are any.
 func (p Policy) Map() map[string]any {
-	types := make([]any, 0, len(p.Types))
-	for _, t := range p.Types {
-		types = append(types, t)
+	made := map[string]any{
+		keyImageTarget:    string(p.ImageTarget),
+		keyReferences:     string(p.References),
+		keyTypes:          anys(p.Types),
+		keyMaxBytes:       p.MaxBytes,
+		keyRequired:       anys(p.Required),
+		keyRequiredAction: string(p.RequiredAction),
 	}
-	return map[string]any{
-		keyImageTarget: string(p.ImageTarget),
-		keyReferences:  string(p.References),
-		keyTypes:       types,
-		keyMaxBytes:    p.MaxBytes,
+	if len(p.Rules) > 0 {
+		var rules []any
+		for _, rule := range p.Rules {
+			one := rule.Policy.Map()
+			one[keyMatch] = rule.Match
+			rules = append(rules, one)
+		}
+		made[keyRules] = rules
 	}
+	return made
+}
+
+func anys(texts []string) []any {
+	made := make([]any, 0, len(texts))
+	for _, text := range texts {
+		made = append(made, text)
+	}
+	return made
 }
 
 // Decode reads a policy strictly: an unknown key, a wrong type or a value that is not allowed is an error that names it and
@@ -94,9 +131,14 @@ func Decode(from map[string]any) (Policy, error) {
 			policy.Types, err = texts(key, value)
 		case keyMaxBytes:
 			policy.MaxBytes, err = positive(key, value)
+		case keyRequired:
+			policy.Required, err = texts(key, value)
+		case keyRequiredAction:
+			policy.RequiredAction, err = oneOf(key, value, RequiredRefuse, RequiredWarn)
+		case keyRules:
+			policy.Rules, err = rules(value, from)
 		default:
-			err = fmt.Errorf("unknown key %q (known are %s, %s, %s and %s): %w", key,
-				keyImageTarget, keyReferences, keyTypes, keyMaxBytes, errdefs.ErrInvalidArgument)
+			err = fmt.Errorf("unknown key %q (known are %s): %w", key, strings.Join(keys, ", "), errdefs.ErrInvalidArgument)
 		}
 		if err != nil {
 			return Policy{}, err

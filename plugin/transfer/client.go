@@ -64,8 +64,12 @@ func (r *resolver) SetOptions(options ...transfer.ImageResolverOption) {
 // Resolve makes the selection and returns the image's target.
 func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Descriptor, error) {
 	name, root, err := r.Resolver.Resolve(ctx, ref)
-	if err != nil || native.MediaTypeKind(root.MediaType) != native.KindIndex {
+	if err != nil {
 		return name, root, err
+	}
+	r.policy = r.policy.For(name)
+	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
+		return name, root, requireIndex(ctx, r.policy, root)
 	}
 	target, err := r.choose(ctx, name, root)
 	return name, target, err

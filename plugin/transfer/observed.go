@@ -28,9 +28,9 @@ func WithMetrics(m *metrics.Metrics) Option {
 	return func(t *transferrer) { t.metrics = m }
 }
 
-// count counts a pull that has ended. One whose root is no index passed through: it is not refract's.
+// count counts a pull that has ended. One whose root is no index passed through, unless the policy refused it: it is not refract's.
 func (p *pull) count(err error) {
-	if p.root.Digest != "" && native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
+	if p.root.Digest != "" && native.MediaTypeKind(p.root.MediaType) != native.KindIndex && p.failed == nil {
 		return
 	}
 	counted := metrics.Pull{Result: p.ended(err)}

@@ -48,6 +48,7 @@ func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, r
 	defer func() { endSelect(span, chosen, err) }()
 	options.FetchReferences = p.References == policy.ReferencesFetch
 	options.ReferenceTypes = p.Types
+	options.RequiredTypes = p.Required
 	untimed, err := native.NewWalkOf(options)
 	if err != nil {
 		return nil, err
@@ -59,6 +60,9 @@ func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, r
 	}
 	chosen = &selection{root: root, platforms: options.Platforms, policy: p, began: began}
 	if chosen.result, err = walk.Result(); err != nil {
+		return nil, err
+	}
+	if err := enforce(ctx, p, root, walk.CheckRequired()); err != nil {
 		return nil, err
 	}
 	if options.FetchReferences {

@@ -56,7 +56,7 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	if err != nil {
 		return err
 	}
-	pull := &pull{transferrer: t, options: options, reference: remote.Image()}
+	pull := &pull{transferrer: t, policy: t.policy.For(remote.Image()), options: options, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
 	pull.count(err)
 	if pull.failed != nil && errors.Is(err, pull.failed) {
@@ -70,6 +70,7 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 // an image in parallel, the pull is only read.
 type pull struct {
 	*transferrer
+	policy    policy.Policy // for this image
 	options   storeOptions
 	reference string
 	root      ocispec.Descriptor
@@ -83,7 +84,7 @@ type pull struct {
 // choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.
 func (p *pull) choose(ctx context.Context) error {
 	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
-		return nil
+		return requireIndex(ctx, p.policy, p.root)
 	}
 	chosen, err := choose(ctx, p.store, p.fetcher, p.root, native.RequestOptions{
 		Platforms:      p.options.platforms,

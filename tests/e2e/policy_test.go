@@ -284,3 +284,23 @@ func keepsSecret(t *testing.T, daemon *harness.Daemon) {
 		}
 	}
 }
+
+// TestRequired: a pod's image that lacks what is required is refused, its message reaches who asked, and nothing stays; a rule for its
+// repository lets it pass.
+func TestRequired(t *testing.T) {
+	everyPod(t, "required", func(t *testing.T, from starter) {
+		shape, other := byName(t, "artifact-first-same-platform"), byName(t, "images-first")
+		daemon := start(t, from, harness.Config{Policy: fmt.Sprintf("required = [\"provenance\"]\nrules = [{ match = %q, required = [\"sbom\"] }]\n",
+			shared.repository(other))})
+		_, err := daemon.CRIPull(t.Context(), shared.tag(shape))
+		for _, word := range []string{shared.tag(shape), "provenance", "attached: sbom", shape.Selected.String(), "linux/" + goarch} {
+			if err == nil || !strings.Contains(err.Error(), word) {
+				t.Errorf("the refusal lacks %q: %v", word, err)
+			}
+		}
+		nothingStays(t, daemon, criNamespace)
+		if _, err := daemon.CRIPull(t.Context(), shared.tag(other)); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -82,6 +82,11 @@ image_target = "index"
 references = "fetch"
 types = ["sbom"]
 max_bytes = 7
+required = ["signature"]
+required_action = "warn"
+[[rules]]
+match = "h.example/*"
+references = "none"
 [containerd]
 address = "/c"
 snapshotter = "native"
@@ -108,7 +113,10 @@ format = "json"
 	}
 	want := Config{
 		Address: "/a", MetricsAddress: "127.0.0.1:1",
-		Policy:     policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 7},
+		Policy: policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 7,
+			Required: []string{"signature"}, RequiredAction: policy.RequiredWarn, Rules: []policy.Rule{{Match: "h.example/*", Policy: policy.Policy{
+				ImageTarget: policy.TargetIndex, References: policy.ReferencesNone, Types: []string{"sbom"}, MaxBytes: 7,
+				Required: []string{"signature"}, RequiredAction: policy.RequiredWarn}}}},
 		Containerd: Containerd{Address: "/c", Snapshotter: "native"},
 		Registry:   Registry{ConfigPath: "/hosts", Headers: map[string][]string{"X-One": {"1", "2"}}},
 		Image: Image{
@@ -182,7 +190,8 @@ func TestFlagsGoOverTheFile(t *testing.T) {
 	}
 	want := Default()
 	want.Address, want.Containerd = "/a", Containerd{Address: "/flag", Snapshotter: "native"}
-	want.Policy = policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 5}
+	want.Policy = policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 5,
+		RequiredAction: policy.RequiredRefuse}
 	want.Image.PullProgressTimeout, want.Image.MaxConcurrentDownloads, want.Image.Pinned = 3e9, 0, []string{"a", "b"}
 	want.Log.Level = "warn"
 	if !reflect.DeepEqual(read, want) {

@@ -83,9 +83,13 @@ refract_status run(const documents& given, refract_walk* walk, refract_error* er
     if (code == REFRACT_OK) code = refract_walk_result(walk, &result, error);
     if (code == REFRACT_OK) code = refract_walk_notes(walk, &notes, error);
     if (code == REFRACT_OK) code = refract_walk_references(walk, &references, error);
+    if (code == REFRACT_OK) code = refract_walk_check_required(walk, error);
     if (code == REFRACT_OK && (result->selections_count != 1 || references->count != 3)) code = REFRACT_INTERNAL;
     return code;
 }
+
+/// One that the documents have.
+const refract_string required{"bad\nsubject", 11};
 
 refract_request_options options_for(const refract_platform& wanted) {
     refract_request_options options{};
@@ -94,6 +98,8 @@ refract_request_options options_for(const refract_platform& wanted) {
     options.platforms = &wanted;
     options.platforms_count = 1;
     options.fetch_references = 1;
+    options.required_types = &required;
+    options.required_types_count = 1;
     return options;
 }
 

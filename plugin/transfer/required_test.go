@@ -1,0 +1,95 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/tests/shapes"
+)
+
+func requiring(action policy.RequiredAction, types ...string) policy.Policy {
+	p := policy.Default()
+	p.Required, p.RequiredAction = types, action
+	return p
+}
+
+// about changes what the first reference of a shape says that it is about.
+func about(subject string) func(*ocispec.Index) {
+	return func(index *ocispec.Index) {
+		for i := range index.Manifests {
+			if _, marked := index.Manifests[i].Annotations["org.opencontainers.reference.digest"]; marked {
+				index.Manifests[i].Annotations["org.opencontainers.reference.digest"] = subject
+				return
+			}
+		}
+	}
+}
+
+// What is listed as attached to the selected image, or to an index around it, counts, and nothing else does; and nothing more is asked for
+// than without the policy.
+func TestRequiredReferences(t *testing.T) {
+	base := shapes.ByName("artifact-first-same-platform")
+	cases := []struct {
+		name  string
+		shape shapes.Shape
+		types []string
+		words []string // of the refusal; none: it is pulled
+	}{
+		{"there", base, []string{"sbom"}, nil},
+		{"of an artifact type", base, []string{"application/spdx+json"}, []string{"application/spdx+json"}},
+		{"not there", base, []string{"signature"}, []string{"lacks", ": signature (attached: sbom", base.Selected.String(), "linux/amd64", base.Root.Digest.String()}},
+		{"one of two", base, []string{"sbom", "signature"}, []string{": signature (attached: sbom"}},
+		{"another case", base, []string{"SBOM"}, []string{": SBOM (attached: sbom"}},
+		{"about the index that lists it", base.WithRoot(about("")), []string{"sbom"}, nil},
+		{"about something else", base.WithRoot(about(base.Configs[base.Selected].String())), []string{"sbom"}, []string{": sbom (attached: nothing"}},
+		{"weak", base.WithRoot(about("sha256:" + strings.Repeat("0", 64))), []string{"sbom"}, []string{": sbom (attached: nothing"}},
+		{"malformed", base.WithRoot(about("sha256:short")), []string{"sbom"}, []string{": sbom (attached: nothing"}},
+		{"single manifest", shapes.ByName("single-manifest"), []string{"sbom"}, []string{"manifest", "in no index", "sbom"}},
+		{"nothing attached", shapes.ByName("images-first"), []string{"provenance"}, []string{"provenance"}},
+	}
+	for _, c := range cases {
+		for _, way := range []string{"transfer", "client"} {
+			t.Run(c.name+"/"+way, func(t *testing.T) {
+				requests := func(p policy.Policy) (int, error) {
+					ctx, node := newNode(t)
+					registry := serve(t, c.shape, nil)
+					pull := node.pull(ctx, registry.name(":latest"), p)
+					if way == "client" {
+						pull = node.clientPull(ctx, t, registry.name(":latest"), p)
+					}
+					if _, err := node.images.Get(ctx, registry.name(":latest")); (err == nil) != (pull == nil) {
+						t.Errorf("the pull ends with %v, the record with %v", pull, err)
+					}
+					return registry.asked(""), pull
+				}
+				without, err := requests(policy.Default())
+				if err != nil {
+					t.Fatal(err)
+				}
+				asked, err := requests(requiring(policy.RequiredRefuse, c.types...))
+				if len(c.words) == 0 && (err != nil || asked != without) {
+					t.Errorf("%d requests, %v, want %d", asked, err, without)
+				}
+				if len(c.words) > 0 && (!errdefs.IsPermissionDenied(err) || asked >= without) {
+					t.Errorf("%d requests, %v, want fewer than %d", asked, err, without)
+				}
+				for _, word := range c.words {
+					if err != nil && !strings.Contains(err.Error(), word) {
+						t.Errorf("the refusal lacks %q: %v", word, err)
+					}
+				}
+				asked, err = requests(requiring(policy.RequiredWarn, c.types...))
+				if err != nil || asked != without {
+					t.Errorf("warned about: %d requests, %v, want %d", asked, err, without)
+				}
+			})
+		}
+	}
+}
