@@ -107,21 +107,20 @@ void settle_weakness(const walk& walk, attached& all) {
     }
 }
 
-/// Policy: what is about a selected manifest, an index around it, or a reference that is itself wanted. An artifact
-/// that does not say what it is about is taken to be about the index that lists it.
+/// Policy: what is about a selected manifest, an index around it, or a reference that is itself wanted.
 void settle_wanted(const walk& walk, std::vector<reference>& references) {
     if (!walk.asked().fetch_references) return;
-    const documents& documents = walk.read();
     std::unordered_multimap<std::string_view, reference*> by_subject;
     for (reference& one : references) {
         const bool fetchable = one.descriptor != nullptr && one.descriptor->kind != oci::media_kind::other &&
                                one.descriptor->algorithm != oci::digest_algorithm::other;
         if (!fetchable || !walk.asked().wants_reference(one.type, one.descriptor->artifact_type)) continue;
-        by_subject.emplace(one.subject.empty() ? documents[one.place.document].digest : one.subject, &one);
+        by_subject.emplace(subject_of(walk, one), &one);
     }
-    std::vector<std::string_view> subjects{documents[0].digest};
+    std::vector<std::string_view> subjects{walk.read()[0].digest};
     for (const selection& chosen : walk.selections()) {
-        for (const place step : documents.path_to(chosen.place)) subjects.push_back(documents.entry(step).digest);
+        const auto around = subjects_around(walk, chosen);
+        subjects.insert(subjects.end(), around.begin(), around.end());
     }
     while (!subjects.empty()) {
         const auto subject = subjects.back();
@@ -165,6 +164,17 @@ void merge(std::vector<reference>& references) {
         if (kept.present == answer::unknown) kept.present = one.present;
     }
     references = std::move(merged);
+}
+
+std::string_view subject_of(const walk& walk, const reference& one) {
+    return one.subject.empty() ? std::string_view(walk.read()[one.place.document].digest) : one.subject;
+}
+
+std::vector<std::string_view> subjects_around(const walk& walk, const selection& chosen) {
+    const documents& documents = walk.read();
+    std::vector<std::string_view> subjects{documents[0].digest};
+    for (const place step : documents.path_to(chosen.place)) subjects.push_back(documents.entry(step).digest);
+    return subjects;
 }
 
 attached find_attached(const walk& walk) {

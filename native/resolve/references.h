@@ -61,6 +61,12 @@ struct attached {
 
 attached find_attached(const walk& walk);
 
+/// What it is about: an artifact of the walk that does not say so is taken to be about the index that lists it.
+std::string_view subject_of(const walk& walk, const reference& one);
+
+/// What may be attached to a selected image: the root, and all on the path down to the image itself.
+std::vector<std::string_view> subjects_around(const walk& walk, const selection& chosen);
+
 /// The same thing told of twice becomes one reference with the sources of both; the order stays.
 void merge(std::vector<reference>& references);
 

@@ -25,14 +25,6 @@ std::string listed(const std::set<std::string_view>& types, std::string_view non
     return text.empty() ? std::string(none_at_all) : text;
 }
 
-/// The image and the indexes around it.
-std::set<std::string_view> subjects_of(const walk& walk, const selection& chosen) {
-    const documents& documents = walk.read();
-    std::set<std::string_view> subjects{documents[0].digest};
-    for (const place step : documents.path_to(chosen.place)) subjects.insert(documents.entry(step).digest);
-    return subjects;
-}
-
 std::string name_of(const walk& walk, const selection& chosen) {
     std::string name = "image " + std::string(walk.read().entry(chosen.place).digest);
     if (chosen.requested != none) name += " for " + walk.asked().wants[chosen.requested].name;
@@ -44,14 +36,12 @@ std::string name_of(const walk& walk, const selection& chosen) {
 outcome check_required(const walk& walk, const attached& all) {
     const auto& required = walk.asked().required_types;
     if (required.empty()) return {};
-    const documents& documents = walk.read();
     for (const selection& chosen : walk.selections()) {
-        const auto subjects = subjects_of(walk, chosen);
+        const auto subjects = subjects_around(walk, chosen);
         std::set<std::string_view> types;
         for (const reference& one : all.references) {
             if (!one.malformed.empty()) continue;
-            const auto subject = one.subject.empty() ? documents[one.place.document].digest : one.subject;
-            if (!subjects.contains(subject)) continue;
+            if (std::find(subjects.begin(), subjects.end(), subject_of(walk, one)) == subjects.end()) continue;
             if (!one.type.empty()) types.insert(one.type);
             if (one.descriptor != nullptr && !one.descriptor->artifact_type.empty()) {
                 types.insert(one.descriptor->artifact_type);
@@ -64,7 +54,7 @@ outcome check_required(const walk& walk, const attached& all) {
         if (missing.empty()) continue;
         const std::string unread =
             all.unread_indexes == 0 ? "" : "; " + std::to_string(all.unread_indexes) + " nested indexes were not read";
-        return {status::denied, "index " + documents[0].digest + ": " + name_of(walk, chosen) +
+        return {status::denied, "index " + walk.read()[0].digest + ": " + name_of(walk, chosen) +
                                     " lacks what the policy requires: " + listed(missing, "") + " (attached: " +
                                     listed(types, "nothing") + unread + "); attach it, or change required"};
     }

@@ -8,9 +8,9 @@
 namespace refract::resolve {
 
 /// Refuses an image that lacks a reference of a type that the request requires. What counts is told of by an index that
-/// was read, and is about the selected image or an index around it: an artifact that does not say what it is about is
-/// taken to be about the index that lists it. What is about other images or about references does not count, nor does
-/// what a malformed subject hides. That an artifact is listed does not say that it is there, or true.
+/// was read, and is about the selected image or an index around it. What is about other images or about references does
+/// not count, nor does what a malformed subject hides. That an artifact is listed does not say that it is there, or
+/// true.
 outcome check_required(const walk& walk, const attached& all);
 
 }  // namespace refract::resolve

@@ -42,10 +42,10 @@ public:
     }
 
 private:
-    /// What a reference is about; one that does not say is about the index that lists it.
+    /// What a reference is about; one that does not say, and that no walk has read, is about the root.
     std::string_view about(const reference& one) const {
         if (!one.subject.empty()) return one.subject;
-        return one.place.document == none ? root_ : std::string_view(walk_->read()[one.place.document].digest);
+        return one.place.document == none ? root_ : subject_of(*walk_, one);
     }
 
     /// Images and nested indexes of an index; indexes are at most `limits::nesting` deep.
