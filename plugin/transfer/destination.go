@@ -23,13 +23,6 @@ import (
 	"github.com/refract-oci/refract/plugin/records"
 )
 
-const (
-	// The namespace of the Kubernetes runtime interface, and the label by which it knows the records that are its own.
-	criNamespace    = "k8s.io"
-	criManagedLabel = "io.cri-containerd.image"
-	criManagedValue = "managed"
-)
-
 // storeOptions are what a client asked of the image store.
 type storeOptions struct {
 	name          string
@@ -101,6 +94,7 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 		if err != nil && (d.pull.options.manifestLimit == 0 || capture.entries == nil || !errdefs.IsNotFound(err)) {
 			return nil, err
 		}
+		d.pull.chosen.read.keep(desc.Digest, capture.entries)
 		return index.pick(desc.Digest, capture.entries)
 	}
 }
@@ -157,7 +151,7 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 // isCRI tells whether a pull is one of the Kubernetes runtime interface, or of its namespace.
 func isCRI(ctx context.Context) bool {
 	namespace, ok := namespaces.Namespace(ctx)
-	return ok && namespace == criNamespace
+	return ok && namespace == records.CRINamespace
 }
 
 // storeIndexName gives the Kubernetes runtime interface the name by which a pod may ask for the index. It makes such names
@@ -179,7 +173,7 @@ func (d *destination) storeIndexName(ctx context.Context, store *records.Store, 
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[criManagedLabel] = criManagedValue
+	labels[records.ManagedLabel] = records.ManagedValue
 	_, err = store.Put(ctx, images.Image{Name: byDigest.String(), Target: target, Labels: labels})
 	return err
 }

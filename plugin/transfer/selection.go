@@ -29,6 +29,7 @@ type selection struct {
 	references *native.References // nil unless the policy fetches them
 	notes      []native.Note      // nil unless the log is at debug level
 	indexes    map[digest.Digest]followed
+	read       entries
 	began      time.Time
 	selecting  time.Duration // in C++
 	resolving  time.Duration // with what it waited for

@@ -13,7 +13,6 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/images/usage"
-	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
@@ -76,28 +75,6 @@ func (s *selection) whole(ctx context.Context, store content.Store, fetched []di
 		return false, err
 	}
 	return !slices.ContainsFunc(leftOut, func(entry ocispec.Descriptor) bool { return !contains(fetched, entry.Digest) }), nil
-}
-
-// leftOut are the entries that a plain containerd would have taken and this pull does not follow, as containerd reads them.
-func (s *selection) leftOut(ctx context.Context, store content.Store) ([]ocispec.Descriptor, error) {
-	entries := map[uint32][]ocispec.Descriptor{}
-	var leftOut []ocispec.Descriptor
-	for _, place := range s.result.LeftOut {
-		document := s.result.Documents[place.Document]
-		if _, read := entries[place.Document]; !read {
-			children, err := images.Children(ctx, store, document.Descriptor())
-			if err != nil {
-				return nil, fmt.Errorf("index %s: %w", document.Digest, err)
-			}
-			entries[place.Document] = children
-		}
-		of := entries[place.Document]
-		if int(place.Position) >= len(of) {
-			return nil, fmt.Errorf("index %s has %d entries, number %d was left out: %w", document.Digest, len(of), place.Position, errdefs.ErrInternal)
-		}
-		leftOut = append(leftOut, of[place.Position])
-	}
-	return leftOut, nil
 }
 
 // contains looks into sorted digests.

@@ -29,7 +29,7 @@ import (
 type transferrer struct {
 	inner       transfer.Transferrer
 	store       content.Store
-	policy      policy.Policy
+	policies    policy.Policy // with the rules for some repositories
 	configTypes []string
 	metrics     *metrics.Metrics
 }
@@ -39,7 +39,7 @@ type transferrer struct {
 //
 // Only a pull from a registry into the image store is looked at; everything else is passed on as it is.
 func New(inner transfer.Transferrer, store content.Store, p policy.Policy, configTypes []string, options ...Option) transfer.Transferrer {
-	made := &transferrer{inner: inner, store: store, policy: p, configTypes: configTypes}
+	made := &transferrer{inner: inner, store: store, policies: p, configTypes: configTypes}
 	for _, option := range options {
 		option(made)
 	}
@@ -56,7 +56,7 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	if err != nil {
 		return err
 	}
-	pull := &pull{transferrer: t, policy: t.policy.For(remote.Image()), options: options, reference: remote.Image()}
+	pull := &pull{transferrer: t, policy: t.policies.For(remote.Image()), options: options, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
 	pull.count(err)
 	if pull.failed != nil && errors.Is(err, pull.failed) {
