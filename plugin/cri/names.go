@@ -21,14 +21,6 @@ import (
 	"github.com/refract-oci/refract/plugin/records"
 )
 
-// Labels by which CRI knows the records that are its own (internal/cri/labels).
-const (
-	managedLabel = "io.cri-containerd.image"
-	managedValue = "managed"
-	pinnedLabel  = "io.cri-containerd.pinned"
-	pinnedValue  = "pinned"
-)
-
 const (
 	// knownLimit is how long CRI may take until it knows what was pulled: it handles events one after the other.
 	knownLimit = time.Minute
@@ -70,11 +62,11 @@ func record(ctx context.Context, store images.Store, name string, target ocispec
 		return err
 	}
 	paths := []string{"target"}
-	if old.Labels[managedLabel] != labels[managedLabel] {
-		paths = append(paths, "labels."+managedLabel)
+	if old.Labels[records.ManagedLabel] != labels[records.ManagedLabel] {
+		paths = append(paths, "labels."+records.ManagedLabel)
 	}
-	if labels[pinnedLabel] == pinnedValue && old.Labels[pinnedLabel] != pinnedValue {
-		paths = append(paths, "labels."+pinnedLabel)
+	if labels[records.PinnedLabel] == records.PinnedValue && old.Labels[records.PinnedLabel] != records.PinnedValue {
+		paths = append(paths, "labels."+records.PinnedLabel)
 	}
 	if old.Target.Digest == target.Digest && len(paths) == 1 {
 		return nil

@@ -61,8 +61,8 @@ func TestNames(t *testing.T) {
 
 // A record is made, or changed, as CRI does it: the labels of others stay, a pin is never taken away.
 func TestRecords(t *testing.T) {
-	managed := map[string]string{managedLabel: managedValue}
-	pinned := map[string]string{managedLabel: managedValue, pinnedLabel: pinnedValue}
+	managed := map[string]string{records.ManagedLabel: records.ManagedValue}
+	pinned := map[string]string{records.ManagedLabel: records.ManagedValue, records.PinnedLabel: records.PinnedValue}
 	with := func(labels map[string]string, key, value string) map[string]string {
 		labels = maps.Clone(labels)
 		labels[key] = value

@@ -16,10 +16,9 @@ import (
 	"github.com/containerd/log"
 	"google.golang.org/grpc/connectivity"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
-)
 
-// namespace is CRI's own in containerd.
-const namespace = "k8s.io"
+	"github.com/refract-oci/refract/plugin/records"
+)
 
 // examineLimit is how long it may take to look at a containerd that has come.
 const examineLimit = 30 * time.Second
@@ -91,7 +90,7 @@ func (n *node) keep(ctx context.Context) {
 
 // visit examines containerd once for each time that it has come; all pulls share the limits of one service.
 func (n *node) visit(ctx context.Context) (*visit, error) {
-	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(ctx, namespace), examineLimit)
+	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(ctx, records.CRINamespace), examineLimit)
 	defer cancel()
 	n.mu.Lock()
 	defer n.mu.Unlock()

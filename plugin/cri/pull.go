@@ -6,6 +6,7 @@ package cri
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/plugin/answers"
+	"github.com/refract-oci/refract/plugin/records"
 )
 
 // handlerAnnotation is how a CRI client names the runtime handler that does not name it in the image's specification.
@@ -70,7 +72,7 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 		snapshotter: runtime.Snapshotter, platform: platforms.FormatAll(runtime.Platform),
 	}
 	return s.pulls.do(ctx, key, func(ctx context.Context) (string, error) {
-		ctx, cancel := context.WithCancelCause(namespaces.WithNamespace(ctx, namespace))
+		ctx, cancel := context.WithCancelCause(namespaces.WithNamespace(ctx, records.CRINamespace))
 		defer cancel(nil)
 		defer context.AfterFunc(s.stopping, func() { cancel(errStopping) })()
 		visit, err := s.node.visit(ctx)
@@ -92,12 +94,20 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 		return "", err
 	}
 	defer release()
+	// Not CRI's own at first: so that CRI, when it hears of the record, makes it its own and the image's id with it. Until then it
+	// does not answer to the name. It would, if the record were its own, before it has heard of the id's; and whoever removed
+	// the image just then would leave that one.
 	labels := s.node.settings.labels(named.String())
-	if err := s.move(ctx, service, named.String(), runtime, credentials, labels); err != nil {
+	others := maps.Clone(labels)
+	delete(others, records.ManagedLabel)
+	if err := s.move(ctx, service, named.String(), runtime, credentials, others); err != nil {
 		return "", fmt.Errorf("failed to pull and unpack image %q: %w", named, err)
 	}
 	stored, id, err := s.stored(ctx, named.String(), runtime)
 	if err != nil {
+		return "", err
+	}
+	if err := s.node.known(ctx, []string{named.String()}, id, stored.Target.Digest); err != nil {
 		return "", err
 	}
 	names := namesOf(named, id, stored.Target.Digest)

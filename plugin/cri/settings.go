@@ -14,6 +14,7 @@ import (
 
 	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/records"
 )
 
 // Settings are how to pull: what a containerd has in its own configuration, where refractd cannot read it.
@@ -58,9 +59,9 @@ func (s Settings) runtime(handler string) Runtime {
 
 // labels are those of CRI's own records: managed, and pinned where the operator said so.
 func (s Settings) labels(name string) map[string]string {
-	labels := map[string]string{managedLabel: managedValue}
+	labels := map[string]string{records.ManagedLabel: records.ManagedValue}
 	if slices.Contains(s.Pinned, name) {
-		labels[pinnedLabel] = pinnedValue
+		labels[records.PinnedLabel] = records.PinnedValue
 	}
 	return labels
 }

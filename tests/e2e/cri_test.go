@@ -143,21 +143,15 @@ func answers(t *testing.T, daemon *harness.Daemon, shape shapes.Shape, names []s
 	return nil
 }
 
-// removed removes an image by one name; then none of its names is known. CRI's cache follows containerd's events: one that is
-// handled while the image is removed puts it back into the cache, though it is gone. kubelet, which looks again and again, then
-// removes it again, and so does this.
+// removed removes an image by one name; then none of its names is known.
 func removed(t *testing.T, daemon *harness.Daemon, name string, names []string) error {
 	if err := daemon.CRIRemove(t.Context(), name); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
 	return programs.Poll(eventLimit, func() error {
 		for _, gone := range names {
-			image, err := daemon.CRIStatus(t.Context(), gone)
-			if err == nil && image != nil {
-				err = errors.Join(fmt.Errorf("%s is still known after %s was removed", gone, name), daemon.CRIRemove(t.Context(), gone))
-			}
-			if err != nil {
-				return err
+			if image, err := daemon.CRIStatus(t.Context(), gone); err != nil || image != nil {
+				return fmt.Errorf("status of %s after %s was removed: %v, %w", gone, name, image, err)
 			}
 		}
 		return nil
