@@ -122,7 +122,7 @@ func settingsOf(c config.Config) (cri.Settings, error) {
 		Policy:                     c.Policy,
 	}
 	// The field's type is containerd's own, and has no other way in.
-	if err := settings.Verifier.PerVerifierTimeout.UnmarshalText([]byte(time.Duration(c.ImageVerifier.PerVerifierTimeout).String())); err != nil {
+	if err := settings.Verifier.PerVerifierTimeout.UnmarshalText([]byte(c.ImageVerifier.PerVerifierTimeout.String())); err != nil {
 		return cri.Settings{}, fmt.Errorf("image_verifier.per_verifier_timeout: %w", err)
 	}
 	for name, values := range c.Registry.Headers {

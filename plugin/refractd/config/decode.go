@@ -32,8 +32,10 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
+func (d Duration) String() string { return time.Duration(d).String() }
+
 // MarshalText writes it.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // sections are the keys at the top level that are refractd's own; all others are the policy's, which knows its keys itself.
 var sections = []string{"address", "metrics_address", "containerd", "registry", "image", "image_verifier", "log"}
