@@ -98,6 +98,18 @@ func refusedInWords(t *testing.T, shape shapes.Shape, way string, err error) {
 func ownRegistry(t *testing.T, shape shapes.Shape) (*registry.Server, string) {
 	t.Helper()
 	server, err := registry.Listen()
+	return serving(t, server, err, shape)
+}
+
+// privateRegistry is one that wants a secret.
+func privateRegistry(t *testing.T, auth registry.Auth, shape shapes.Shape) (*registry.Server, string) {
+	t.Helper()
+	server, err := registry.ListenWithAuth(auth)
+	return serving(t, server, err, shape)
+}
+
+func serving(t *testing.T, server *registry.Server, err error, shape shapes.Shape) (*registry.Server, string) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -242,13 +242,7 @@ func keepsSecret(t *testing.T, daemon *harness.Daemon) {
 	shape := byName(t, "artifact-first-same-platform")
 	for _, bearer := range []bool{false, true} {
 		auth := registry.Auth{User: "canary-user", Password: "canary-password", Bearer: bearer}
-		server, err := registry.ListenWithAuth(auth)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
-		server.Add(shape.Name, shape, "latest")
-		name := server.Host() + "/" + shape.Name + ":latest"
+		server, name := privateRegistry(t, auth, shape)
 		if _, err := daemon.CRIPull(t.Context(), name); err == nil {
 			t.Error("pulled without credentials")
 		}

@@ -28,13 +28,7 @@ func TestEqualPullsAreShared(t *testing.T) {
 	for _, bearer := range []bool{false, true} {
 		t.Run(map[bool]string{false: "basic", true: "bearer"}[bearer], func(t *testing.T) {
 			auth := registry.Auth{User: "user", Password: "right", Bearer: bearer}
-			server, err := registry.ListenWithAuth(auth)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer server.Close()
-			server.Add(shape.Name, shape, "latest")
-			name := server.Host() + "/" + shape.Name + ":latest"
+			server, name := privateRegistry(t, auth, shape)
 			pull := func(daemon *harness.Daemon, sent *cri.AuthConfig) error {
 				_, err := daemon.Images.PullImage(t.Context(), &cri.PullImageRequest{Image: &cri.ImageSpec{Image: name}, Auth: sent})
 				return err
@@ -58,7 +52,7 @@ func TestEqualPullsAreShared(t *testing.T) {
 			}
 			<-held
 			// All have arrived when refractd's log says so.
-			err = programs.Poll(eventLimit, func() error {
+			err := programs.Poll(eventLimit, func() error {
 				log, err := daemon.Front.Log()
 				if count := strings.Count(log, "msg=PullImage "); err == nil && count < callers {
 					err = fmt.Errorf("%d of %d pulls have begun", count, callers)

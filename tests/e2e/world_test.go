@@ -44,30 +44,11 @@ type lazyDaemon struct {
 
 var shared world
 
-func TestMain(m *testing.M) {
-	code := 1
-	err := shared.open()
-	if err == nil {
-		code = m.Run()
-		err = printSummary()
-	}
-	if err = errors.Join(err, shared.close(code != 0)); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main("e2e", &shared, m) }
 
-func (w *world) open() error {
+func (w *world) Open() error {
 	var err error
-	if os.Geteuid() != 0 {
-		return errors.New("these tests run containers: run them as root")
-	}
-	if w.tools, err = harness.FindTools(); err != nil {
-		return err
-	}
-	// Sockets have short names.
-	if w.dir, err = os.MkdirTemp("", "refract-e2e-"); err != nil {
+	if w.tools, w.dir, err = harness.Begin("e2e"); err != nil {
 		return err
 	}
 	if w.storing, err = harness.StartRegistry(w.tools, w.dir); err != nil {
@@ -91,7 +72,10 @@ func (w *world) open() error {
 	return nil
 }
 
-func (w *world) close(failed bool) error {
+// Summary is the table of shapes.
+func (w *world) Summary() error { return printSummary() }
+
+func (w *world) Close(failed bool) error {
 	var failures []error
 	for _, lazy := range []*lazyDaemon{&w.refract, &w.stock, &w.behind} {
 		if lazy.daemon == nil {

@@ -54,7 +54,7 @@ func (w way) start(t *testing.T, policy string, config harness.KubeletConfig) *n
 		}
 	}
 	// Refractd has to be told what containerd knows as the pods' own image.
-	pinned := fmt.Sprintf("[image]\npinned = [%q]\n", shared.sandbox)
+	pinned := fmt.Sprintf("image.pinned = [%q]\n", shared.sandbox)
 	n.daemon, err = w.containerd(shared.tools, folders["containerd"], harness.Config{Sandbox: shared.sandbox, Policy: policy, Refractd: pinned})
 	if err != nil {
 		t.Fatal(err)

@@ -25,30 +25,11 @@ type world struct {
 
 var shared world
 
-func TestMain(m *testing.M) {
-	code := 1
-	err := shared.open()
-	if err == nil {
-		code = m.Run()
-		err = printSummary()
-	}
-	if err = errors.Join(err, shared.close(code != 0)); err != nil {
-		fmt.Fprintln(os.Stderr, "kubelet:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main("kubelet", &shared, m) }
 
-func (w *world) open() error {
+func (w *world) Open() error {
 	var err error
-	if os.Geteuid() != 0 {
-		return errors.New("these tests run kubelet and containers: run them as root")
-	}
-	if w.tools, err = harness.FindTools(); err != nil {
-		return err
-	}
-	// Sockets have short names.
-	if w.dir, err = os.MkdirTemp("", "refract-kubelet-"); err != nil {
+	if w.tools, w.dir, err = harness.Begin("kubelet"); err != nil {
 		return err
 	}
 	if w.serving, err = registry.Listen(); err != nil {
@@ -66,7 +47,10 @@ func (w *world) open() error {
 	return nil
 }
 
-func (w *world) close(failed bool) error {
+// Summary is the table of pods.
+func (w *world) Summary() error { return printSummary() }
+
+func (w *world) Close(failed bool) error {
 	var failures []error
 	if w.serving != nil {
 		failures = append(failures, w.serving.Close())

@@ -66,11 +66,9 @@ func startBehind(tools Tools, containerd, dir string, config Config) (*Daemon, e
 
 func (r *Refractd) write(d *Daemon, config Config) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "address = %q\n", r.Socket)
+	fmt.Fprintf(&text, "address = %q\n%s\n%s\n", r.Socket, config.Policy, config.Refractd)
 	fmt.Fprintf(&text, "containerd.address = %q\ncontainerd.snapshotter = %q\n", d.Socket, d.Snapshotter)
 	fmt.Fprintf(&text, "registry.config_path = %q\nlog.level = \"debug\"\n", filepath.Join(d.dir, "certs.d"))
-	// Last, because it may have sections.
-	fmt.Fprintf(&text, "%s\n%s\n", config.Policy, config.Refractd)
 	return os.WriteFile(r.config, []byte(text.String()), 0o600)
 }
 
