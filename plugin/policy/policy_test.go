@@ -4,6 +4,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -133,9 +134,8 @@ func TestRules(t *testing.T) {
 		"h.example:5000/team/app/x":       {Required: []string{"sbom"}, References: policy.ReferencesFetch},
 		"h.example:5000/team/app:v1":      {},
 		"h.example:5000/teams/app:v1":     {Required: []string{"signature"}},
-		"h.example:5000/Team/App:v1":      {Required: []string{"signature"}},
 		"h.example/team/app:v1":           {Required: []string{"sbom"}},
-		"busybox":                         {Required: []string{"sbom"}, RequiredAction: policy.RequiredWarn},
+		"docker.io/busybox:latest":        {Required: []string{"sbom"}, RequiredAction: policy.RequiredWarn},
 		"docker.io/library/busybox@" + d:  {Required: []string{"sbom"}, RequiredAction: policy.RequiredWarn},
 		"h.example:5000/team/app:v1@" + d: {},
 	} {
@@ -147,9 +147,74 @@ func TestRules(t *testing.T) {
 		if want.RequiredAction != "" {
 			whole.RequiredAction = want.RequiredAction
 		}
-		if got := p.For(image); !reflect.DeepEqual(got, whole) {
-			t.Errorf("%s: %+v, want %+v", image, got, whole)
+		if got, err := p.For(image); err != nil || !reflect.DeepEqual(got, whole) {
+			t.Errorf("%s: %+v, %v, want %+v", image, got, err, whole)
 		}
+	}
+}
+
+// Whoever may choose the name of an image gets the same policy by each name that leads containerd to the same content.
+func TestRulesSeeThroughSpellings(t *testing.T) {
+	read := map[string]any{}
+	if err := toml.Unmarshal([]byte(`
+[[rules]]
+match = "h.example/team/*"
+required = ["signature"]
+[[rules]]
+match = "B\u00fccher.example./*"
+required = ["signature"]
+[[rules]]
+match = "[::1]:443/*"
+required = ["signature"]
+[[rules]]
+match = "10.0.0.1:05000/*"
+required = ["signature"]
+[[rules]]
+match = "index.docker.io/library/busybox"
+required = ["signature"]
+`), &read); err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Decode(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range []string{
+		"h.example/team/app:v1", "H.Example/team/app:v1", "h.example:443/team/app:v1", "h.example:0443/team/app:v1", "h.example:/team/app:v1",
+		"h.example./team/app:v1", "h.example.:443/team/app:v1", "h.example//team///app:v1", "h.example/./team/./app:v1", "h.example/te%61m/app:v1",
+		"h.example/team%2Fapp:v1", "someone@h.example/team/app:v1", "\uff48.example/team/app:v1", "h\u3002example/team/app:v1",
+		"b\u00fccher.example/app:v1", "xn--bcher-kva.example/app:v1", "XN--BCHER-KVA.example:443/app:v1",
+		"[::1]/app:v1", "[0:0:0:0:0:0:0:1]/app:v1", "10.0.0.1:5000/app:v1", "[::ffff:10.0.0.1]:5000/app:v1",
+		"docker.io/busybox:v1", "docker.io/library/busybox:v1", "index.docker.io/library/busybox:v1", "registry-1.docker.io/library/busybox:v1",
+	} {
+		if got, err := p.For(image); err != nil || len(got.Required) != 1 {
+			t.Errorf("%s: %+v, %v", image, got, err)
+		}
+	}
+	// None of these is a repository with a tag or digest; in a URL some would lead to one that another rule is for.
+	for _, image := range []string{
+		"h.example/other/x:v1/../../../team/app/manifests/v1", "h.example/other/%2e%2e/team/app:v1", "h.example/other/%252e%252e/team/app:v1",
+		"h.example/Team/app:v1", "h.example/team/app%3Fx:v1", "h.example/team\\app:v1", "h.example/team/app@sha256:12",
+		"h.example:70000/team/app:v1", "h.example", "h.example/:v1", "",
+	} {
+		got, err := p.For(image)
+		if !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), fmt.Sprintf("%q", image)) {
+			t.Errorf("%s: %+v, %v", image, got, err)
+		}
+		// Without rules there is nothing to get round.
+		if _, err := policy.Default().For(image); err != nil {
+			t.Errorf("%s: %v", image, err)
+		}
+	}
+}
+
+func TestRulesForOneRegistryInTwoSpellings(t *testing.T) {
+	read := map[string]any{}
+	if err := toml.Unmarshal([]byte("[[rules]]\nmatch = 'h.example/*'\n[[rules]]\nmatch = 'H.example:443/*'"), &read); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := policy.Decode(read); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), `"h.example/*"`) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/distribution/reference"
 )
 
 const keyMatch = "match"
@@ -28,34 +27,29 @@ type Rule struct {
 
 // For is the policy for an image of that name: that of the rule which says most about its repository, or else the policy itself.
 // A repository that a rule names goes before those that stand below a path, and a longer path before a shorter one.
-func (p Policy) For(image string) Policy {
-	repository := repositoryOf(image)
-	longest := -1
+//
+// Where there are rules, a name that a repository cannot have is errdefs.ErrInvalidArgument: which rule it means cannot be told.
+func (p Policy) For(image string) (Policy, error) {
 	chosen := p
+	chosen.Rules = nil
+	if len(p.Rules) == 0 {
+		return chosen, nil
+	}
+	repository, err := repositoryOf(image)
+	if err != nil {
+		return Policy{}, err
+	}
+	longest := -1
 	for _, rule := range p.Rules {
 		if rule.Match == repository {
-			return rule.Policy
+			return rule.Policy, nil
 		}
 		path, wide := strings.CutSuffix(rule.Match, below)
 		if wide && strings.HasPrefix(repository, path+"/") && len(path) > longest {
 			longest, chosen = len(path), rule.Policy
 		}
 	}
-	chosen.Rules = nil
-	return chosen
-}
-
-// repositoryOf takes tag and digest away, and spells out what Docker's short names leave out.
-func repositoryOf(image string) string {
-	if named, err := reference.ParseDockerRef(image); err == nil {
-		return named.Name()
-	}
-	// containerd also pulls what is no name to Docker.
-	image, _, _ = strings.Cut(image, "@")
-	if tag := strings.LastIndexByte(image, ':'); tag > strings.LastIndexByte(image, '/') {
-		image = image[:tag]
-	}
-	return image
+	return chosen, nil
 }
 
 // rules reads the tables under "rules". What a rule leaves out is as in the policy around it.
@@ -90,8 +84,9 @@ func rules(value any, around map[string]any) ([]Rule, error) {
 }
 
 func rule(table, around map[string]any) (Rule, error) {
-	match, ok := table[keyMatch].(string)
-	if !ok || !isMatch(match) {
+	match, _ := table[keyMatch].(string)
+	canonical, ok := canonicalMatch(match)
+	if !ok {
 		return Rule{}, fmt.Errorf("%s: %s = %s is neither a repository, such as \"registry.example/team/app\", nor all below one, such as "+
 			"\"registry.example/team/*\": %w", keyRules, keyMatch, show(table[keyMatch]), errdefs.ErrInvalidArgument)
 	}
@@ -106,16 +101,28 @@ func rule(table, around map[string]any) (Rule, error) {
 	if err != nil {
 		return Rule{}, fmt.Errorf("rule %q: %w", match, err)
 	}
-	return Rule{Match: match, Policy: policy}, nil
+	return Rule{Match: canonical, Policy: policy}, nil
 }
 
-// isMatch tells whether something can match: a full name of a repository, without tag and digest, or a registry or path.
-func isMatch(match string) bool {
+// canonicalMatch spells a match as repositoryOf spells repositories, if it can match anything: a full name of a repository, without
+// tag and digest, or a registry or path with all below it.
+func canonicalMatch(match string) (string, bool) {
 	path, wide := strings.CutSuffix(match, below)
 	if wide {
-		// A registry or a path is right if there can be a repository below it; at Docker's own, short ones mean others.
-		path += "/some/app"
+		// A registry or a path is right if there can be a repository below it.
+		path += somewhere
 	}
-	named, err := reference.ParseNamed(path)
-	return err == nil && reference.IsNameOnly(named) && named.Name() == path
+	// A first part without dot and port is a registry to containerd and none to Docker: a rule must not be read in two ways.
+	registry, _, _ := strings.Cut(path, "/")
+	canonical, err := repositoryOf(path)
+	if err != nil || !strings.ContainsAny(registry, ".:") && registry != "localhost" || strings.ContainsAny(path[len(registry):], ":@") {
+		return "", false
+	}
+	if wide {
+		canonical = strings.TrimSuffix(canonical, somewhere) + below
+	}
+	return canonical, true
 }
+
+// somewhere is a repository below a registry or a path.
+const somewhere = "/some/app"

@@ -67,7 +67,9 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	if err != nil {
 		return name, root, err
 	}
-	r.policy = r.policy.For(name)
+	if r.policy, err = r.policy.For(name); err != nil {
+		return name, root, err
+	}
 	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
 		return name, root, requireIndex(ctx, r.policy, root)
 	}

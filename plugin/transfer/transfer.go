@@ -56,7 +56,11 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	if err != nil {
 		return err
 	}
-	pull := &pull{transferrer: t, policy: t.policies.For(remote.Image()), options: options, reference: remote.Image()}
+	policy, err := t.policies.For(remote.Image())
+	if err != nil {
+		return err
+	}
+	pull := &pull{transferrer: t, policy: policy, options: options, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
 	pull.count(err)
 	if pull.failed != nil && errors.Is(err, pull.failed) {
