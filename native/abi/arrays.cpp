@@ -115,18 +115,17 @@ refract_node reference_form::describe(const resolve::node& from, const std::vect
     return made;
 }
 
-reference_arrays::reference_arrays(const resolve::walk& walk) : attached_(resolve::find_attached(walk)) {
-    const auto& root = walk.read()[0];
-    const refract_descriptor described{text(root.media_type), text(root.digest), {}, root.size, nullptr};
-    for (const auto& one : attached_.references) references_.push_back(form_.describe(one));
-    for (const auto& one : resolve::tree_of(walk, attached_.references)) {
-        nodes_.push_back(form_.describe(one, attached_.references, &walk, described));
+reference_arrays::reference_arrays(const resolve::told_image& image, const resolve::attached& all,
+                                   const refract_descriptor& root) {
+    for (const auto& one : all.references) references_.push_back(form_.describe(one));
+    for (const auto& one : resolve::tree_of(image, all.references)) {
+        nodes_.push_back(form_.describe(one, all.references, image.walk, root));
     }
     view_.references = references_.data();
     view_.count = references_.size();
     view_.tree = nodes_.data();
     view_.tree_count = nodes_.size();
-    view_.unread_indexes_count = attached_.unread_indexes;
+    view_.unread_indexes_count = all.unread_indexes;
 }
 
 }  // namespace refract::abi

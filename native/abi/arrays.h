@@ -68,16 +68,14 @@ private:
     platform_arena platforms_;
 };
 
+/// Views the references that it is made of.
 class reference_arrays {
 public:
-    explicit reference_arrays(const resolve::walk& walk);
+    reference_arrays(const resolve::told_image& image, const resolve::attached& all, const refract_descriptor& root);
     const refract_references& view() const noexcept { return view_; }
-    const resolve::attached& attached() const noexcept { return attached_; }
-    std::size_t unread_indexes() const noexcept { return attached_.unread_indexes; }
 
 private:
     reference_form form_;
-    resolve::attached attached_;
     std::vector<refract_reference> references_;
     std::vector<refract_node> nodes_;
     refract_references view_{};

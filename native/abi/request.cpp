@@ -70,6 +70,7 @@ outcome read_options(const refract_request_options& from, resolve::request& into
     read_strings(from.config_types, from.config_types_count, into.config_types);
     into.other_platforms = from.other_platforms != 0;
     into.fetch_references = from.fetch_references != 0;
+    into.references_of_all_platforms = from.references_of_all_platforms != 0;
     read_strings(from.reference_types, from.reference_types_count, into.reference_types);
     read_strings(from.required_types, from.required_types_count, into.required_types);
     return read_limits(from.limits, into.limits);

@@ -1,34 +1,12 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "resolve/walk.h"
+#include "abi/walk.h"
 
 #include <memory>
-#include <optional>
 
-#include "abi/arrays.h"
 #include "abi/guard.h"
 #include "abi/request.h"
-#include "resolve/required.h"
-
-struct refract_walk {
-    explicit refract_walk(const refract_request& request) : walk(request.request) {}
-
-    void forget() {
-        view.reset();
-        result.reset();
-        notes.reset();
-        references.reset();
-    }
-
-    refract::resolve::walk walk;
-    refract_platform needed_platform{};
-    std::vector<refract_string> needed_features;
-    std::optional<refract::abi::result_arrays> result;
-    std::optional<refract_result> view;
-    std::optional<refract::abi::note_arrays> notes;
-    std::optional<refract::abi::reference_arrays> references;
-};
 
 namespace refract::abi {
 namespace {
@@ -81,11 +59,6 @@ refract_status read(refract_walk* walk, const void* out, refract_error* error, R
     });
 }
 
-const reference_arrays& references_of(refract_walk& walk) {
-    if (!walk.references) walk.references.emplace(walk.walk);
-    return *walk.references;
-}
-
 }  // namespace
 }  // namespace refract::abi
 
@@ -135,10 +108,10 @@ refract_status refract_walk_result(refract_walk* walk, const refract_result** ou
     return abi::read(walk, out, error, [&]() -> outcome {
         if (!walk->view) {
             // Whole or not at all: memory may run out anywhere here.
-            const auto& references = abi::references_of(*walk);
+            const auto& told = walk->told();
             refract_result view = walk->result.emplace(walk->walk).view();
-            view.references_count = references.view().count;
-            view.unread_indexes_count = references.unread_indexes();
+            view.references_count = told.references.size();
+            view.unread_indexes_count = told.unread_indexes;
             walk->view = view;
         }
         *out = &*walk->view;
@@ -158,16 +131,13 @@ refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out,
 refract_status refract_walk_references(refract_walk* walk, const refract_references** out,
                                        refract_error* error) REFRACT_NOEXCEPT {
     return abi::read(walk, out, error, [&]() -> outcome {
-        const auto& arrays = abi::references_of(*walk);
-        if (outcome done = resolve::check_wanted(walk->walk, arrays.attached()); done.failed()) return done;
-        *out = &arrays.view();
+        const auto image = walk->image();
+        outcome done = resolve::check_wanted(image, walk->walk.asked(), walk->told());
+        if (done.failed()) return done;
+        if (!walk->references) walk->references.emplace(image, walk->told(), walk->root());
+        *out = &walk->references->view();
         return {};
     });
-}
-
-refract_status refract_walk_check_required(refract_walk* walk, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, walk, error,
-                     [&] { return resolve::check_required(walk->walk, abi::references_of(*walk).attached()); });
 }
 
 }  // extern "C"

@@ -15,6 +15,7 @@
  *     refract_walk_feed     the bytes that were asked for    -> REFRACT_NEED | REFRACT_OK | an error
  *     refract_walk_missing  they cannot be had               -> REFRACT_NEED | REFRACT_OK | an error
  *     refract_walk_result, refract_walk_notes, refract_walk_references
+ *     refract_search_begin  of what a pull finds attached, there and elsewhere: is the policy met?
  *
  * Programs that have no way of their own to a registry let refract go there: an *image* does the walk and looks for
  * what is attached elsewhere, too, in a registry or in an OCI layout. native/examples/list.c is a whole program.
@@ -46,7 +47,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct or function below changes. Compare with refract_abi_version() at load. */
-#define REFRACT_ABI_VERSION 3u
+#define REFRACT_ABI_VERSION 4u
 
 /* "No such index" in the uint32_t fields below. */
 #define REFRACT_NONE UINT32_MAX
@@ -160,6 +161,7 @@ typedef struct refract_request_options {
      * that an image as BuildKit makes it is followed just as a plain containerd follows it. */
     int32_t other_platforms;
     int32_t fetch_references;              /* not 0: mark the references that the policy wants fetched */
+    int32_t references_of_all_platforms;   /* not 0: not only those about what is selected and the indexes around it */
     const refract_string* reference_types; /* reference types or artifactTypes, compared exactly; none: all */
     size_t reference_types_count;
     const refract_string* required_types; /* of each, every selected image must have a reference; likewise compared */
@@ -348,10 +350,76 @@ typedef struct refract_references {
 REFRACT_API refract_status refract_walk_references(refract_walk* walk, const refract_references** out,
                                                    refract_error* error) REFRACT_NOEXCEPT;
 
+/* ---- what a pull finds attached ------------------------------------------------------------------------------ */
+
+/* Where a walk tells what the index holds, a *search* adds what the repository holds elsewhere, under digest tags, in
+ * the referrers API and under cosign's tags, and tells whether the policy of the request is met. It does no I/O either:
+ *
+ *     refract_search_begin     the finished walk, or a single manifest  -> REFRACT_NEED | REFRACT_OK | an error
+ *     refract_search_answer    the bytes of one question's answer, or   (for each question, in any order)
+ *     refract_search_missing   that there is none
+ *     refract_search_next                                               -> REFRACT_NEED | REFRACT_OK | an error
+ *     refract_search_references, refract_search_check_required, refract_search_record
+ *
+ * Nothing is asked where the index tells of every type that is required or named to be fetched. A search that cannot be
+ * carried through may be left there: it tells what the index told. */
+typedef struct refract_search refract_search;
+
+typedef enum refract_question_kind {
+    REFRACT_QUESTION_MANIFEST =
+        1, /* a manifest or index by its tag or digest (distribution-spec, "Pulling manifests") */
+    REFRACT_QUESTION_REFERRERS = 2 /* an index of what is about a digest (distribution-spec, "Listing Referrers") */
+} refract_question_kind;
+
+typedef struct refract_question {
+    refract_question_kind kind;
+    refract_string reference;
+    refract_string media_type; /* of a manifest: what it most likely is; some registries must be told, to give it */
+    uint64_t max_bytes;        /* of the answer */
+} refract_question;
+
+/* May be asked at the same time. Owned by the search, valid until its next call. */
+typedef struct refract_questions {
+    const refract_question* questions;
+    size_t count;
+} refract_questions;
+
+/* `sources`: refract_source bits of the places to ask, none of them: nothing is asked. `always` not 0: ask whatever the
+ * index tells. The request must outlive the search. */
+REFRACT_API refract_status refract_search_new(refract_search** out, const refract_request* request, uint32_t sources,
+                                              int32_t always, refract_error* error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_search_free(refract_search* search) REFRACT_NOEXCEPT;
+
+/* Begins (again) with a finished walk, which must not be begun again or freed while the search is used; or, if that is
+ * NULL, with the descriptor of a single manifest. */
+REFRACT_API refract_status refract_search_begin(refract_search* search, refract_walk* walk, const char* media_type,
+                                                size_t media_type_size, const char* digest, size_t digest_size,
+                                                int64_t size, const refract_questions** out,
+                                                refract_error* error) REFRACT_NOEXCEPT;
+/* Answers the question with this number in the list. What was asked for by digest and has another counts as missing. */
+REFRACT_API refract_status refract_search_answer(refract_search* search, uint32_t number, const void* bytes,
+                                                 size_t bytes_size, refract_error* error) REFRACT_NOEXCEPT;
+/* There is no answer, for good (not: try again later). */
+REFRACT_API refract_status refract_search_missing(refract_search* search, uint32_t number, const char* reason,
+                                                  size_t reason_size, refract_error* error) REFRACT_NOEXCEPT;
+REFRACT_API refract_status refract_search_next(refract_search* search, const refract_questions** out,
+                                               refract_error* error) REFRACT_NOEXCEPT;
+
+/* Instead of asking: what refract_search_record gave for the same image once. */
+REFRACT_API refract_status refract_search_recall(refract_search* search, const char* digest, size_t digest_size,
+                                                 const void* bytes, size_t bytes_size,
+                                                 refract_error* error) REFRACT_NOEXCEPT;
+
+/* As refract_walk_references, with what was found elsewhere: its place is REFRACT_NONE twice. */
+REFRACT_API refract_status refract_search_references(refract_search* search, const refract_references** out,
+                                                     refract_error* error) REFRACT_NOEXCEPT;
 /* REFRACT_DENIED unless every selected image has a reference of each required type: one about it or an index around it,
- * and told of by an index that was read. The message names what is missing and what is attached. Only after REFRACT_OK.
- */
-REFRACT_API refract_status refract_walk_check_required(refract_walk* walk, refract_error* error) REFRACT_NOEXCEPT;
+ * told of by an index that was read or found elsewhere. The message names what is missing and what is attached. */
+REFRACT_API refract_status refract_search_check_required(refract_search* search, refract_error* error) REFRACT_NOEXCEPT;
+/* What was found elsewhere, as an extended index of its own: to be kept for refract_search_recall. Empty if nothing
+ * was. */
+REFRACT_API refract_status refract_search_record(refract_search* search, refract_string* out,
+                                                 refract_error* error) REFRACT_NOEXCEPT;
 
 /* ---- one manifest ------------------------------------------------------------------------------------------- */
 

@@ -85,8 +85,7 @@ private:
     outcome check_presence();
     /// The selected image and the indexes around it; nothing: all.
     result<std::optional<std::vector<std::string>>> focus(const listing_request& request);
-    /// What a reference is about; one that does not say is about the index that lists it.
-    std::string_view about(const resolve::reference& one) const;
+    resolve::told_image told() const noexcept { return {root_.digest, walk_.get()}; }
     outcome narrow(const listing_request& request, const std::optional<std::vector<std::string>>& subjects);
     /// Which references are reached from some subjects, directly or through references.
     std::vector<bool> reached_from(std::set<std::string_view> subjects, bool further) const;

@@ -27,19 +27,13 @@ result<std::optional<std::vector<std::string>>> image::focus(const listing_reque
     return std::optional(std::move(subjects));
 }
 
-std::string_view image::about(const resolve::reference& one) const {
-    if (!one.subject.empty()) return one.subject;
-    return one.place.document == resolve::none || !walk_ ? std::string_view(root_.digest)
-                                                         : std::string_view(walk_->read()[one.place.document].digest);
-}
-
 std::vector<bool> image::reached_from(std::set<std::string_view> subjects, bool further) const {
     const auto& references = listing_.references;
     std::vector<bool> reached(references.size(), false);
     for (bool more = true; more;) {
         more = false;
         for (std::size_t i = 0; i < references.size(); ++i) {
-            if (reached[i] || !subjects.contains(about(references[i]))) continue;
+            if (reached[i] || !subjects.contains(subject_of(told(), references[i]))) continue;
             reached[i] = true;
             const auto digest = references[i].digest();
             if (further && !digest.empty()) more = subjects.insert(digest).second || more;
@@ -56,12 +50,9 @@ outcome image::narrow(const listing_request& request, const std::optional<std::v
     for (const auto& one : references) artifacts.insert(one.digest());
     for (std::size_t i = 0; i < references.size(); ++i) {
         const auto& one = references[i];
-        const auto artifact_type = one.descriptor == nullptr ? std::string_view() : one.descriptor->artifact_type;
-        const auto is_of = [&](const std::string& type) {
-            return type.empty() || one.type == type || artifact_type == type;
-        };
+        const auto is_of = [&](const std::string& type) { return type.empty() || one.is_of(type); };
         kept[i] = kept[i] && is_of(request.type) && is_of(request.artifact_type) &&
-                  (!request.direct || !artifacts.contains(about(one)));
+                  (!request.direct || !artifacts.contains(subject_of(told(), one)));
     }
     if (!request.annotations.empty()) {
         if (outcome done = match_annotations(request, kept); done.failed()) return done;
@@ -118,8 +109,7 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
 /// The whole tree first, then without what was not asked for: what leads to something that was asked for stays.
 void image::build_tree(const std::vector<bool>& kept, const std::optional<std::vector<std::string>>& subjects,
                        bool references_only) {
-    const auto nodes =
-        walk_ ? resolve::tree_of(*walk_, listing_.references) : resolve::tree_of(root_.digest, listing_.references);
+    const auto nodes = resolve::tree_of(told(), listing_.references);
     std::vector<bool> stays(nodes.size(), false);
     std::vector<bool> leads(1, false);  // by depth: something below, at that depth, stays
     for (std::size_t i = nodes.size(); i-- > 0;) {

@@ -36,4 +36,8 @@ inline constexpr std::string_view ref_name = "org.opencontainers.image.ref.name"
 inline constexpr std::string_view title = "org.opencontainers.image.title";
 inline constexpr std::string_view created = "org.opencontainers.image.created";
 
+// refract's own, in its records of what was found outside of an image's index: where, and under which tag.
+inline constexpr std::string_view found_source = "io.refract.found.source";
+inline constexpr std::string_view found_tag = "io.refract.found.tag";
+
 }  // namespace refract::oci::annotation

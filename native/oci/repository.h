@@ -29,6 +29,7 @@ struct question {
     std::string reference;
     std::uint64_t max_bytes = 0;  ///< of a manifest, a blob or one page: a longer one is `limit_exceeded`
     std::string artifact_type;    ///< of referrers: others need not be told, and may be
+    std::string media_type;       ///< of a manifest: what it most likely is; some registries give nothing else
     std::string prefix;           ///< of tags: nothing is asked beyond those that begin so, where tags come sorted
 };
 

@@ -24,10 +24,14 @@ std::string tag_of(std::string_view digest) {
     return std::string(digest.substr(0, colon)) + '-' + std::string(digest.substr(colon + 1, longest_hex));
 }
 
+bool is_cosign_suffix(std::string_view suffix) { return suffix == ".sig" || suffix == ".att" || suffix == ".sbom"; }
+
 }  // namespace
 
 discovery::discovery(const discovery_request& request)
-    : request_(request), reader_(request.listing.limits.json_depth) {}
+    : request_(request),
+      reader_(request.listing.limits.json_depth),
+      listing_(request.list_tags ? tag_listing::unknown : tag_listing::refused) {}
 discovery::~discovery() = default;
 
 void discovery::add_subject(std::string_view digest, bool is_reference) {
@@ -104,7 +108,7 @@ result<std::vector<oci::question>> discovery::next() {
 
 bool discovery::is_wanted_tag(const subject& about, std::string_view tag) const {
     const auto rest = tag.substr(about.tag.size());
-    if (rest == ".sig" || rest == ".att" || rest == ".sbom") return wants(source_cosign_tag);
+    if (is_cosign_suffix(rest)) return wants(source_cosign_tag);
     static constexpr std::size_t suffix = 17;  // ".<16 hex>"
     const bool suffixed = rest.size() == suffix && rest.front() == '.' &&
                           rest.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
@@ -134,6 +138,8 @@ void discovery::ask_about_tags(std::size_t number) {
 void discovery::ask_for_tag(std::size_t number, const std::string& tag) {
     if (!is_wanted_tag(subjects_[number], tag) || !read_tags_.insert(tag).second) return;
     ask(asked::purpose::tag, kind::manifest, tag, number);
+    const bool cosigns = is_cosign_suffix(std::string_view(tag).substr(subjects_[number].tag.size()));
+    next_.back().question.media_type = oci::default_type(cosigns ? oci::media_kind::manifest : oci::media_kind::index);
 }
 
 void discovery::ask_for_everything() {

@@ -25,6 +25,8 @@ struct discovery_request {
     bool direct = false;                   ///< nothing that is about a reference
     std::string artifact_type;             ///< with `direct`: others need not be told
     bool scan_tags = false;                ///< look into every index of the repository
+    bool list_tags = true;                 ///< else the tags are tried that can be told without a list
+    const request* follow = nullptr;       ///< only what is about references that this one wants; nullptr: all
     request listing;                       ///< of the walks through indexes that tags name: its mode is `list`
     discovery_limits limits;
 };

@@ -187,6 +187,7 @@ outcome discovery::go_on(tagged_index& index, result<walk::step> step) {
     ask(asked::purpose::nested, oci::question::kind::manifest, index.walk->needed().expected.digest);
     next_.back().index = &index;
     next_.back().question.max_bytes = index.walk->needed().max_bytes;
+    next_.back().question.media_type = index.walk->needed().expected.media_type;
     return {};
 }
 
@@ -239,6 +240,7 @@ outcome discovery::read_index(tagged_index& index) {
         ask(asked::purpose::entry, oci::question::kind::manifest, entry.digest);
         next_.back().index = &index;
         next_.back().position = where.position;
+        next_.back().question.media_type = entry.media_type;
     }
     return {};
 }
@@ -301,7 +303,7 @@ outcome discovery::add(reference found) {
     if (!wanted) return {};
     if (!found.digest().empty()) {
         listed_.insert(found.digest());
-        add_subject(found.digest(), true);
+        if (request_.follow == nullptr || is_of_wanted_type(*request_.follow, found)) add_subject(found.digest(), true);
     }
     found_.push_back(std::move(found));
     if (found_.size() <= request_.limits.found) return {};

@@ -87,41 +87,41 @@ void add_inline_signatures(const oci::descriptor& entry, place where, std::vecto
     }
 }
 
-void settle_weakness(const walk& walk, attached& all) {
-    std::vector<std::string_view> listed{walk.read()[0].digest};
+void settle_weakness(const told_image& image, attached& all) {
+    std::vector<std::string_view> listed{image.root};
+    for (const reference& one : all.references) {
+        if (one.place.document == none) listed.push_back(one.digest());  // found elsewhere, where something lists it
+    }
     std::set<std::string_view> unread;
-    for_each_entry(walk, [&](place, const oci::descriptor& entry, role is) {
-        listed.push_back(entry.digest);
-        if (is == role::index && walk.read().find(entry.digest, document_kind::index) == none)
-            unread.insert(entry.digest);
-    });
+    if (image.walk != nullptr) {
+        for_each_entry(*image.walk, [&](place, const oci::descriptor& entry, role is) {
+            listed.push_back(entry.digest);
+            const bool was_read = image.walk->read().find(entry.digest, document_kind::index) != none;
+            if (is == role::index && !was_read) unread.insert(entry.digest);
+        });
+    }
     std::sort(listed.begin(), listed.end());
     all.unread_indexes = static_cast<std::uint32_t>(unread.size());
     const answer absent = unread.empty() ? answer::yes : answer::unknown;
     for (reference& one : all.references) {
         if (one.subject.empty()) {
             one.weak = answer::unknown;
-        } else if (!std::binary_search(listed.begin(), listed.end(), one.subject)) {
-            one.weak = absent;
+        } else {
+            one.weak = std::binary_search(listed.begin(), listed.end(), one.subject) ? answer::no : absent;
         }
     }
 }
 
-/// Policy: what is about a selected manifest, an index around it, or a reference that is itself wanted.
-void settle_wanted(const walk& walk, std::vector<reference>& references) {
-    if (!walk.asked().fetch_references) return;
+/// Policy: what is about a subject that counts, or a reference that is itself wanted.
+void settle_wanted(const told_image& image, const request& policy, std::vector<reference>& references) {
+    if (!policy.fetch_references) return;
     std::unordered_multimap<std::string_view, reference*> by_subject;
     for (reference& one : references) {
         const bool fetchable = one.descriptor != nullptr && one.descriptor->kind != oci::media_kind::other &&
                                one.descriptor->algorithm != oci::digest_algorithm::other;
-        if (!fetchable || !walk.asked().wants_reference(one.type, one.descriptor->artifact_type)) continue;
-        by_subject.emplace(subject_of(walk, one), &one);
+        if (fetchable && is_of_wanted_type(policy, one)) by_subject.emplace(subject_of(image, one), &one);
     }
-    std::vector<std::string_view> subjects{walk.read()[0].digest};
-    for (const selection& chosen : walk.selections()) {
-        const auto around = subjects_around(walk, chosen);
-        subjects.insert(subjects.end(), around.begin(), around.end());
-    }
+    std::vector<std::string_view> subjects = subjects_of(image, policy);
     while (!subjects.empty()) {
         const auto subject = subjects.back();
         subjects.pop_back();
@@ -134,6 +134,17 @@ void settle_wanted(const walk& walk, std::vector<reference>& references) {
     }
 }
 
+/// A policy may ask for it by whatever `again` calls it. Not compared with all of `kept`: an index may list it very
+/// often.
+void add_types(const reference& again, reference& kept) {
+    const auto add = [&](std::string_view type) {
+        if (!type.empty() && type != kept.type && type != kept.artifact_type()) kept.other_types.push_back(type);
+    };
+    add(again.type);
+    add(again.artifact_type());
+    for (const std::string_view type : again.other_types) add(type);
+}
+
 }  // namespace
 
 std::string_view source_name(std::uint32_t one) noexcept {
@@ -142,6 +153,11 @@ std::string_view source_name(std::uint32_t one) noexcept {
     if (!std::has_single_bit(one)) return {};
     const auto number = static_cast<std::size_t>(std::countr_zero(one));
     return number < names.size() ? names[number] : std::string_view();
+}
+
+bool reference::is_of(std::string_view asked) const noexcept {
+    return type == asked || artifact_type() == asked ||
+           std::find(other_types.begin(), other_types.end(), asked) != other_types.end();
 }
 
 void merge(std::vector<reference>& references) {
@@ -159,6 +175,7 @@ void merge(std::vector<reference>& references) {
         reference& kept = merged[known->second];
         kept.sources |= one.sources;
         if (kept.type.empty()) kept.type = one.type;
+        add_types(one, kept);
         if (kept.description.empty()) kept.description = one.description;
         if (kept.tag.empty()) kept.tag = one.tag;
         if (kept.present == answer::unknown) kept.present = one.present;
@@ -166,8 +183,38 @@ void merge(std::vector<reference>& references) {
     references = std::move(merged);
 }
 
-std::string_view subject_of(const walk& walk, const reference& one) {
-    return one.subject.empty() ? std::string_view(walk.read()[one.place.document].digest) : one.subject;
+std::string_view subject_of(const told_image& image, const reference& one) {
+    if (!one.subject.empty()) return one.subject;
+    const bool in_index = image.walk != nullptr && one.place.document != none;
+    return in_index ? std::string_view(image.walk->read()[one.place.document].digest) : image.root;
+}
+
+std::vector<std::string_view> subjects_of(const told_image& image, const request& policy) {
+    std::vector<std::string_view> subjects{image.root};
+    if (image.walk == nullptr) return subjects;
+    if (policy.references_of_all_platforms) {
+        for_each_entry(*image.walk, [&](place where, const oci::descriptor& entry, role is) {
+            const rejection* const rejected = image.walk->rejected(where);
+            const bool artifact = rejected != nullptr && rejected->artifact;
+            if ((is == role::image || is == role::index) && !artifact) subjects.push_back(entry.digest);
+        });
+    }
+    for (const selection& chosen : image.walk->selections()) {
+        const auto around = subjects_around(*image.walk, chosen);
+        subjects.insert(subjects.end(), around.begin(), around.end());
+    }
+    return subjects;
+}
+
+bool is_of_wanted_type(const request& policy, const reference& one) {
+    const auto& types = policy.reference_types;
+    return types.empty() ||
+           std::any_of(types.begin(), types.end(), [&](const std::string& type) { return one.is_of(type); });
+}
+
+void settle(const told_image& image, const request& policy, attached& all) {
+    settle_weakness(image, all);
+    settle_wanted(image, policy, all.references);
 }
 
 std::vector<std::string_view> subjects_around(const walk& walk, const selection& chosen) {
@@ -193,22 +240,25 @@ attached find_attached(const walk& walk) {
         if (oci::has(entry.marks, oci::mark::inline_signature)) add_inline_signatures(entry, where, all.references);
     });
     merge(all.references);
-    settle_weakness(walk, all);
-    settle_wanted(walk, all.references);
+    settle({walk.read()[0].digest, &walk}, walk.asked(), all);
     return all;
 }
 
-outcome check_wanted(const walk& walk, const attached& all) {
+outcome check_wanted(const told_image& image, const request& policy, const attached& all) {
     std::set<std::string_view> artifacts;  // one may be about several subjects
     for (const reference& one : all.references) {
         if (one.wanted) artifacts.insert(one.digest());
     }
     const auto wanted = artifacts.size();
-    const auto most = walk.asked().limits.fetched_references;
+    const auto most = policy.limits.fetched_references;
     if (wanted <= most) return {};
-    return {status::limit_exceeded, "index " + walk.read()[0].digest + ": " + std::to_string(wanted) +
+    return {status::limit_exceeded, describe(image) + ": " + std::to_string(wanted) +
                                         " references are to be fetched, more than the limit of " +
                                         std::to_string(most) + " (narrow the types that the policy fetches)"};
+}
+
+std::string describe(const told_image& image) {
+    return (image.walk == nullptr ? "manifest " : "index ") + printable(image.root, 256);
 }
 
 }  // namespace refract::resolve

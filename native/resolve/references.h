@@ -40,6 +40,9 @@ struct reference {
     std::string_view subject;  ///< digest of what it is about; empty if nothing says so
     std::string malformed;     ///< a malformed subject, safe to show
     std::string_view type;
+    /// What else it is called where it is told of more than once: by reference types and artifact types. One may be
+    /// there twice.
+    std::vector<std::string_view> other_types;
     std::string_view description;
     std::string_view annotation;  ///< key and value of an inline annotation
     std::string_view value;
@@ -51,6 +54,11 @@ struct reference {
     resolve::place place;  ///< none where it was not the image's own index that told of it
 
     std::string_view digest() const noexcept { return descriptor == nullptr ? std::string_view{} : descriptor->digest; }
+    std::string_view artifact_type() const noexcept {
+        return descriptor == nullptr ? std::string_view{} : descriptor->artifact_type;
+    }
+    /// Whether anything that tells of it calls it that: compared exactly.
+    bool is_of(std::string_view asked) const noexcept;
 };
 
 /// All that a finished walk saw attached, in document order, each once.
@@ -61,16 +69,34 @@ struct attached {
 
 attached find_attached(const walk& walk);
 
-/// What it is about: an artifact of the walk that does not say so is taken to be about the index that lists it.
-std::string_view subject_of(const walk& walk, const reference& one);
+/// Whose references are told: an index that was walked through, or a single manifest.
+struct told_image {
+    std::string_view root;                ///< digest
+    const resolve::walk* walk = nullptr;  ///< of an index, and done
+};
+
+/// "index sha256:…"; for messages.
+std::string describe(const told_image& image);
+
+/// What it is about: an artifact that does not say so is taken to be about the index that lists it.
+std::string_view subject_of(const told_image& image, const reference& one);
 
 /// What may be attached to a selected image: the root, and all on the path down to the image itself.
 std::vector<std::string_view> subjects_around(const walk& walk, const selection& chosen);
 
-/// The same thing told of twice becomes one reference with the sources of both; the order stays.
+/// The same of all selected images and, if the request is not only for their references, of all others that were read.
+std::vector<std::string_view> subjects_of(const told_image& image, const request& policy);
+
+/// Whether the policy fetches what is called that. What it is about is another question.
+bool is_of_wanted_type(const request& policy, const reference& one);
+
+/// Sets what nothing lists to weak, and what the policy wants to wanted.
+void settle(const told_image& image, const request& policy, attached& all);
+
+/// The same thing told of twice becomes one reference with the sources and the types of both; the order stays.
 void merge(std::vector<reference>& references);
 
 /// Refuses more wanted references than the request allows: better nothing is fetched than an arbitrary part.
-outcome check_wanted(const walk& walk, const attached& all);
+outcome check_wanted(const told_image& image, const request& policy, const attached& all);
 
 }  // namespace refract::resolve

@@ -35,6 +35,7 @@ struct request {
     /// followed just as a plain containerd follows it.
     bool other_platforms = false;
     bool fetch_references = false;
+    bool references_of_all_platforms = false;  ///< not only those about what is selected and the indexes around it
     std::vector<std::string> reference_types;  ///< those the policy wants; none: all
     std::vector<std::string> required_types;   ///< of each, every selected image must have a reference
     refract::limits limits;
@@ -48,13 +49,6 @@ struct request {
     bool is_image_config(std::string_view media_type) const {
         return oci::is_image_config(media_type) ||
                std::find(config_types.begin(), config_types.end(), media_type) != config_types.end();
-    }
-
-    bool wants_reference(std::string_view type, std::string_view artifact_type) const {
-        if (!fetch_references) return false;
-        return reference_types.empty() ||
-               std::any_of(reference_types.begin(), reference_types.end(),
-                           [&](const auto& one) { return one == type || one == artifact_type; });
     }
 };
 

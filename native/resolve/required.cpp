@@ -25,40 +25,88 @@ std::string listed(const std::set<std::string_view>& types, std::string_view non
     return text.empty() ? std::string(none_at_all) : text;
 }
 
-std::string name_of(const walk& walk, const selection& chosen) {
-    std::string name = "image " + std::string(walk.read().entry(chosen.place).digest);
-    if (chosen.requested != none) name += " for " + walk.asked().wants[chosen.requested].name;
-    return name;
+std::string with_platform(std::string name, std::string_view platform) {
+    return platform.empty() ? name : name + " for " + std::string(platform);
+}
+
+outcome refusal(const std::string& image, const std::set<std::string_view>& missing,
+                const std::set<std::string_view>& types, std::string_view but, std::string_view remedy) {
+    return {status::denied, image + " lacks what the policy requires: " + listed(missing, "") +
+                                " (attached: " + listed(types, "nothing") + std::string(but) + "); " +
+                                std::string(remedy) + ", or change required"};
+}
+
+/// What may hold what is missing.
+std::string unread(std::uint32_t indexes) {
+    if (indexes == 0) return {};
+    return "; " + std::to_string(indexes) + (indexes == 1 ? " nested index was" : " nested indexes were") + " not read";
+}
+
+/// An image that was selected, and what counts as attached to it.
+struct chosen_image {
+    std::string name;
+    std::vector<std::string_view> subjects;
+};
+
+std::vector<chosen_image> chosen_of(const told_image& image, const request& policy) {
+    std::vector<chosen_image> all;
+    if (image.walk == nullptr) {
+        std::string platforms;
+        for (const auto& want : policy.wants) platforms += (platforms.empty() ? "" : ", ") + want.name;
+        all.push_back({with_platform(describe(image), platforms), {image.root}});
+        return all;
+    }
+    for (const selection& chosen : image.walk->selections()) {
+        const std::string name = "image " + std::string(image.walk->read().entry(chosen.place).digest);
+        const std::string_view platform =
+            chosen.requested == none ? std::string_view() : policy.wants[chosen.requested].name;
+        all.push_back({describe(image) + ": " + with_platform(name, platform), subjects_around(*image.walk, chosen)});
+    }
+    return all;
+}
+
+std::set<std::string_view> types_about(const told_image& image, const chosen_image& chosen, const attached& all) {
+    std::set<std::string_view> types;
+    for (const reference& one : all.references) {
+        const auto& subjects = chosen.subjects;
+        if (!one.malformed.empty()) continue;
+        if (std::find(subjects.begin(), subjects.end(), subject_of(image, one)) == subjects.end()) continue;
+        types.insert({one.type, one.artifact_type()});
+        types.insert(one.other_types.begin(), one.other_types.end());
+    }
+    types.erase(std::string_view());
+    return types;
+}
+
+std::set<std::string_view> missing_of(const std::vector<std::string>& wanted, const std::set<std::string_view>& types) {
+    std::set<std::string_view> missing;
+    for (const std::string& type : wanted) {
+        if (!types.contains(type)) missing.insert(type);
+    }
+    return missing;
 }
 
 }  // namespace
 
-outcome check_required(const walk& walk, const attached& all) {
-    const auto& required = walk.asked().required_types;
-    if (required.empty()) return {};
-    for (const selection& chosen : walk.selections()) {
-        const auto subjects = subjects_around(walk, chosen);
-        std::set<std::string_view> types;
-        for (const reference& one : all.references) {
-            if (!one.malformed.empty()) continue;
-            if (std::find(subjects.begin(), subjects.end(), subject_of(walk, one)) == subjects.end()) continue;
-            if (!one.type.empty()) types.insert(one.type);
-            if (one.descriptor != nullptr && !one.descriptor->artifact_type.empty()) {
-                types.insert(one.descriptor->artifact_type);
-            }
-        }
-        std::set<std::string_view> missing;
-        for (const std::string& type : required) {
-            if (!types.contains(type)) missing.insert(type);
-        }
+outcome check_required(const told_image& image, const request& policy, const attached& all, std::string_view but) {
+    if (policy.required_types.empty()) return {};
+    const bool alone = image.walk == nullptr;
+    for (const chosen_image& chosen : chosen_of(image, policy)) {
+        const auto types = types_about(image, chosen, all);
+        const auto missing = missing_of(policy.required_types, types);
         if (missing.empty()) continue;
-        const std::string unread =
-            all.unread_indexes == 0 ? "" : "; " + std::to_string(all.unread_indexes) + " nested indexes were not read";
-        return {status::denied, "index " + walk.read()[0].digest + ": " + name_of(walk, chosen) +
-                                    " lacks what the policy requires: " + listed(missing, "") + " (attached: " +
-                                    listed(types, "nothing") + unread + "); attach it, or change required"};
+        const std::string also = (alone ? "; it is in no index" : unread(all.unread_indexes)) + std::string(but);
+        return refusal(chosen.name, missing, types, also, alone ? "pull it by its index" : "attach it");
     }
     return {};
+}
+
+bool lacks_any(const told_image& image, const request& policy, const std::vector<std::string>& types,
+               const attached& all) {
+    const auto chosen = chosen_of(image, policy);
+    return std::any_of(chosen.begin(), chosen.end(), [&](const chosen_image& one) {
+        return !missing_of(types, types_about(image, one, all)).empty();
+    });
 }
 
 }  // namespace refract::resolve

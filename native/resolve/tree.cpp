@@ -13,14 +13,13 @@ namespace {
 
 class tree_builder {
 public:
-    /// `walk` is nullptr where the root is a single manifest.
-    tree_builder(const walk* walk, std::string_view root, const std::vector<reference>& references)
-        : walk_(walk), root_(root), references_(references), shown_(references.size(), false) {
+    tree_builder(const told_image& image, const std::vector<reference>& references)
+        : walk_(image.walk), root_(image.root), references_(references), shown_(references.size(), false) {
         for (std::uint32_t number = 0; number < references.size(); ++number) {
             by_subject_[about(references[number])].push_back(number);
         }
-        if (walk == nullptr) return;
-        for (const selection& chosen : walk->selections()) selected_.insert(chosen.place);
+        if (walk_ == nullptr) return;
+        for (const selection& chosen : walk_->selections()) selected_.insert(chosen.place);
     }
 
     std::vector<node> build() {
@@ -42,11 +41,7 @@ public:
     }
 
 private:
-    /// What a reference is about; one that does not say, and that no walk has read, is about the root.
-    std::string_view about(const reference& one) const {
-        if (!one.subject.empty()) return one.subject;
-        return one.place.document == none ? root_ : subject_of(*walk_, one);
-    }
+    std::string_view about(const reference& one) const { return subject_of({root_, walk_}, one); }
 
     /// Images and nested indexes of an index; indexes are at most `limits::nesting` deep.
     void add_entries(std::uint32_t document, std::uint32_t depth) {
@@ -121,12 +116,8 @@ private:
 
 }  // namespace
 
-std::vector<node> tree_of(const walk& walk, const std::vector<reference>& references) {
-    return tree_builder(&walk, walk.read()[0].digest, references).build();
-}
-
-std::vector<node> tree_of(std::string_view manifest, const std::vector<reference>& references) {
-    return tree_builder(nullptr, manifest, references).build();
+std::vector<node> tree_of(const told_image& image, const std::vector<reference>& references) {
+    return tree_builder(image, references).build();
 }
 
 }  // namespace refract::resolve

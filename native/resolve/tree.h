@@ -29,10 +29,7 @@ struct node {
 
 /// In the order in which a person would print it: an index, its images and nested indexes, below each what is attached
 /// to it, and at the end what is attached to things that no index lists. Ends at the first repeat, so cycles are
-/// finite.
-std::vector<node> tree_of(const walk& walk, const std::vector<reference>& references);
-
-/// The same for a single manifest, which is the root then.
-std::vector<node> tree_of(std::string_view manifest, const std::vector<reference>& references);
+/// finite. A single manifest is the root itself.
+std::vector<node> tree_of(const told_image& image, const std::vector<reference>& references);
 
 }  // namespace refract::resolve

@@ -58,7 +58,7 @@ type document struct {
 
 // keep stores the document and has it keep its children.
 func (d *document) keep(ctx context.Context, store content.Store) error {
-	if err := put(ctx, store, d.raw, d.desc); err != nil {
+	if err := Put(ctx, store, d.raw, d.desc); err != nil {
 		return err
 	}
 	label := images.SetChildrenLabels(store, func(context.Context, ocispec.Descriptor) ([]ocispec.Descriptor, error) {
@@ -68,25 +68,12 @@ func (d *document) keep(ctx context.Context, store content.Store) error {
 	return err
 }
 
-// put stores bytes that are known to be right, if the store does not have them.
-func put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Descriptor) error {
-	writer, err := content.OpenWriter(ctx, store, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
-	if errdefs.IsAlreadyExists(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer writer.Close()
-	return Write(ctx, writer, raw, desc)
-}
-
 func (p *plan) fetchBlob(ctx context.Context, blob ocispec.Descriptor) error {
 	var err error
 	if blob.Size == 0 {
 		// containerd fetches nothing that is empty, and there is nothing to ask for.
 		if err = native.VerifyDigest(blob.Digest.String(), nil); err == nil {
-			err = put(ctx, p.store, nil, blob)
+			err = Put(ctx, p.store, nil, blob)
 		}
 	} else {
 		err = remotes.Fetch(ctx, p.store, bounded{p.fetcher}, blob)

@@ -8,9 +8,23 @@ import (
 	"fmt"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/errdefs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
+
+// Put stores bytes that are known to be right, if the store does not have them.
+func Put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Descriptor) error {
+	writer, err := content.OpenWriter(ctx, store, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
+	if errdefs.IsAlreadyExists(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer writer.Close()
+	return Write(ctx, writer, raw, desc)
+}
 
 // Write stores bytes that are known to be right. What an interrupted attempt left under the same writer is not built upon, because
 // nobody has checked it. The writer stays the caller's to close.

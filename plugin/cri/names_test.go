@@ -47,11 +47,11 @@ func TestNames(t *testing.T) {
 		if got := namesOf(named, "id", target.Digest); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", pulled, got, want)
 		}
-		byIndex := indexName(named, images.Image{Target: target, Labels: records.With(nil, other.Digest, nil)})
+		byIndex := indexName(named, images.Image{Target: target, Labels: records.With(nil, records.Kept{Root: other.Digest})})
 		if want := named.Name() + "@" + other.Digest.String(); byIndex != want {
 			t.Errorf("%s: by index %q, want %q", pulled, byIndex, want)
 		}
-		for _, labels := range []map[string]string{nil, records.With(nil, target.Digest, nil)} {
+		for _, labels := range []map[string]string{nil, records.With(nil, records.Kept{Root: target.Digest})} {
 			if got := indexName(named, images.Image{Target: target, Labels: labels}); got != "" {
 				t.Errorf("%s: by index %q", pulled, got)
 			}

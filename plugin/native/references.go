@@ -17,12 +17,17 @@ import (
 // Source is where a reference was found. It is a bit, because two sources may tell of the same one.
 type Source uint32
 
-// The sources that are found inside indexes.
+// The sources inside an image's index, and those elsewhere in its repository.
 const (
 	SourceIndex      Source = C.REFRACT_SOURCE_INDEX      // Proposal F: an entry of an extended index
 	SourceAnnotation Source = C.REFRACT_SOURCE_ANNOTATION // Proposal F: a signature in annotations of the image's descriptor
 	SourceBuildKit   Source = C.REFRACT_SOURCE_BUILDKIT   // an attestation manifest of BuildKit
 	SourceSOCI       Source = C.REFRACT_SOURCE_SOCI       // a SOCI v2 index
+
+	SourceDigestTag    Source = C.REFRACT_SOURCE_DIGEST_TAG    // Proposal F: an index under the digest tag of what it enhances
+	SourceReferrersAPI Source = C.REFRACT_SOURCE_REFERRERS_API // distribution-spec, "Listing Referrers"
+	SourceReferrersTag Source = C.REFRACT_SOURCE_REFERRERS_TAG // distribution-spec, "Referrers Tag Schema"
+	SourceCosignTag    Source = C.REFRACT_SOURCE_COSIGN_TAG    // cosign's tags
 )
 
 // Names of the sources in s, in the order of their bits, e.g. "index".
@@ -69,7 +74,8 @@ type Reference struct {
 	Sources     Source
 	Weak        Answer // yes: nothing in the root or a nested index is the subject
 	Wanted      bool   // the request's policy wants it fetched
-	Place       Place  // the first entry that tells of it
+	Tag         string // under which it was found; empty where an index on the way to the image told of it
+	Place       Place  // the first entry that tells of it; [None] twice where that is not in the index
 }
 
 // NodeKind is what a line of the tree stands for.
@@ -125,6 +131,7 @@ func newReferences(from *C.refract_references) *References {
 			Sources:     Source(list[i].sources),
 			Weak:        Answer(list[i].weak),
 			Wanted:      list[i].wanted != 0,
+			Tag:         text.copy(list[i].tag),
 			Place:       place(list[i].place),
 		}
 	}

@@ -43,6 +43,7 @@ type RequestOptions struct {
 	ConfigTypes     []string           // further config media types that make a manifest an image
 	OtherPlatforms  bool               // images of other platforms are children too, unproven, and BuildKit's attestations ("all metadata")
 	FetchReferences bool               // mark the references that the policy wants fetched
+	AllReferences   bool               // not only those about what is selected and the indexes around it, but about other platforms' images, too
 	ReferenceTypes  []string           // only these, compared exactly; none: all
 	RequiredTypes   []string           // of each, every selected image must have a reference; likewise compared
 	Limits          Limits
@@ -64,19 +65,20 @@ func NewRequest(options RequestOptions) (*Request, error) {
 	)
 	defer pins.Unpin()
 	native := C.refract_request_options{
-		abi_version:           C.REFRACT_ABI_VERSION,
-		mode:                  C.refract_mode(options.Mode),
-		match:                 C.refract_match(options.Match),
-		platforms_count:       C.size_t(len(options.Platforms)),
-		config_types:          lendStrings(&pins, options.ConfigTypes),
-		config_types_count:    C.size_t(len(options.ConfigTypes)),
-		other_platforms:       flag(options.OtherPlatforms),
-		fetch_references:      flag(options.FetchReferences),
-		reference_types:       lendStrings(&pins, options.ReferenceTypes),
-		reference_types_count: C.size_t(len(options.ReferenceTypes)),
-		required_types:        lendStrings(&pins, options.RequiredTypes),
-		required_types_count:  C.size_t(len(options.RequiredTypes)),
-		limits:                options.Limits.native(),
+		abi_version:                 C.REFRACT_ABI_VERSION,
+		mode:                        C.refract_mode(options.Mode),
+		match:                       C.refract_match(options.Match),
+		platforms_count:             C.size_t(len(options.Platforms)),
+		config_types:                lendStrings(&pins, options.ConfigTypes),
+		config_types_count:          C.size_t(len(options.ConfigTypes)),
+		other_platforms:             flag(options.OtherPlatforms),
+		fetch_references:            flag(options.FetchReferences),
+		references_of_all_platforms: flag(options.AllReferences),
+		reference_types:             lendStrings(&pins, options.ReferenceTypes),
+		reference_types_count:       C.size_t(len(options.ReferenceTypes)),
+		required_types:              lendStrings(&pins, options.RequiredTypes),
+		required_types_count:        C.size_t(len(options.RequiredTypes)),
+		limits:                      options.Limits.native(),
 	}
 	if len(options.Platforms) > 0 {
 		platforms := make([]C.refract_platform, len(options.Platforms))

@@ -162,16 +162,6 @@ func (w *Walk) Notes() ([]Note, error) {
 	return newNotes(found), nil
 }
 
-// CheckRequired is an error of kind permission denied unless every selected image has a reference of each required type. Only
-// once the walk is done.
-func (w *Walk) CheckRequired() error {
-	if w.native == nil {
-		return closed("walk")
-	}
-	defer runtime.KeepAlive(w)
-	return failure(C.refract_walk_check_required(w.native, &w.failed), &w.failed)
-}
-
 // References are what is attached, as a list and as a tree. Only once the walk is done.
 func (w *Walk) References() (*References, error) {
 	if w.native == nil {

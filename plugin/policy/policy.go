@@ -44,15 +44,41 @@ type Policy struct {
 	References  References
 	// Types are the reference types or artifact types to fetch, compared exactly; none: all.
 	Types []string
+	// Platforms are whose references are fetched.
+	Platforms Platforms
+	// Discover are places outside of an image's index where a pull looks for references, too; none: it asks nothing more.
+	Discover []Place
 	// MaxBytes is the most that one reference with all its blobs may take; a larger one is listed and warned about.
 	MaxBytes int64
-	// Required are reference types or artifact types, compared exactly: an image whose index tells of no reference of each of
-	// them is not pulled, or warned about.
+	// Required are reference types or artifact types, compared exactly: an image of which neither its index nor the places in
+	// Discover tell of a reference of each of them is not pulled, or warned about.
 	Required       []string
 	RequiredAction RequiredAction
 	// Rules are for images of some repositories, in place of all this: see For.
 	Rules []Rule
 }
+
+// Platforms are images of an index, by how their platforms stand to the pulled one.
+type Platforms string
+
+const (
+	// PlatformsOwn are the selected image and the indexes around it.
+	PlatformsOwn Platforms = "own"
+	// PlatformsAll are all images of the index.
+	PlatformsAll Platforms = "all"
+)
+
+// Place is where a repository may hold references besides an image's index.
+type Place string
+
+const (
+	// PlaceDigestTag is the tag that Proposal F and the distribution specification make of a digest.
+	PlaceDigestTag Place = "digest-tag"
+	// PlaceReferrers is the referrers API of the registry.
+	PlaceReferrers Place = "referrers"
+	// PlaceCosign are cosign's tags.
+	PlaceCosign Place = "cosign"
+)
 
 // RequiredAction is what a pull does where an image lacks what is required.
 type RequiredAction string
@@ -70,19 +96,21 @@ const (
 	keyReferences     = "references"
 	keyTypes          = "types"
 	keyMaxBytes       = "max_bytes"
+	keyPlatforms      = "platforms"
+	keyDiscover       = "discover"
 	keyRequired       = "required"
 	keyRequiredAction = "required_action"
 	keyRules          = "rules"
 )
 
-var keys = []string{keyImageTarget, keyReferences, keyTypes, keyMaxBytes, keyRequired, keyRequiredAction, keyRules}
+var keys = []string{keyImageTarget, keyReferences, keyTypes, keyMaxBytes, keyPlatforms, keyDiscover, keyRequired, keyRequiredAction, keyRules}
 
 // defaultMaxBytes is ample for SBOMs and provenance, and keeps a node's disk out of a stranger's hands.
 const defaultMaxBytes = 256 << 20
 
 // Default is the policy of a node whose operator decided nothing.
 func Default() Policy {
-	return Policy{ImageTarget: TargetAuto, References: ReferencesList, MaxBytes: defaultMaxBytes, RequiredAction: RequiredRefuse}
+	return Policy{ImageTarget: TargetAuto, References: ReferencesList, Platforms: PlatformsOwn, MaxBytes: defaultMaxBytes, RequiredAction: RequiredRefuse}
 }
 
 // Map is the policy as a configuration holds it. Rules are there only if there are any.
@@ -92,6 +120,8 @@ func (p Policy) Map() map[string]any {
 		keyReferences:     string(p.References),
 		keyTypes:          anys(p.Types),
 		keyMaxBytes:       p.MaxBytes,
+		keyPlatforms:      string(p.Platforms),
+		keyDiscover:       anys(p.Discover),
 		keyRequired:       anys(p.Required),
 		keyRequiredAction: string(p.RequiredAction),
 	}
@@ -107,10 +137,10 @@ func (p Policy) Map() map[string]any {
 	return made
 }
 
-func anys(texts []string) []any {
+func anys[T ~string](texts []T) []any {
 	made := make([]any, 0, len(texts))
 	for _, text := range texts {
-		made = append(made, text)
+		made = append(made, string(text))
 	}
 	return made
 }
@@ -131,6 +161,10 @@ func Decode(from map[string]any) (Policy, error) {
 			policy.Types, err = texts(key, value)
 		case keyMaxBytes:
 			policy.MaxBytes, err = positive(key, value)
+		case keyPlatforms:
+			policy.Platforms, err = oneOf(key, value, PlatformsOwn, PlatformsAll)
+		case keyDiscover:
+			policy.Discover, err = someOf(key, value, PlaceDigestTag, PlaceReferrers, PlaceCosign)
 		case keyRequired:
 			policy.Required, err = texts(key, value)
 		case keyRequiredAction:
@@ -151,11 +185,33 @@ func oneOf[T ~string](key string, value any, allowed ...T) (T, error) {
 	if text, ok := value.(string); ok && slices.Contains(allowed, T(text)) {
 		return T(text), nil
 	}
-	quoted := make([]string, 0, len(allowed))
-	for _, a := range allowed {
-		quoted = append(quoted, fmt.Sprintf("%q", a))
+	return "", fmt.Errorf("%s = %s is not one of %s: %w", key, show(value), quoted(allowed), errdefs.ErrInvalidArgument)
+}
+
+// someOf reads a list of which each item is allowed once.
+func someOf[T ~string](key string, value any, allowed ...T) ([]T, error) {
+	bad := fmt.Errorf("%s = %s is not a list of %s, each at most once: %w", key, show(value), quoted(allowed), errdefs.ErrInvalidArgument)
+	list, ok := value.([]any)
+	if !ok {
+		return nil, bad
 	}
-	return "", fmt.Errorf("%s = %s is not one of %s: %w", key, show(value), strings.Join(quoted, ", "), errdefs.ErrInvalidArgument)
+	var read []T
+	for _, item := range list {
+		text, ok := item.(string)
+		if !ok || !slices.Contains(allowed, T(text)) || slices.Contains(read, T(text)) {
+			return nil, bad
+		}
+		read = append(read, T(text))
+	}
+	return read, nil
+}
+
+func quoted[T ~string](allowed []T) string {
+	all := make([]string, 0, len(allowed))
+	for _, a := range allowed {
+		all = append(all, fmt.Sprintf("%q", a))
+	}
+	return strings.Join(all, ", ")
 }
 
 func texts(key string, value any) ([]string, error) {

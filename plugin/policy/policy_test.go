@@ -17,7 +17,7 @@ import (
 
 func TestDecode(t *testing.T) {
 	fetch := policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom", "signature"}, MaxBytes: 1000,
-		Required: []string{"sbom"}, RequiredAction: policy.RequiredWarn}
+		Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceCosign, policy.PlaceReferrers, policy.PlaceDigestTag}, Required: []string{"sbom"}, RequiredAction: policy.RequiredWarn}
 	cases := []struct {
 		name   string
 		config string
@@ -26,7 +26,7 @@ func TestDecode(t *testing.T) {
 	}{
 		{name: "nothing", want: policy.Default()},
 		{name: "everything", want: fetch, config: "image_target = 'index'\nreferences = 'fetch'\ntypes = ['sbom', 'signature']\nmax_bytes = 1000\n" +
-			"required = ['sbom']\nrequired_action = 'warn'"},
+			"platforms = 'all'\ndiscover = ['cosign', 'referrers', 'digest-tag']\nrequired = ['sbom']\nrequired_action = 'warn'"},
 		{name: "no types", config: "types = []", want: policy.Default()},
 		{name: "unknown key", config: "reference = 'list'", words: []string{`"reference"`, "image_target", "max_bytes"}},
 		{name: "case of a key", config: "References = 'list'", words: []string{`"References"`, "references"}},
@@ -40,6 +40,10 @@ func TestDecode(t *testing.T) {
 		{name: "size", config: "max_bytes = 0", words: []string{"max_bytes", "0"}},
 		{name: "negative size", config: "max_bytes = -1", words: []string{"max_bytes", "-1"}},
 		{name: "size's type", config: "max_bytes = '1GB'", words: []string{"max_bytes", "1GB"}},
+		{name: "platforms", config: "platforms = 'linux/amd64'", words: []string{"platforms", "linux/amd64", `"own"`, `"all"`}},
+		{name: "an unknown place", config: "discover = ['tags']", words: []string{"discover", "tags", `"digest-tag"`, `"referrers"`, `"cosign"`}},
+		{name: "a place twice", config: "discover = ['cosign', 'cosign']", words: []string{"discover", "cosign", "once"}},
+		{name: "discover's type", config: "discover = 'cosign'", words: []string{"discover", "cosign"}},
 		{name: "required's type", config: "required = 'sbom'", words: []string{"required", "sbom"}},
 		{name: "what to do", config: "required_action = 'deny'", words: []string{"required_action", "deny", `"refuse"`, `"warn"`}},
 		{name: "rules' type", config: "rules = 'a'", words: []string{"rules", `"a"`, "tables"}},
@@ -86,7 +90,7 @@ func TestMapIsDecoded(t *testing.T) {
 	for _, p := range []policy.Policy{
 		policy.Default(),
 		{ImageTarget: policy.TargetManifest, References: policy.ReferencesFetch, Types: []string{"a"}, MaxBytes: 1,
-			Required: []string{"b"}, RequiredAction: policy.RequiredWarn},
+			Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceDigestTag}, Required: []string{"b"}, RequiredAction: policy.RequiredWarn},
 		ruled(t),
 	} {
 		got, err := policy.Decode(p.Map())

@@ -19,12 +19,32 @@ const (
 	prefix = "containerd.io/gc.ref.content.refract."
 	// IndexLabel names the root index that an image was pulled from, also where the image's target is a manifest.
 	IndexLabel = prefix + "index"
+	// foundLabel names the record of what a pull found attached outside of the index.
+	foundLabel = prefix + "found"
 )
 
-// Root is the index that an image record was pulled from, if its labels name one.
+// Kept is what an image record keeps for refract.
+type Kept struct {
+	// Root is the index of the pull, or a manifest that no index leads to; empty if nothing is kept.
+	Root digest.Digest
+	// Optional: the root need not be kept for its own sake, but with whatever is fetched or found.
+	Optional bool
+	// Fetched is attached content.
+	Fetched []digest.Digest
+	// Found is the record of what was found attached outside of the index; empty if nothing was.
+	Found digest.Digest
+}
+
+// Root is what an image record was pulled from, if its labels name it.
 func Root(labels map[string]string) (digest.Digest, bool) {
 	root, err := digest.Parse(labels[IndexLabel])
 	return root, err == nil
+}
+
+// Found is the record of what was found attached outside of the index, if labels name one.
+func Found(labels map[string]string) (digest.Digest, bool) {
+	found, err := digest.Parse(labels[foundLabel])
+	return found, err == nil
 }
 
 // Fetched are the digests of attached content that an image record keeps, in the order in which they were added.
@@ -55,29 +75,34 @@ func distinct(all []digest.Digest) []digest.Digest {
 	})
 }
 
-// With gives a copy of labels that name the root and the fetched content, and nothing else of refract's. An empty root takes
-// refract's labels away.
-func With(labels map[string]string, root digest.Digest, fetched []digest.Digest) map[string]string {
-	named := make(map[string]string, len(labels)+len(fetched)+1)
+// With gives a copy of labels that name what is kept, and nothing else of refract's.
+func With(labels map[string]string, kept Kept) map[string]string {
+	named := make(map[string]string, len(labels)+len(kept.Fetched)+2)
 	maps.Copy(named, labels)
 	maps.DeleteFunc(named, func(label, _ string) bool { return strings.HasPrefix(label, prefix) })
-	if root == "" {
+	if kept.Root == "" || kept.Optional && len(kept.Fetched) == 0 && kept.Found == "" {
 		return named
 	}
-	named[IndexLabel] = root.String()
-	for number, d := range fetched {
+	named[IndexLabel] = kept.Root.String()
+	if kept.Found != "" {
+		named[foundLabel] = kept.Found.String()
+	}
+	for number, d := range kept.Fetched {
 		named[prefix+strconv.Itoa(number)] = d.String()
 	}
 	return named
 }
 
-// Merge adds to what an image record has. What was fetched before stays while the root is the same: pulling again must not
-// lose it. It goes when the root changed, because it belonged to another image.
-func Merge(labels, before map[string]string, root digest.Digest, fetched []digest.Digest) map[string]string {
-	if old, ok := Root(before); ok && old == root {
-		fetched = distinct(append(Fetched(before), fetched...))
+// Merge adds to what an image record has. What was fetched and found before stays while the root is the same: pulling again must
+// not lose it. It goes when the root changed, because it belonged to another image.
+func Merge(labels, before map[string]string, kept Kept) map[string]string {
+	if old, ok := Root(before); ok && old == kept.Root {
+		kept.Fetched = distinct(append(Fetched(before), kept.Fetched...))
+		if kept.Found == "" {
+			kept.Found, _ = Found(before)
+		}
 	}
-	return With(labels, root, fetched)
+	return With(labels, kept)
 }
 
 // numberOf reads the number of a label for fetched content.

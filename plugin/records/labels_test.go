@@ -24,7 +24,7 @@ var (
 
 func TestWith(t *testing.T) {
 	labels := map[string]string{"mine": "stays", "containerd.io/gc.ref.content.l.0": "stays too"}
-	named := records.With(labels, rootA, []digest.Digest{one, two})
+	named := records.With(labels, records.Kept{Root: rootA, Fetched: []digest.Digest{one, two}})
 	if root, ok := records.Root(named); !ok || root != rootA {
 		t.Fatalf("root %q", root)
 	}
@@ -34,7 +34,7 @@ func TestWith(t *testing.T) {
 	if named["mine"] != "stays" || len(labels) != 2 {
 		t.Fatalf("labels %v, of %v", named, labels)
 	}
-	if without := records.With(named, "", nil); !maps.Equal(without, labels) {
+	if without := records.With(named, records.Kept{}); !maps.Equal(without, labels) {
 		t.Fatalf("taken away: %v", without)
 	}
 	if _, ok := records.Root(nil); ok {
@@ -46,7 +46,7 @@ func TestWith(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	before := records.With(nil, rootA, []digest.Digest{one, two})
+	before := records.With(nil, records.Kept{Root: rootA, Fetched: []digest.Digest{one, two}})
 	cases := []struct {
 		name    string
 		before  map[string]string
@@ -61,7 +61,7 @@ func TestMerge(t *testing.T) {
 		{"no root any more", before, "", nil, nil},
 	}
 	for _, c := range cases {
-		merged := records.Merge(map[string]string{"mine": "1"}, c.before, c.root, c.fetched)
+		merged := records.Merge(map[string]string{"mine": "1"}, c.before, records.Kept{Root: c.root, Fetched: c.fetched})
 		if got := records.Fetched(merged); !slices.Equal(got, c.want) {
 			t.Errorf("%s: fetched %v, want %v", c.name, got, c.want)
 		}

@@ -9,21 +9,17 @@ import (
 
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
-	"github.com/opencontainers/go-digest"
 )
 
-// Store is an image store whose new and updated records keep a pull's root index and what was fetched with it.
+// Store is an image store whose new and updated records keep what a pull wants kept.
 type Store struct {
 	images.Store
-	// Root is the index of the pull; empty if the records need not keep one.
-	Root digest.Digest
-	// Fetched is attached content that the records keep.
-	Fetched []digest.Digest
+	Kept Kept
 }
 
-// Create makes a record that keeps the root and what was fetched.
+// Create makes a record that keeps it.
 func (s *Store) Create(ctx context.Context, image images.Image) (images.Image, error) {
-	image.Labels = With(image.Labels, s.Root, s.Fetched)
+	image.Labels = With(image.Labels, s.Kept)
 	return s.Store.Create(ctx, image)
 }
 
@@ -33,7 +29,7 @@ func (s *Store) Update(ctx context.Context, image images.Image, fieldpaths ...st
 	if err != nil {
 		return images.Image{}, err
 	}
-	image.Labels = Merge(image.Labels, before.Labels, s.Root, s.Fetched)
+	image.Labels = Merge(image.Labels, before.Labels, s.Kept)
 	return s.Store.Update(ctx, image, fieldpaths...)
 }
 

@@ -60,7 +60,7 @@ func TestStoreKeepsWhatWasFetchedForTheSameRoot(t *testing.T) {
 		{"to an ordinary image", "", nil, nil},
 	}
 	for _, step := range steps {
-		store := &records.Store{Store: under, Root: step.root, Fetched: step.fetched}
+		store := &records.Store{Store: under, Kept: records.Kept{Root: step.root, Fetched: step.fetched}}
 		if _, err := store.Put(ctx, image); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}

@@ -196,7 +196,7 @@ func TestFetchForAnImageThatChangedMeanwhile(t *testing.T) {
 		kind   func(error) bool
 	}{
 		{"pulled anew", func(ctx context.Context, store images.Store, image images.Image) error {
-			image.Labels = records.With(nil, digest.FromString("another index"), nil)
+			image.Labels = records.With(nil, records.Kept{Root: digest.FromString("another index")})
 			_, err := store.Update(ctx, image)
 			return err
 		}, errdefs.IsFailedPrecondition},

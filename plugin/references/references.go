@@ -26,7 +26,8 @@ import (
 type Listing struct {
 	Image  string
 	Target ocispec.Descriptor
-	// Root is the index that the image was pulled from; its digest is empty if there is none, and then nothing is listed.
+	// Root is the index that the image was pulled from, or the image itself if none led to it and something was found attached to it
+	// elsewhere; its digest is empty if nothing is known to be attached.
 	Root       ocispec.Descriptor
 	References []Reference
 	// Tree is in the order in which a person would print it, the root first; a node's Reference is a number in References.
@@ -48,11 +49,24 @@ type Reference struct {
 func List(ctx context.Context, store content.InfoReaderProvider, image images.Image) (*Listing, error) {
 	listing := &Listing{Image: image.Name, Target: image.Target}
 	root, err := rootOf(ctx, store, image)
-	if err != nil || root.Digest == "" {
+	if err != nil {
 		return listing, err
 	}
+	record, err := recordOf(ctx, store, image)
+	if err != nil {
+		return nil, err
+	}
+	var found *index
+	switch {
+	case root.Digest != "":
+		found, err = readIndex(ctx, store, root, image.Target, record)
+	case record != nil:
+		root = image.Target
+		found, err = readAlone(root, record)
+	default:
+		return listing, nil
+	}
 	listing.Root = root
-	found, err := readIndex(ctx, store, root, image.Target)
 	if err != nil {
 		return nil, fmt.Errorf("image %q: %w", image.Name, err)
 	}

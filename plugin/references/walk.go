@@ -17,6 +17,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/records"
 )
 
 // index is what a walk through an index in the store came to.
@@ -32,7 +33,9 @@ type index struct {
 // First it is walked as a pull walks it, because only that looks into candidates: an artifact that does not say so in its
 // descriptor is known by its bytes, and the image that was chosen is marked. A pull stops when it has found its image, though.
 // Where that leaves indexes unread, or where the image is not found again, a listing walk reads them all.
-func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor) (*index, error) {
+//
+// To what the index holds comes what the pull found elsewhere, if there is a record of that.
+func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor, record []byte) (*index, error) {
 	selecting := native.RequestOptions{Match: native.Compatible, Platforms: []ocispec.Platform{platforms.DefaultSpec()}}
 	targetIsImage := target.Digest != root.Digest && native.MediaTypeKind(target.MediaType) == native.KindManifest
 	if targetIsImage {
@@ -45,7 +48,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 	if targetIsImage {
 		selected[target.Digest] = true
 	}
-	pulled, err := through(ctx, store, root, selecting)
+	pulled, err := through(ctx, store, root, selecting, record)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -58,7 +61,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 			selected[selection.Manifest.Digest] = true
 		}
 	}
-	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List})
+	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List}, record)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +85,7 @@ func (i *index) selects(manifest digest.Digest) bool {
 // Images are those that an index in the store holds for the platforms, the best for each, or for any platform if none is named.
 // Each is proven by its bytes.
 func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor, wanted ...ocispec.Platform) ([]native.Selection, error) {
-	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted})
+	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +93,13 @@ func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor
 }
 
 // through walks through an index, feeding the walk from the store alone.
-func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions) (*index, error) {
-	walk, err := native.NewWalkOf(options)
+func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, record []byte) (*index, error) {
+	request, err := native.NewRequest(options)
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close()
+	walk, err := native.NewWalk(request)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +120,58 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 		return nil, err
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
-	found.references, err = walk.References()
+	found.references, err = recall(request, record, func(search *native.Search) ([]native.Question, error) { return search.Begin(walk) })
 	return found, err
+}
+
+// recall tells what is attached without asking anyone: what the search is begun with tells, and what a pull wrote down.
+func recall(request *native.Request, record []byte, begin func(*native.Search) ([]native.Question, error)) (*native.References, error) {
+	search, err := native.NewSearch(request, 0, false)
+	if err != nil {
+		return nil, err
+	}
+	defer search.Close()
+	if _, err := begin(search); err != nil {
+		return nil, err
+	}
+	if record != nil {
+		if err := search.Recall(digest.FromBytes(record).String(), record); err != nil {
+			return nil, err
+		}
+	}
+	return search.References()
+}
+
+// readAlone reads what is attached to a manifest that no index leads to.
+func readAlone(manifest ocispec.Descriptor, record []byte) (*index, error) {
+	request, err := native.NewRequest(native.RequestOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close()
+	found := &index{mediaType: manifest.MediaType}
+	found.references, err = recall(request, record, func(search *native.Search) ([]native.Question, error) { return search.BeginManifest(manifest) })
+	return found, err
+}
+
+// recordOf reads what a pull wrote down of what it found outside of the index; nil if there is nothing.
+func recordOf(ctx context.Context, store content.InfoReaderProvider, image images.Image) ([]byte, error) {
+	named, ok := records.Found(image.Labels)
+	if !ok {
+		return nil, nil
+	}
+	info, err := store.Info(ctx, named)
+	var raw []byte
+	if err == nil {
+		raw, err = read(ctx, store, ocispec.Descriptor{Digest: named, Size: info.Size}, native.DefaultLimits().DocumentBytes)
+	}
+	if err == nil {
+		err = native.VerifyDigest(named.String(), raw)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image %q: the record of what is attached to it, %s, cannot be read, pull the image again: %w", image.Name, named, err)
+	}
+	return raw, nil
 }
 
 func feed(ctx context.Context, store content.Provider, walk *native.Walk, need *native.Need) (*native.Need, error) {

@@ -5,6 +5,7 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -12,20 +13,115 @@ import (
 	"github.com/containerd/containerd/v2/pkg/tracing"
 	"github.com/containerd/log"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/records"
 )
 
-// concurrentReferences is how many references are downloaded at a time: enough to hide a registry's latency, few beside layers.
+// concurrentReferences is how many references are asked for or downloaded at a time: enough to hide a registry's latency, few beside layers.
 const concurrentReferences = 4
+
+// attached is what a pull knows to be attached to its image, as far as the policy makes anything of it.
+type attached struct {
+	root    ocispec.Descriptor
+	policy  policy.Policy
+	fetcher remotes.Fetcher
+	// references are nil unless the policy fetches them, or some were found outside of the index.
+	references *native.References
+	// record is what was found outside of the index, for a later listing.
+	record []byte
+}
+
+// wanting is what a policy makes of a request.
+func wanting(options native.RequestOptions, p policy.Policy) native.RequestOptions {
+	options.FetchReferences = p.References == policy.ReferencesFetch
+	options.AllReferences = p.Platforms == policy.PlatformsAll
+	options.ReferenceTypes = p.Types
+	options.RequiredTypes = p.Required
+	return options
+}
+
+// findAttached looks where the policy says, and holds what is attached against it. Begin begins the search.
+func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) ([]native.Question, error), fetcher remotes.Fetcher, root ocispec.Descriptor, p policy.Policy) (attached, error) {
+	found := attached{root: root, policy: p, fetcher: fetcher}
+	search, err := native.NewSearch(request, sourcesOf(p), p.References == policy.ReferencesList)
+	if err != nil {
+		return found, err
+	}
+	defer search.Close()
+	questions, err := begin(search)
+	if err != nil {
+		return found, err
+	}
+	if len(questions) > 0 {
+		asking := &elsewhere{fetcher: fetcher, read: map[digest.Digest][]byte{}}
+		found.fetcher = asking
+		if err = asking.search(ctx, search, questions, root); ctx.Err() != nil {
+			return found, ctx.Err()
+		}
+	}
+	if err := enforce(ctx, p, root, search.CheckRequired(), err); err != nil {
+		return found, err
+	}
+	if p.References == policy.ReferencesNone {
+		return found, nil
+	}
+	if found.record, err = search.Record(); err != nil {
+		return found, err
+	}
+	if p.References == policy.ReferencesFetch || len(found.record) > 0 {
+		found.references, err = search.References()
+	}
+	return found, err
+}
+
+// attachedAlone does so for a root that is a single manifest. It is nil if there is nothing that the policy wants to know.
+func attachedAlone(ctx context.Context, options native.RequestOptions, fetcher remotes.Fetcher, root ocispec.Descriptor, p policy.Policy) (*attached, error) {
+	if len(p.Required) == 0 && len(p.Discover) == 0 {
+		return nil, nil
+	}
+	request, err := native.NewRequest(wanting(options, p))
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close()
+	found, err := findAttached(ctx, request, func(search *native.Search) ([]native.Question, error) {
+		return search.BeginManifest(root)
+	}, fetcher, root, p)
+	if err != nil {
+		return nil, err
+	}
+	return &found, nil
+}
+
+// keep fetches what the policy wants and returns what the image's records are to keep.
+func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept, error) {
+	fetched, err := a.fetchWanted(ctx, store)
+	if err != nil {
+		return records.Kept{}, err
+	}
+	kept := records.Kept{Root: a.root.Digest, Optional: true, Fetched: fetched}
+	if len(a.record) == 0 {
+		return kept, nil
+	}
+	desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(a.record), Size: int64(len(a.record))}
+	if err := artifact.Put(ctx, store, a.record, desc); err != nil {
+		return records.Kept{}, fmt.Errorf("record of what is attached to %s: %w", a.root.Digest, err)
+	}
+	kept.Found = desc.Digest
+	return kept, nil
+}
 
 // fetchWanted downloads the references that the policy wants, and returns which of them are here whole, sorted. One that
 // cannot be had is warned about and never fails a pull.
-func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetcher remotes.Fetcher) ([]digest.Digest, error) {
-	wanted := s.wanted()
+func (a *attached) fetchWanted(ctx context.Context, store content.Store) ([]digest.Digest, error) {
+	wanted := a.wanted()
 	if len(wanted) == 0 {
 		return nil, nil
 	}
@@ -36,13 +132,13 @@ func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetche
 	group.SetLimit(concurrentReferences)
 	for i, reference := range wanted {
 		group.Go(func() error {
-			_, err := artifact.Fetch(groupCtx, store, fetcher, reference.Descriptor, s.policy.MaxBytes)
+			_, err := artifact.Fetch(groupCtx, store, a.fetcher, reference.Descriptor, a.policy.MaxBytes)
 			if groupCtx.Err() != nil {
 				return groupCtx.Err()
 			}
 			if err != nil {
 				log.G(ctx).WithError(answers.Readable(err)).WithFields(log.Fields{
-					"index": s.root.Digest, "reference": reference.Descriptor.Digest, "type": reference.Type,
+					"index": a.root.Digest, "reference": reference.Descriptor.Digest, "type": reference.Type,
 				}).Warn("reference was not fetched")
 				return nil
 			}
@@ -63,4 +159,20 @@ func (s *selection) fetchWanted(ctx context.Context, store content.Store, fetche
 	span.SetAttributes(attribute.Int("refract.references.wanted", len(wanted)), attribute.Int("refract.references.fetched", len(fetched)))
 	slices.Sort(fetched)
 	return slices.Compact(fetched), nil
+}
+
+// wanted are the references that the policy wants fetched, each artifact once. What is kept in an annotation is here already.
+func (a *attached) wanted() []native.Reference {
+	if a.references == nil {
+		return nil
+	}
+	var wanted []native.Reference
+	seen := map[digest.Digest]bool{"": true}
+	for _, reference := range a.references.List {
+		if d := reference.Descriptor.Digest; reference.Wanted && !seen[d] {
+			seen[d] = true
+			wanted = append(wanted, reference)
+		}
+	}
+	return wanted
 }

@@ -70,44 +70,66 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	if r.policy, err = r.policy.For(name); err != nil {
 		return name, root, err
 	}
-	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
-		return name, root, requireIndex(ctx, r.policy, root)
-	}
-	target, err := r.choose(ctx, name, root)
-	return name, target, err
-}
-
-func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descriptor) (ocispec.Descriptor, error) {
 	requested, err := r.platforms()
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return name, root, err
 	}
 	fetcher, err := r.Fetcher(ctx, name)
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return name, root, err
 	}
+	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
+	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
+		return name, root, r.resolveAlone(ctx, name, root, fetcher, options)
+	}
+	target, err := r.choose(ctx, name, root, fetcher, options)
+	return name, target, err
+}
+
+// resolveAlone is for a root that is no index: it stays the target.
+func (r *resolver) resolveAlone(ctx context.Context, name string, root ocispec.Descriptor, fetcher remotes.Fetcher, options native.RequestOptions) error {
+	alone, err := attachedAlone(ctx, options, fetcher, root, r.policy)
+	if err != nil {
+		return err
+	}
+	kept := records.Kept{Root: root.Digest, Optional: true}
+	if alone != nil {
+		if kept, err = alone.keep(ctx, r.client.ContentStore()); err != nil {
+			return err
+		}
+	}
+	return r.label(ctx, name, kept)
+}
+
+// label has the image's record keep what it is to keep, besides what it keeps already.
+func (r *resolver) label(ctx context.Context, name string, kept records.Kept) error {
+	before, err := r.client.ImageService().Get(ctx, name)
+	if err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	r.remote.Labels = records.Merge(r.remote.Labels, before.Labels, kept)
+	return nil
+}
+
+func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descriptor, fetcher remotes.Fetcher, options native.RequestOptions) (ocispec.Descriptor, error) {
 	store := r.client.ContentStore()
-	chosen, err := choose(ctx, store, fetcher, root, native.RequestOptions{
-		Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata,
-	}, r.policy)
+	chosen, err := choose(ctx, store, fetcher, root, options, r.policy)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	if err := r.checkMatcher(chosen); err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	settled, err := chosen.settle(ctx, store, fetcher)
+	settled, err := chosen.settle(ctx, store)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	if err := chosen.keepIndexes(ctx, store, settled.target.Digest == root.Digest); err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	before, err := r.client.ImageService().Get(ctx, name)
-	if err != nil && !errdefs.IsNotFound(err) {
+	if err := r.label(ctx, name, settled.kept); err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	r.remote.Labels = records.Merge(r.remote.Labels, before.Labels, settled.root, settled.fetched)
 	r.chosen = chosen
 	chosen.report(ctx, name, settled)
 	return settled.target, nil

@@ -124,16 +124,16 @@ func unlabel(descriptors []ocispec.Descriptor) {
 func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store images.Store) ([]images.Image, error) {
 	chosen := d.pull.chosen
 	if chosen == nil {
-		return d.imageStore.Store(ctx, root, store)
+		return d.storeAlone(ctx, root, store)
 	}
-	settled, err := chosen.settle(ctx, d.pull.store, d.pull.fetcher)
+	settled, err := chosen.settle(ctx, d.pull.store)
 	if err != nil {
 		return nil, err
 	}
 	if err := chosen.keepIndexes(ctx, d.pull.store, true); err != nil {
 		return nil, err
 	}
-	keeping := &records.Store{Store: store, Root: settled.root, Fetched: settled.fetched}
+	keeping := &records.Store{Store: store, Kept: settled.kept}
 	stored, err := d.imageStore.Store(ctx, settled.target, keeping)
 	if err != nil {
 		return nil, err
@@ -143,9 +143,22 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 			return nil, err
 		}
 	}
-	d.pull.fetched, d.pull.avoided = len(settled.fetched), chosen.avoided(ctx, d.pull.store, settled.fetched)
+	fetched := settled.kept.Fetched
+	d.pull.fetched, d.pull.avoided = len(fetched), chosen.avoided(ctx, d.pull.store, fetched)
 	chosen.report(ctx, d.pull.reference, settled)
 	return stored, nil
+}
+
+// storeAlone writes the records of a single manifest, as containerd does. They keep what was found attached to it, now or before.
+func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, store images.Store) ([]images.Image, error) {
+	kept := records.Kept{Root: root.Digest, Optional: true}
+	if alone := d.pull.alone; alone != nil {
+		var err error
+		if kept, err = alone.keep(ctx, d.pull.store); err != nil {
+			return nil, err
+		}
+	}
+	return d.imageStore.Store(ctx, root, &records.Store{Store: store, Kept: kept})
 }
 
 // isCRI tells whether a pull is one of the Kubernetes runtime interface, or of its namespace.

@@ -11,38 +11,33 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/records"
 )
 
 // outcome is what becomes of a selection: what the image record points at, and what it keeps.
 type outcome struct {
-	target  ocispec.Descriptor
-	root    digest.Digest   // for the record's label; empty if the target says it all
-	fetched []digest.Digest // references that are here whole
+	target ocispec.Descriptor
+	kept   records.Kept
 }
 
 // settle fetches what the policy wants and decides on the image's target.
-func (s *selection) settle(ctx context.Context, store content.Store, fetcher remotes.Fetcher) (outcome, error) {
-	fetched, err := s.fetchWanted(ctx, store, fetcher)
+func (s *selection) settle(ctx context.Context, store content.Store) (outcome, error) {
+	kept, err := s.keep(ctx, store)
 	if err != nil {
 		return outcome{}, err
 	}
-	target, err := s.target(ctx, store, fetched)
+	target, err := s.target(ctx, store, kept.Fetched)
 	if err != nil {
 		return outcome{}, err
 	}
-	settled := outcome{target: target, fetched: fetched}
-	if target.Digest != s.root.Digest || s.result.References > 0 {
-		settled.root = s.root.Digest
-	}
-	return settled, nil
+	kept.Optional = target.Digest == s.root.Digest && s.result.References == 0
+	return outcome{target: target, kept: kept}, nil
 }
 
 // keepIndexes has the garbage collector keep what was read of indexes that containerd does not go through itself, as it keeps
@@ -87,7 +82,7 @@ func (s *selection) report(ctx context.Context, image string, settled outcome) {
 		fields["references"] = s.result.References
 	}
 	if s.policy.References == policy.ReferencesFetch {
-		fields["fetched"] = len(settled.fetched)
+		fields["fetched"] = len(settled.kept.Fetched)
 	}
 	if s.result.UnreadIndexes > 0 {
 		fields["unread"] = s.result.UnreadIndexes

@@ -6,31 +6,26 @@ package transfer
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 )
 
-// enforce does what the policy wants where an image lacks what is required: it ends the pull, or writes it into the log. Whatever
-// went wrong while that was found out ends the pull, too.
-func enforce(ctx context.Context, p policy.Policy, root ocispec.Descriptor, lacking error) error {
-	if lacking == nil || p.RequiredAction != policy.RequiredWarn || !errdefs.IsPermissionDenied(lacking) {
+// enforce does what the policy wants where an image lacks what is required: it ends the pull, or writes it into the log. Where the
+// search for it was cut off, it ends with what cut it off: the next pull may find more. Whatever else went wrong ends the pull, too.
+func enforce(ctx context.Context, p policy.Policy, root ocispec.Descriptor, lacking, cutOff error) error {
+	switch {
+	case lacking == nil || !errdefs.IsPermissionDenied(lacking):
+		return lacking
+	case p.RequiredAction == policy.RequiredWarn:
+		log.G(ctx).WithError(lacking).WithField("root", root.Digest).Warn("image lacks what the policy requires")
+		return nil
+	case cutOff != nil:
+		return fmt.Errorf("%s: %w", lacking, cutOff)
+	default:
 		return lacking
 	}
-	log.G(ctx).WithError(lacking).WithField("root", root.Digest).Warn("image lacks what the policy requires")
-	return nil
-}
-
-// requireIndex is for a root that is no index: nothing tells of anything attached to it.
-func requireIndex(ctx context.Context, p policy.Policy, root ocispec.Descriptor) error {
-	if len(p.Required) == 0 || native.MediaTypeKind(root.MediaType) == native.KindIndex {
-		return nil
-	}
-	return enforce(ctx, p, root, fmt.Errorf("manifest %s is in no index that could tell of the %s that the policy requires: pull it by its "+
-		"index, or change required: %w", root.Digest, strings.Join(p.Required, ", "), errdefs.ErrPermissionDenied))
 }

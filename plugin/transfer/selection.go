@@ -22,17 +22,15 @@ import (
 
 // selection is what a pull takes from an extended index: C++'s decision, and what Go needs to carry it out.
 type selection struct {
-	root       ocispec.Descriptor
-	platforms  []ocispec.Platform // the requested ones; none: all
-	policy     policy.Policy
-	result     *native.Result
-	references *native.References // nil unless the policy fetches them
-	notes      []native.Note      // nil unless the log is at debug level
-	indexes    map[digest.Digest]followed
-	read       entries
-	began      time.Time
-	selecting  time.Duration // in C++
-	resolving  time.Duration // with what it waited for
+	attached
+	platforms []ocispec.Platform // the requested ones; none: all
+	result    *native.Result
+	notes     []native.Note // nil unless the log is at debug level
+	indexes   map[digest.Digest]followed
+	read      entries
+	began     time.Time
+	selecting time.Duration // in C++
+	resolving time.Duration // with what it waited for
 }
 
 // followed are the entries of one index that a pull follows.
@@ -47,10 +45,12 @@ func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, r
 	began := time.Now()
 	ctx, span := startSelect(ctx, root)
 	defer func() { endSelect(span, chosen, err) }()
-	options.FetchReferences = p.References == policy.ReferencesFetch
-	options.ReferenceTypes = p.Types
-	options.RequiredTypes = p.Required
-	untimed, err := native.NewWalkOf(options)
+	request, err := native.NewRequest(wanting(options, p))
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close()
+	untimed, err := native.NewWalk(request)
 	if err != nil {
 		return nil, err
 	}
@@ -59,17 +59,18 @@ func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, r
 	if err := run(ctx, walk, &documents{store: store, fetcher: fetcher}, root); err != nil {
 		return nil, err
 	}
-	chosen = &selection{root: root, platforms: options.Platforms, policy: p, began: began}
+	chosen = &selection{platforms: options.Platforms, began: began}
 	if chosen.result, err = walk.Result(); err != nil {
 		return nil, err
 	}
-	if err := enforce(ctx, p, root, walk.CheckRequired()); err != nil {
+	chosen.attached, err = findAttached(ctx, request, func(search *native.Search) ([]native.Question, error) {
+		return search.Begin(walk.Walk)
+	}, fetcher, root, p)
+	if err != nil {
 		return nil, err
 	}
-	if options.FetchReferences {
-		if chosen.references, err = walk.References(); err != nil {
-			return nil, err
-		}
+	if len(chosen.record) > 0 {
+		chosen.result.References = len(chosen.references.List)
 	}
 	if log.G(ctx).Logger.IsLevelEnabled(log.DebugLevel) {
 		if chosen.notes, err = walk.Notes(); err != nil {
@@ -176,20 +177,4 @@ func (f followed) pick(index digest.Digest, entries []ocispec.Descriptor) ([]oci
 		picked = append(picked, entry)
 	}
 	return picked, nil
-}
-
-// wanted are the references that the policy wants fetched, each artifact once. What is kept in an annotation is here already.
-func (s *selection) wanted() []native.Reference {
-	if s.references == nil {
-		return nil
-	}
-	var wanted []native.Reference
-	seen := map[digest.Digest]bool{"": true}
-	for _, reference := range s.references.List {
-		if d := reference.Descriptor.Digest; reference.Wanted && !seen[d] {
-			seen[d] = true
-			wanted = append(wanted, reference)
-		}
-	}
-	return wanted
 }

@@ -80,21 +80,23 @@ type pull struct {
 	root      ocispec.Descriptor
 	fetcher   transfer.Fetcher
 	chosen    *selection // nil for a root that is no index
+	alone     *attached  // what is attached to such a root, if the policy wants to know
 	failed    error
 	fetched   int   // references
 	avoided   int64 // bytes
 }
 
 // choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.
-func (p *pull) choose(ctx context.Context) error {
-	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
-		return requireIndex(ctx, p.policy, p.root)
-	}
-	chosen, err := choose(ctx, p.store, p.fetcher, p.root, native.RequestOptions{
+func (p *pull) choose(ctx context.Context) (err error) {
+	options := native.RequestOptions{
 		Platforms:      p.options.platforms,
 		OtherPlatforms: p.options.allMetadata,
 		ConfigTypes:    p.configTypes,
-	}, p.policy)
-	p.chosen = chosen
+	}
+	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
+		p.alone, err = attachedAlone(ctx, options, p.fetcher, p.root, p.policy)
+		return err
+	}
+	p.chosen, err = choose(ctx, p.store, p.fetcher, p.root, options, p.policy)
 	return err
 }

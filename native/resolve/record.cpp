@@ -1,0 +1,93 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "resolve/record.h"
+
+#include <nlohmann/json.hpp>
+
+#include "oci/annotations.h"
+#include "oci/digest.h"
+#include "oci/media_type.h"
+
+namespace refract::resolve {
+namespace {
+
+namespace annotation = oci::annotation;
+
+constexpr char between_sources = ',';
+
+std::string names_of(std::uint32_t sources) {
+    std::string names;
+    for (std::uint32_t bit = 1; bit <= source_cosign_tag; bit <<= 1) {
+        const auto name = source_name(sources & bit);
+        if (name.empty()) continue;
+        if (!names.empty()) names += between_sources;
+        names += name;
+    }
+    return names;
+}
+
+std::uint32_t sources_of(std::string_view names) {
+    std::uint32_t sources = 0;
+    while (!names.empty()) {
+        const auto name = names.substr(0, names.find(between_sources));
+        names.remove_prefix(std::min(names.size(), name.size() + 1));
+        for (std::uint32_t bit = 1; bit <= source_cosign_tag; bit <<= 1) {
+            if (source_name(bit) == name) sources |= bit;
+        }
+    }
+    return sources;
+}
+
+}  // namespace
+
+std::string write_record(const std::vector<reference>& found) {
+    using json = nlohmann::ordered_json;
+    json entries = json::array();
+    for (const reference& one : found) {
+        if (one.descriptor == nullptr || one.subject.empty()) continue;
+        json annotations;
+        annotations[std::string(annotation::reference_digest)] = one.subject;
+        if (!one.type.empty()) annotations[std::string(annotation::reference_type)] = one.type;
+        if (!one.description.empty()) annotations[std::string(annotation::reference_description)] = one.description;
+        annotations[std::string(annotation::found_source)] = names_of(one.sources);
+        if (!one.tag.empty()) annotations[std::string(annotation::found_tag)] = one.tag;
+        json entry;
+        entry["mediaType"] = one.descriptor->media_type;
+        entry["digest"] = one.descriptor->digest;
+        entry["size"] = one.descriptor->size;
+        if (!one.descriptor->artifact_type.empty()) entry["artifactType"] = one.descriptor->artifact_type;
+        entry["annotations"] = std::move(annotations);
+        entries.push_back(std::move(entry));
+    }
+    if (entries.empty()) return {};
+    json index;
+    index["schemaVersion"] = 2;
+    index["mediaType"] = oci::default_type(oci::media_kind::index);
+    index["manifests"] = std::move(entries);
+    return index.dump();
+}
+
+outcome record::read(std::span<const std::byte> bytes, const limits& limits) {
+    references_.clear();
+    reader_ = std::make_unique<oci::json_reader>(limits.json_depth);
+    if (outcome done = index_.read(*reader_, bytes, limits); done.failed()) return done;
+    for (const oci::descriptor& entry : index_.entries()) {
+        reference one;
+        one.descriptor = &entry;
+        one.subject = oci::annotation_of(entry, annotation::reference_digest);
+        one.type = oci::annotation_of(entry, annotation::reference_type);
+        one.description = oci::annotation_of(entry, annotation::reference_description);
+        one.tag = oci::annotation_of(entry, annotation::found_tag);
+        one.sources = sources_of(oci::annotation_of(entry, annotation::found_source));
+        oci::digest_algorithm algorithm{};
+        if (one.sources == 0 || !oci::parse_digest(one.subject, algorithm)) {
+            return {status::malformed,
+                    "entry " + std::string(entry.digest) + " does not say what it is about, or where it was found"};
+        }
+        references_.push_back(std::move(one));
+    }
+    return {};
+}
+
+}  // namespace refract::resolve

@@ -1,0 +1,77 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "resolve/discovery.h"
+#include "resolve/record.h"
+#include "resolve/tree.h"
+
+namespace refract::resolve {
+
+/// All that is attached to an image that is pulled: what its index tells and, if it is asked for, what its repository
+/// holds elsewhere. Here it is known whether a policy is met. Does no I/O: it says what to ask, in rounds of which each
+/// may be asked at once, and is given the answers.
+class search {
+public:
+    /// What is asked for.
+    struct purpose {
+        std::uint32_t sources = 0;  ///< bits of places outside of the index; 0: nothing is asked
+        /// Ask although the index tells of every type that the request requires, or names to be fetched.
+        bool always = false;
+    };
+
+    /// The request must outlive it.
+    search(const request& policy, purpose what);
+
+    /// Begins (again). What is viewed must outlive the search: of an index, the finished walk and what it told.
+    void begin(const told_image& image, const attached* told);
+
+    /// What to ask the repository next; nothing: it is done.
+    result<std::span<const oci::question>> next();
+    /// What the repository said to a question of this round: a document's bytes, or status::missing. Other errors end
+    /// the search; what the index told stays.
+    outcome answer(std::size_t number, result<std::string> came);
+
+    /// What an earlier search wrote down, instead of asking.
+    outcome recall(std::string_view digest, std::span<const std::byte> bytes);
+
+    const told_image& image() const noexcept { return image_; }
+    const attached& all() const noexcept { return found_anything_ ? merged_ : *told_; }
+    std::vector<node> tree() const { return tree_of(image_, all().references); }
+    /// See resolve::check_required; a search that was not carried through may have missed what is required.
+    outcome check_required() const;
+    outcome check_wanted() const { return resolve::check_wanted(image_, policy_, all()); }
+    /// What was found outside of the index, for recall; see write_record.
+    const std::string& record() const noexcept { return record_; }
+
+private:
+    bool is_worth_asking() const;
+    outcome hand_over();
+    outcome take(const std::vector<reference>& found);
+
+    const request& policy_;
+    purpose purpose_;
+    told_image image_;
+    const attached* told_ = nullptr;
+    attached nothing_;
+
+    discovery_request asked_;
+    std::unique_ptr<discovery> discovery_;
+    std::vector<oci::question> round_;
+    std::vector<std::optional<result<oci::answer>>> answers_;
+    bool finished_ = false;
+    resolve::record recalled_;
+    std::string record_;
+    bool found_anything_ = false;
+    attached merged_;
+};
+
+}  // namespace refract::resolve

@@ -1,0 +1,175 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package native
+
+/*
+#include "refract.h"
+*/
+import "C"
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// QuestionKind is what a search asks of a repository.
+type QuestionKind uint32
+
+// A manifest or index, by its tag or digest; or an index of what is about a digest.
+const (
+	QuestionManifest  QuestionKind = C.REFRACT_QUESTION_MANIFEST
+	QuestionReferrers QuestionKind = C.REFRACT_QUESTION_REFERRERS
+)
+
+// Question is one thing that a search asks.
+type Question struct {
+	Kind      QuestionKind
+	Reference string
+	MediaType string // of a manifest: what it most likely is; some registries must be told, to give it
+	MaxBytes  uint64 // of the answer
+}
+
+// Search adds to what an index tells what its repository holds elsewhere, and knows whether the request's policy is met. It does
+// no I/O: it asks, in rounds, and each question of a round is answered, in any order, before the next. It is not for several
+// goroutines at once. What it returns is the caller's.
+type Search struct {
+	native  *C.refract_search
+	request *Request
+	walk    *Walk // the library reads it
+	failed  C.refract_error
+}
+
+// NewSearch makes a search of the policy of a request. Sources are the places to ask, none of them: nothing is asked. Always asks
+// even where the index tells of every type that is required, or named to be fetched. Close it at the end.
+func NewSearch(request *Request, sources Source, always bool) (*Search, error) {
+	if request.users.Add(1) < 2 {
+		request.users.Add(-1)
+		return nil, closed("request")
+	}
+	search := &Search{request: request}
+	if err := failure(C.refract_search_new(&search.native, request.native, C.uint32_t(sources), flag(always), &search.failed), &search.failed); err != nil {
+		request.Close()
+		return nil, err
+	}
+	return search, nil
+}
+
+// Close frees what the search holds. Calling it again does nothing.
+func (s *Search) Close() {
+	if s.native == nil {
+		return
+	}
+	C.refract_search_free(s.native)
+	s.native, s.walk = nil, nil
+	s.request.Close()
+}
+
+// Begin begins with a finished walk, which must not be begun again or closed before the search is. It returns the first questions; none: the
+// search is done.
+func (s *Search) Begin(walk *Walk) ([]Question, error) {
+	if s.native == nil || walk.native == nil {
+		return nil, closed("search or walk")
+	}
+	s.walk = walk
+	var asked *C.refract_questions
+	return s.asked(C.refract_search_begin(s.native, walk.native, nil, 0, nil, 0, 0, &asked, &s.failed), asked)
+}
+
+// BeginManifest begins with a manifest that no index leads to.
+func (s *Search) BeginManifest(desc Descriptor) ([]Question, error) {
+	if s.native == nil {
+		return nil, closed("search")
+	}
+	mediaType, digest := desc.MediaType, desc.Digest.String()
+	var asked *C.refract_questions
+	return s.asked(C.refract_search_begin(s.native, nil, chars(mediaType), C.size_t(len(mediaType)), chars(digest), C.size_t(len(digest)),
+		C.int64_t(desc.Size), &asked, &s.failed), asked)
+}
+
+// Answer gives what the repository said to a question, by its number in the round. Bytes that do not have the digest that was asked
+// for count as missing.
+func (s *Search) Answer(number int, bytes []byte) error {
+	if s.native == nil {
+		return closed("search")
+	}
+	return failure(C.refract_search_answer(s.native, C.uint32_t(number), data(bytes), C.size_t(len(bytes)), &s.failed), &s.failed)
+}
+
+// Missing says that there is no answer, for good (not: try again later).
+func (s *Search) Missing(number int, reason string) error {
+	if s.native == nil {
+		return closed("search")
+	}
+	return failure(C.refract_search_missing(s.native, C.uint32_t(number), chars(reason), C.size_t(len(reason)), &s.failed), &s.failed)
+}
+
+// Next gives the next questions, when those before are answered; none: the search is done.
+func (s *Search) Next() ([]Question, error) {
+	if s.native == nil {
+		return nil, closed("search")
+	}
+	var asked *C.refract_questions
+	return s.asked(C.refract_search_next(s.native, &asked, &s.failed), asked)
+}
+
+func (s *Search) asked(status C.refract_status, asked *C.refract_questions) ([]Question, error) {
+	if err := failure(status, &s.failed); err != nil {
+		return nil, err
+	}
+	defer runtime.KeepAlive(s)
+	var text text
+	questions := make([]Question, 0, int(asked.count))
+	for _, one := range unsafe.Slice(asked.questions, int(asked.count)) {
+		questions = append(questions, Question{
+			Kind:      QuestionKind(one.kind),
+			Reference: text.copy(one.reference),
+			MediaType: text.copy(one.media_type),
+			MaxBytes:  uint64(one.max_bytes),
+		})
+	}
+	return questions, nil
+}
+
+// Recall takes what [Search.Record] gave for the same image once, instead of asking.
+func (s *Search) Recall(digest string, bytes []byte) error {
+	if s.native == nil {
+		return closed("search")
+	}
+	return failure(C.refract_search_recall(s.native, chars(digest), C.size_t(len(digest)), data(bytes), C.size_t(len(bytes)), &s.failed), &s.failed)
+}
+
+// References are what is attached, in the index and elsewhere. A search that was not carried through tells what the index told.
+func (s *Search) References() (*References, error) {
+	if s.native == nil {
+		return nil, closed("search")
+	}
+	var found *C.refract_references
+	if err := failure(C.refract_search_references(s.native, &found, &s.failed), &s.failed); err != nil {
+		return nil, err
+	}
+	defer runtime.KeepAlive(s)
+	return newReferences(found), nil
+}
+
+// CheckRequired is an error of kind permission denied unless every selected image has a reference of each required type.
+func (s *Search) CheckRequired() error {
+	if s.native == nil {
+		return closed("search")
+	}
+	defer runtime.KeepAlive(s)
+	return failure(C.refract_search_check_required(s.native, &s.failed), &s.failed)
+}
+
+// Record is what was found elsewhere, as bytes to keep for [Search.Recall]; empty if nothing was.
+func (s *Search) Record() ([]byte, error) {
+	if s.native == nil {
+		return nil, closed("search")
+	}
+	var record C.refract_string
+	if err := failure(C.refract_search_record(s.native, &record, &s.failed), &s.failed); err != nil {
+		return nil, err
+	}
+	defer runtime.KeepAlive(s)
+	return C.GoBytes(unsafe.Pointer(record.data), C.int(record.size)), nil
+}
