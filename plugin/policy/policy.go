@@ -191,14 +191,13 @@ func oneOf[T ~string](key string, value any, allowed ...T) (T, error) {
 // someOf reads a list of which each item is allowed once.
 func someOf[T ~string](key string, value any, allowed ...T) ([]T, error) {
 	bad := fmt.Errorf("%s = %s is not a list of %s, each at most once: %w", key, show(value), quoted(allowed), errdefs.ErrInvalidArgument)
-	list, ok := value.([]any)
-	if !ok {
+	list, err := texts(key, value)
+	if err != nil {
 		return nil, bad
 	}
 	var read []T
-	for _, item := range list {
-		text, ok := item.(string)
-		if !ok || !slices.Contains(allowed, T(text)) || slices.Contains(read, T(text)) {
+	for _, text := range list {
+		if !slices.Contains(allowed, T(text)) || slices.Contains(read, T(text)) {
 			return nil, bad
 		}
 		read = append(read, T(text))
