@@ -56,10 +56,7 @@ outcome image::narrow(const listing_request& request, const std::optional<std::v
     for (const auto& one : references) artifacts.insert(one.digest());
     for (std::size_t i = 0; i < references.size(); ++i) {
         const auto& one = references[i];
-        const auto artifact_type = one.descriptor == nullptr ? std::string_view() : one.descriptor->artifact_type;
-        const auto is_of = [&](const std::string& type) {
-            return type.empty() || one.type == type || artifact_type == type;
-        };
+        const auto is_of = [&](const std::string& type) { return type.empty() || one.is_of(type); };
         kept[i] = kept[i] && is_of(request.type) && is_of(request.artifact_type) &&
                   (!request.direct || !artifacts.contains(about(one)));
     }

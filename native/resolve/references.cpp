@@ -107,6 +107,12 @@ void settle_weakness(const walk& walk, attached& all) {
     }
 }
 
+/// Policy: of one of these types; no types are all.
+bool is_of_any(const reference& one, const std::vector<std::string>& types) {
+    return types.empty() ||
+           std::any_of(types.begin(), types.end(), [&](const std::string& type) { return one.is_of(type); });
+}
+
 /// Policy: what is about a selected manifest, an index around it, or a reference that is itself wanted.
 void settle_wanted(const walk& walk, std::vector<reference>& references) {
     if (!walk.asked().fetch_references) return;
@@ -114,7 +120,7 @@ void settle_wanted(const walk& walk, std::vector<reference>& references) {
     for (reference& one : references) {
         const bool fetchable = one.descriptor != nullptr && one.descriptor->kind != oci::media_kind::other &&
                                one.descriptor->algorithm != oci::digest_algorithm::other;
-        if (!fetchable || !walk.asked().wants_reference(one.type, one.descriptor->artifact_type)) continue;
+        if (!fetchable || !is_of_any(one, walk.asked().reference_types)) continue;
         by_subject.emplace(subject_of(walk, one), &one);
     }
     std::vector<std::string_view> subjects{walk.read()[0].digest};
@@ -134,6 +140,17 @@ void settle_wanted(const walk& walk, std::vector<reference>& references) {
     }
 }
 
+/// A policy may ask for it by whatever `again` calls it. Not compared with all of `kept`: an index may list it very
+/// often.
+void add_types(const reference& again, reference& kept) {
+    const auto add = [&](std::string_view type) {
+        if (!type.empty() && type != kept.type && type != kept.artifact_type()) kept.other_types.push_back(type);
+    };
+    add(again.type);
+    add(again.artifact_type());
+    for (const std::string_view type : again.other_types) add(type);
+}
+
 }  // namespace
 
 std::string_view source_name(std::uint32_t one) noexcept {
@@ -142,6 +159,11 @@ std::string_view source_name(std::uint32_t one) noexcept {
     if (!std::has_single_bit(one)) return {};
     const auto number = static_cast<std::size_t>(std::countr_zero(one));
     return number < names.size() ? names[number] : std::string_view();
+}
+
+bool reference::is_of(std::string_view asked) const noexcept {
+    return type == asked || artifact_type() == asked ||
+           std::find(other_types.begin(), other_types.end(), asked) != other_types.end();
 }
 
 void merge(std::vector<reference>& references) {
@@ -159,6 +181,7 @@ void merge(std::vector<reference>& references) {
         reference& kept = merged[known->second];
         kept.sources |= one.sources;
         if (kept.type.empty()) kept.type = one.type;
+        add_types(one, kept);
         if (kept.description.empty()) kept.description = one.description;
         if (kept.tag.empty()) kept.tag = one.tag;
         if (kept.present == answer::unknown) kept.present = one.present;

@@ -40,6 +40,9 @@ struct reference {
     std::string_view subject;  ///< digest of what it is about; empty if nothing says so
     std::string malformed;     ///< a malformed subject, safe to show
     std::string_view type;
+    /// What else it is called where it is told of more than once: by reference types and artifact types. One may be
+    /// there twice.
+    std::vector<std::string_view> other_types;
     std::string_view description;
     std::string_view annotation;  ///< key and value of an inline annotation
     std::string_view value;
@@ -51,6 +54,11 @@ struct reference {
     resolve::place place;  ///< none where it was not the image's own index that told of it
 
     std::string_view digest() const noexcept { return descriptor == nullptr ? std::string_view{} : descriptor->digest; }
+    std::string_view artifact_type() const noexcept {
+        return descriptor == nullptr ? std::string_view{} : descriptor->artifact_type;
+    }
+    /// Whether anything that tells of it calls it that: compared exactly.
+    bool is_of(std::string_view asked) const noexcept;
 };
 
 /// All that a finished walk saw attached, in document order, each once.
@@ -67,7 +75,7 @@ std::string_view subject_of(const walk& walk, const reference& one);
 /// What may be attached to a selected image: the root, and all on the path down to the image itself.
 std::vector<std::string_view> subjects_around(const walk& walk, const selection& chosen);
 
-/// The same thing told of twice becomes one reference with the sources of both; the order stays.
+/// The same thing told of twice becomes one reference with the sources and the types of both; the order stays.
 void merge(std::vector<reference>& references);
 
 /// Refuses more wanted references than the request allows: better nothing is fetched than an arbitrary part.

@@ -49,13 +49,6 @@ struct request {
         return oci::is_image_config(media_type) ||
                std::find(config_types.begin(), config_types.end(), media_type) != config_types.end();
     }
-
-    bool wants_reference(std::string_view type, std::string_view artifact_type) const {
-        if (!fetch_references) return false;
-        return reference_types.empty() ||
-               std::any_of(reference_types.begin(), reference_types.end(),
-                           [&](const auto& one) { return one == type || one == artifact_type; });
-    }
 };
 
 }  // namespace refract::resolve
