@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "abi/guard.h"
+#include "resolve/required.h"
 
 namespace refract::abi {
 
@@ -121,6 +122,14 @@ int32_t refract_request_less(const refract_request* request, const refract_platf
         return {};
     });
     return less;
+}
+
+refract_status refract_request_check_manifest(const refract_request* request, const char* digest, size_t digest_size,
+                                              refract_error* error) REFRACT_NOEXCEPT {
+    return abi::guarded(error, [&]() -> outcome {
+        if (request == nullptr) return abi::missing_argument("request");
+        return resolve::check_required(request->request, abi::view(digest, digest_size));
+    });
 }
 
 }  // extern "C"

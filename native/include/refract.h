@@ -180,6 +180,11 @@ REFRACT_API int32_t refract_request_match(const refract_request* request,
 REFRACT_API int32_t refract_request_less(const refract_request* request, const refract_platform* a,
                                          const refract_platform* b) REFRACT_NOEXCEPT;
 
+/* For a root that is a single manifest, as refract_walk_check_required for an index: REFRACT_DENIED if any types are
+ * required, because no index tells of what is attached to it. The message names what is missing and the platforms. */
+REFRACT_API refract_status refract_request_check_manifest(const refract_request* request, const char* digest,
+                                                          size_t digest_size, refract_error* error) REFRACT_NOEXCEPT;
+
 /* ---- walk --------------------------------------------------------------------------------------------------- */
 
 typedef struct refract_walk refract_walk;

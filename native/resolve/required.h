@@ -13,4 +13,7 @@ namespace refract::resolve {
 /// true.
 outcome check_required(const walk& walk, const attached& all);
 
+/// The same for a root that is a single manifest: no index tells of anything that is attached to it.
+outcome check_required(const request& request, std::string_view manifest);
+
 }  // namespace refract::resolve

@@ -110,6 +110,13 @@ func (r *Request) Less(a, b ocispec.Platform) bool {
 	return C.refract_request_less(r.native, &lentA, &lentB) != 0
 }
 
+// CheckManifest is for a root that is a single manifest, as [Walk.CheckRequired] for an index: an error of kind permission denied if
+// any types are required.
+func (r *Request) CheckManifest(digest string) error {
+	var failed C.refract_error
+	return failure(C.refract_request_check_manifest(r.native, chars(digest), C.size_t(len(digest)), &failed), &failed)
+}
+
 // Close lets go of the request; its walks go on. It may be called once only.
 func (r *Request) Close() {
 	if r.users.Add(-1) == 0 {

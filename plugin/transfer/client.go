@@ -68,26 +68,25 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 		return name, root, err
 	}
 	r.policy = r.policy.For(name)
-	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
-		return name, root, requireIndex(ctx, r.policy, root)
+	requested, err := r.platforms()
+	if err != nil {
+		return name, ocispec.Descriptor{}, err
 	}
-	target, err := r.choose(ctx, name, root)
+	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
+	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
+		return name, root, checkManifest(ctx, root, options, r.policy)
+	}
+	target, err := r.choose(ctx, name, root, options)
 	return name, target, err
 }
 
-func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descriptor) (ocispec.Descriptor, error) {
-	requested, err := r.platforms()
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
+func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descriptor, options native.RequestOptions) (ocispec.Descriptor, error) {
 	fetcher, err := r.Fetcher(ctx, name)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	store := r.client.ContentStore()
-	chosen, err := choose(ctx, store, fetcher, root, native.RequestOptions{
-		Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata,
-	}, r.policy)
+	chosen, err := choose(ctx, store, fetcher, root, options, r.policy)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}

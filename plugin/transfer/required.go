@@ -5,8 +5,6 @@ package transfer
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
@@ -26,11 +24,16 @@ func enforce(ctx context.Context, p policy.Policy, root ocispec.Descriptor, lack
 	return nil
 }
 
-// requireIndex is for a root that is no index: nothing tells of anything attached to it.
-func requireIndex(ctx context.Context, p policy.Policy, root ocispec.Descriptor) error {
-	if len(p.Required) == 0 || native.MediaTypeKind(root.MediaType) == native.KindIndex {
+// checkManifest is for a root that is no index: nothing tells of anything attached to it.
+func checkManifest(ctx context.Context, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) error {
+	if len(p.Required) == 0 {
 		return nil
 	}
-	return enforce(ctx, p, root, fmt.Errorf("manifest %s is in no index that could tell of the %s that the policy requires: pull it by its "+
-		"index, or change required: %w", root.Digest, strings.Join(p.Required, ", "), errdefs.ErrPermissionDenied))
+	options.RequiredTypes = p.Required
+	request, err := native.NewRequest(options)
+	if err != nil {
+		return err
+	}
+	defer request.Close()
+	return enforce(ctx, p, root, request.CheckManifest(root.Digest.String()))
 }

@@ -83,14 +83,15 @@ type pull struct {
 
 // choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.
 func (p *pull) choose(ctx context.Context) error {
-	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
-		return requireIndex(ctx, p.policy, p.root)
-	}
-	chosen, err := choose(ctx, p.store, p.fetcher, p.root, native.RequestOptions{
+	options := native.RequestOptions{
 		Platforms:      p.options.platforms,
 		OtherPlatforms: p.options.allMetadata,
 		ConfigTypes:    p.configTypes,
-	}, p.policy)
+	}
+	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
+		return checkManifest(ctx, p.root, options, p.policy)
+	}
+	chosen, err := choose(ctx, p.store, p.fetcher, p.root, options, p.policy)
 	p.chosen = chosen
 	return err
 }

@@ -27,6 +27,7 @@ static void test_requests(void) {
     /* All zero but the version is a request for every image. */
     options.abi_version = REFRACT_ABI_VERSION;
     CHECK_STATUS(REFRACT_OK, refract_request_new(&request, &options, NULL));
+    CHECK_STATUS(REFRACT_OK, refract_request_check_manifest(request, NULL, 0, &error));
     refract_request_free(request);
     refract_request_free(NULL);
 
@@ -37,6 +38,7 @@ static void test_requests(void) {
 
     CHECK(refract_request_match(NULL, NULL) == 0);
     CHECK(refract_request_less(NULL, NULL, NULL) == 0);
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_request_check_manifest(NULL, NULL, 0, &error));
     refract_limits_default(NULL);
 }
 

@@ -116,6 +116,9 @@ static void test_required(void) {
         CHECK_STATUS(REFRACT_OK, refract_request_new(&request, &options, NULL));
         CHECK_STATUS(REFRACT_OK, refract_walk_new(&walk, request, NULL));
         CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_check_required(walk, &error));
+        CHECK_STATUS(REFRACT_DENIED, refract_request_check_manifest(request, image_document.digest,
+                                                                    strlen(image_document.digest), &error));
+        CHECK_ERROR(&error, REFRACT_DENIED, "manifest sha256:395c0b4b", "for linux/amd64", "attached: nothing");
         pull_thin(walk);
         if (i == 0) {
             CHECK_STATUS(REFRACT_OK, refract_walk_check_required(walk, &error));

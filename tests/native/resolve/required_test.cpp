@@ -50,6 +50,60 @@ TEST(Required, CountsWhatIsAboutAnIndexAroundIt) {
     EXPECT_FALSE(check(from, root, {"scan"}).failed());
 }
 
+TEST(Required, CountsEveryTypeOfAnArtifact) {
+    registry from;
+    const blob image = from.image(here);
+    const blob both = from.artifact();
+    const json spdx = with(both.descriptor(), "artifactType", "application/spdx+json");
+    const json of_root = annotated(spdx, "org.opencontainers.reference.type", "scan");
+    const blob root = from.index({both.about(image.digest, "sbom"), both.about(image.digest, "signature"), of_root,
+                                  with(both.about(image.digest, "sbom"), "artifactType", "text/spdx"), image.on(here)});
+    EXPECT_FALSE(check(from, root, {"sbom", "signature", "scan", "application/spdx+json", "text/spdx"}).failed());
+    const outcome refused = check(from, root, {"provenance"});
+    ASSERT_TRUE(refused.failed());
+    EXPECT_THAT(refused.why().message,
+                HasSubstr("(attached: application/spdx+json, sbom, scan, signature, text/spdx)"));
+}
+
+/// What was not read may hold what is missing: the image is refused, and the message tells of it.
+TEST(Required, DoesNotCountWhatWasNotRead) {
+    registry from;
+    const blob image = from.image(here);
+    const json sbom = from.artifact().about(image.digest, "sbom");
+    const blob attached = from.index({sbom});
+    const blob other = from.index({sbom, from.image(there).on(there)});
+    // The walk ends at the image, before the index that tells of it.
+    const outcome early = check(from, from.index({image.on(here), attached.descriptor()}), {"sbom"});
+    ASSERT_TRUE(early.failed());
+    EXPECT_EQ(early.why().code, status::denied);
+    EXPECT_THAT(early.why().message, HasSubstr("(attached: nothing; 1 nested index was not read)"));
+    const blob root = from.index({attached.descriptor(), other.descriptor(), image.on(here)});
+    EXPECT_FALSE(check(from, root, {"sbom"}).failed());
+    from.lose(attached.digest);
+    EXPECT_FALSE(check(from, root, {"sbom"}).failed()) << "the other index tells of it, too";
+    from.lose(other.digest);
+    const outcome lost = check(from, root, {"sbom"});
+    ASSERT_TRUE(lost.failed());
+    EXPECT_EQ(lost.why().code, status::denied);
+    EXPECT_THAT(lost.why().message, HasSubstr("(attached: nothing; 2 nested indexes were not read)"));
+}
+
+TEST(Required, RefusesASingleManifest) {
+    auto request = request_for({here, there});
+    EXPECT_FALSE(resolve::check_required(request, digest_of('a')).failed());
+    request.required_types = {"signature", "sbom", "sbom", "another\x1b"};
+    const outcome refused = resolve::check_required(request, digest_of('a'));
+    ASSERT_TRUE(refused.failed());
+    EXPECT_EQ(refused.why().code, status::denied);
+    EXPECT_EQ(refused.why().message,
+              "manifest " + digest_of('a') +
+                  " for linux/amd64, linux/arm64 lacks what the policy requires: another\\x1b, sbom, signature "
+                  "(attached: nothing; it is in no index); pull it by its index, or change required");
+    request.wants.clear();
+    EXPECT_THAT(resolve::check_required(request, digest_of('a')).why().message,
+                HasSubstr(digest_of('a') + " lacks what"));
+}
+
 TEST(Required, PassesOverWhatIsAboutOtherThings) {
     registry from;
     const blob image = from.image(here);
