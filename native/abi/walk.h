@@ -22,7 +22,7 @@ struct refract_walk {
         attached.reset();
     }
 
-    refract::resolve::told_image image() const { return {walk.read()[0].digest, &walk}; }
+    refract::resolve::told_image image() const { return refract::resolve::told_by(walk); }
 
     refract_descriptor root() const {
         const auto& read = walk.read()[0];

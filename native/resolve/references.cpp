@@ -240,7 +240,7 @@ attached find_attached(const walk& walk) {
         if (oci::has(entry.marks, oci::mark::inline_signature)) add_inline_signatures(entry, where, all.references);
     });
     merge(all.references);
-    settle({walk.read()[0].digest, &walk}, walk.asked(), all);
+    settle(told_by(walk), walk.asked(), all);
     return all;
 }
 

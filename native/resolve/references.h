@@ -75,6 +75,9 @@ struct told_image {
     const resolve::walk* walk = nullptr;  ///< of an index, and done
 };
 
+/// Those of a finished walk.
+inline told_image told_by(const walk& walk) { return {walk.read()[0].digest, &walk}; }
+
 /// "index sha256:…"; for messages.
 std::string describe(const told_image& image);
 

@@ -36,6 +36,11 @@ type Listing struct {
 	UnreadIndexes int
 }
 
+// Alone tells whether no index led to the image, and something was found attached to it all the same.
+func (l *Listing) Alone() bool {
+	return l.Root.Digest != "" && native.MediaTypeKind(l.Root.MediaType) != native.KindIndex
+}
+
 // Reference is something attached, and whether the store has it.
 type Reference struct {
 	native.Reference

@@ -118,6 +118,16 @@ func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept,
 	return kept, nil
 }
 
+// report says in one line what was found attached to a manifest that no index leads to: of others selection.report tells it.
+func (a *attached) report(ctx context.Context, image string, kept records.Kept) {
+	if a.references == nil {
+		return
+	}
+	log.G(ctx).WithFields(log.Fields{
+		"image": image, "manifest": a.root.Digest, "references": len(a.references.List), "fetched": len(kept.Fetched),
+	}).Info("references of image looked for in its repository")
+}
+
 // fetchWanted downloads the references that the policy wants, and returns which of them are here whole, sorted. One that
 // cannot be had is warned about and never fails a pull.
 func (a *attached) fetchWanted(ctx context.Context, store content.Store) ([]digest.Digest, error) {

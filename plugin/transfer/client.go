@@ -97,6 +97,7 @@ func (r *resolver) resolveAlone(ctx context.Context, name string, root ocispec.D
 		if kept, err = alone.keep(ctx, r.client.ContentStore()); err != nil {
 			return err
 		}
+		alone.report(ctx, name, kept)
 	}
 	return r.label(ctx, name, kept)
 }

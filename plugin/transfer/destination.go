@@ -157,6 +157,7 @@ func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, s
 		if kept, err = alone.keep(ctx, d.pull.store); err != nil {
 			return nil, err
 		}
+		alone.report(ctx, d.pull.reference, kept)
 	}
 	return d.imageStore.Store(ctx, root, &records.Store{Store: store, Kept: kept})
 }

@@ -4,10 +4,12 @@
 package transfer_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/policy"
@@ -32,10 +34,32 @@ func about(subject string) func(*ocispec.Index) {
 	}
 }
 
+// listedAgain lists the first reference of a shape once more, as another type.
+func listedAgain(kind string) func(*ocispec.Index) {
+	return func(index *ocispec.Index) {
+		again := index.Manifests[0]
+		again.Annotations = maps.Clone(again.Annotations)
+		again.Annotations["org.opencontainers.reference.type"] = kind
+		index.Manifests = append(index.Manifests, again)
+	}
+}
+
+// lostIndex lists a nested index that the registry does not have.
+func lostIndex(index *ocispec.Index) {
+	lost := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromString("lost"), Size: 4}
+	index.Manifests = append([]ocispec.Descriptor{lost}, index.Manifests...)
+}
+
 // What is listed as attached to the selected image, or to an index around it, counts, and nothing else does; and nothing more is asked for
 // than without the policy.
 func TestRequiredReferences(t *testing.T) {
 	base := shapes.ByName("artifact-first-same-platform")
+	entries, err := base.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := entries[1]
+	single := shapes.ByName("single-manifest")
 	cases := []struct {
 		name  string
 		shape shapes.Shape
@@ -48,10 +72,14 @@ func TestRequiredReferences(t *testing.T) {
 		{"one of two", base, []string{"sbom", "signature"}, []string{": signature (attached: sbom"}},
 		{"another case", base, []string{"SBOM"}, []string{": SBOM (attached: sbom"}},
 		{"about the index that lists it", base.WithRoot(about("")), []string{"sbom"}, nil},
+		{"of two types", base.WithRoot(listedAgain("signature")), []string{"sbom", "signature"}, nil},
+		{"about another platform's image", base.WithRoot(about(foreign.Digest.String())), []string{"sbom"}, []string{": sbom (attached: nothing)", base.Selected.String()}},
 		{"about something else", base.WithRoot(about(base.Configs[base.Selected].String())), []string{"sbom"}, []string{": sbom (attached: nothing"}},
 		{"weak", base.WithRoot(about("sha256:" + strings.Repeat("0", 64))), []string{"sbom"}, []string{": sbom (attached: nothing"}},
 		{"malformed", base.WithRoot(about("sha256:short")), []string{"sbom"}, []string{": sbom (attached: nothing"}},
-		{"single manifest", shapes.ByName("single-manifest"), []string{"sbom"}, []string{"manifest", "in no index", "sbom"}},
+		{"the walk ended before a nested index", shapes.ByName("match-first-then-nested"), []string{"sbom"}, []string{": sbom (attached: nothing; 1 nested index was not read)"}},
+		{"a nested index is gone", base.WithRoot(lostIndex), []string{"signature"}, []string{": signature (attached: sbom; 1 nested index was not read)"}},
+		{"single manifest", single, []string{"sbom"}, []string{"manifest " + single.Root.Digest.String() + " for linux/amd64 lacks", ": sbom (attached: nothing; it is in no index)"}},
 		{"nothing attached", shapes.ByName("images-first"), []string{"provenance"}, []string{"provenance"}},
 	}
 	for _, c := range cases {

@@ -49,6 +49,7 @@ void test_image(void);
 void test_manifest(void);
 void test_platforms(void);
 void test_reuse(void);
+void test_search(void);
 void test_small_things(void);
 void test_thin(void);
 void test_threads(void);

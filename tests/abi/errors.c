@@ -95,40 +95,6 @@ static void test_no_match(void) {
     refract_request_free(request);
 }
 
-/* What a policy requires is looked for once the walk is done: it is there, or the error says what is. */
-static void test_required(void) {
-    static const char* const types[] = {"sbom", "signature"};
-    const refract_platform wanted = platform("linux", "amd64");
-    size_t i;
-    for (i = 0; i < 2; ++i) {
-        const refract_string type = {types[i], strlen(types[i])};
-        refract_request_options options;
-        refract_request* request = NULL;
-        refract_walk* walk = NULL;
-        refract_error error;
-        memset(&options, 0, sizeof options);
-        options.abi_version = REFRACT_ABI_VERSION;
-        options.platforms = &wanted;
-        options.platforms_count = 1;
-        options.required_types = &type;
-        options.required_types_count = 1;
-        CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_check_required(NULL, &error));
-        CHECK_STATUS(REFRACT_OK, refract_request_new(&request, &options, NULL));
-        CHECK_STATUS(REFRACT_OK, refract_walk_new(&walk, request, NULL));
-        CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_check_required(walk, &error));
-        pull_thin(walk);
-        if (i == 0) {
-            CHECK_STATUS(REFRACT_OK, refract_walk_check_required(walk, &error));
-        } else {
-            CHECK_STATUS(REFRACT_DENIED, refract_walk_check_required(walk, &error));
-            CHECK_ERROR(&error, REFRACT_DENIED, "sha256:717baff3", "sha256:395c0b4b", "linux/amd64", ": signature",
-                        "attached: sbom");
-        }
-        refract_walk_free(walk);
-        refract_request_free(request);
-    }
-}
-
 void test_errors(void) {
     refract_request* request = amd64_request(REFRACT_SELECT);
     refract_walk* walk = NULL;
@@ -139,5 +105,4 @@ void test_errors(void) {
     refract_walk_free(walk);
     refract_request_free(request);
     test_no_match();
-    test_required();
 }

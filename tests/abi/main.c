@@ -17,7 +17,7 @@ static const struct part parts[] = {
     {"reuse", test_reuse},         {"errors", test_errors},
     {"arguments", test_arguments}, {"platforms", test_platforms},
     {"manifest", test_manifest},   {"small_things", test_small_things},
-    {"image", test_image},
+    {"image", test_image},         {"search", test_search},
 };
 
 int main(int count, char** arguments) {

@@ -17,6 +17,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
@@ -292,9 +294,47 @@ func TestRequired(t *testing.T) {
 				t.Errorf("the refusal lacks %q: %v", word, err)
 			}
 		}
+		if code := status.Code(err); code != codes.PermissionDenied {
+			t.Errorf("the refusal has the code %s", code)
+		}
 		nothingStays(t, daemon, criNamespace)
 		if _, err := daemon.CRIPull(t.Context(), shared.tag(other)); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestRequiredIsWarnedAbout: a pod's image that lacks what is required is pulled all the same, and one line of the log says what it
+// lacks; of an image that lacks nothing there is none.
+func TestRequiredIsWarnedAbout(t *testing.T) {
+	const warning = "image lacks what the policy requires"
+	everyPod(t, "required-warn", func(t *testing.T, from starter) {
+		lacking, single, whole := byName(t, "artifact-first-same-platform"), byName(t, "single-manifest"), byName(t, "sbom-and-signature-first")
+		daemon := start(t, from, harness.Config{Policy: "required = [\"signature\"]\nrequired_action = \"warn\"\n"})
+		for _, shape := range []shapes.Shape{lacking, single, whole} {
+			if _, err := daemon.CRIPull(t.Context(), shared.tag(shape)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		read := daemon.Log
+		if daemon.Front != nil {
+			read = daemon.Front.Log
+		}
+		log, err := read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for shape, want := range map[*shapes.Shape]int{&lacking: 1, &single: 1, &whole: 0} {
+			lines := 0
+			for line := range strings.Lines(log) {
+				said := strings.Contains(line, warning) && strings.Contains(line, shape.Root.Digest.String())
+				if said && strings.Contains(line, "level=warning") && strings.Contains(line, "requires: signature (attached: ") {
+					lines++
+				}
+			}
+			if lines != want {
+				t.Errorf("%d lines warn about %s, want %d", lines, shape.Name, want)
+			}
 		}
 	})
 }

@@ -25,7 +25,8 @@ void walk_through(const resolve::request& request, const std::string& digest, st
     const auto all = resolve::find_attached(walk);
     // Whatever the graph, a tree has at most two lines for each entry or reference, and one for the root.
     const auto entries = walk.read()[0].index->entries().size();
-    if (resolve::tree_of(walk, all.references).size() > 1 + entries + 2 * all.references.size()) __builtin_trap();
+    if (resolve::tree_of(resolve::told_by(walk), all.references).size() > 1 + entries + 2 * all.references.size())
+        __builtin_trap();
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto all = resolve::find_attached(walk);
     std::size_t shown = 0;
     std::vector<bool> seen(all.references.size(), false);
-    for (const auto& node : resolve::tree_of(walk, all.references)) {
+    for (const auto& node : resolve::tree_of(resolve::told_by(walk), all.references)) {
         if (node.reference == resolve::none || seen[node.reference]) continue;
         seen[node.reference] = true;
         ++shown;

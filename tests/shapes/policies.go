@@ -14,6 +14,7 @@ func policies() []entry {
 		{"fetch-of-one-type", "only references of the named type are wanted", fetchOfType},
 		{"fetch-of-artifact-type", "artifactType names a type too", fetchOfArtifactType},
 		{"fetch-type-exactly", "types are compared exactly", fetchExactly},
+		{"fetch-of-second-type", "an artifact that is listed as two types is wanted by either: one reference", fetchOfSecondType},
 		{"fetch-of-references", "what is about a wanted reference is wanted", fetchOfReferences},
 		{"fetch-not-through-unwanted", "what is about a reference that is not wanted is not wanted", fetchNotThrough},
 		{"fetch-of-nested-index", "what is about the index around the image is wanted", fetchOfIndex},
@@ -55,6 +56,15 @@ func fetchOfArtifactType(b *builder) {
 	sbom, signature := typed(b.sbom(image), "application/spdx+json"), b.signature(image)
 	b.root(image, sbom, signature)
 	b.lists(wanted(listed(sbom)), listed(signature))
+}
+
+func fetchOfSecondType(b *builder) {
+	b.Request.Fetch, b.Request.Types = true, []string{"signature"}
+	image := b.right()
+	sbom := b.sbom(image)
+	b.root(image, sbom, mark(sbom, image.Digest, "signature"))
+	b.lists(wanted(listed(sbom)))
+	b.Expect.ReferencesCount = new(1)
 }
 
 func fetchExactly(b *builder) {

@@ -106,7 +106,7 @@ void tree(benchmark::State& state) {
     resolve::walk walk(request);
     if (!finish(walk, index)) state.SkipWithError("the walk did not end");
     const auto all = resolve::find_attached(walk);
-    for (auto _ : state) benchmark::DoNotOptimize(resolve::tree_of(walk, all.references).size());
+    for (auto _ : state) benchmark::DoNotOptimize(resolve::tree_of(resolve::told_by(walk), all.references).size());
     count(state, index);
 }
 

@@ -281,6 +281,19 @@ TEST_F(Inspect, NarrowsToTheImageOfOnePlatform) {
     EXPECT_THAT(got.listing.tree, SizeIs(3));  // the index, the image, what is about it
 }
 
+TEST_F(Inspect, NarrowsByEachTypeOfAReference) {
+    const json signature = with(sbom.about(image.digest, "signature"), "artifactType", "application/spdx+json");
+    from.tags["v1"] = store.index({image.on(here), sbom.about(image.digest, "sbom"), signature}).digest;
+    inspect::listing_request request;
+    request.sources = resolve::source_index;
+    for (const char* const type : {"sbom", "signature", "application/spdx+json"}) {
+        request.type = type;
+        EXPECT_THAT(listed(from, request).told(), ElementsAre(std::pair(sbom.digest, resolve::source_index))) << type;
+    }
+    request.type = "scan";
+    EXPECT_THAT(listed(from, request).told(), IsEmpty());
+}
+
 TEST_F(Inspect, NarrowsByAnnotationsOfDescriptorAndManifest) {
     const blob scan = store.artifact("application/sarif+json", "scan");
     json manifest = json::parse(scan.bytes);

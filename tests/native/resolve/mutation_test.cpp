@@ -102,7 +102,7 @@ bool walk_through(const registry& from, const blob& root) {
         }
         accepted = true;
         const auto all = resolve::find_attached(got.walk);
-        for (const auto& node : resolve::tree_of(got.walk, all.references))
+        for (const auto& node : resolve::tree_of(resolve::told_by(got.walk), all.references))
             EXPECT_LE(node.depth, 2 + all.references.size() + 8);
         for (const auto& one : all.references) {
             EXPECT_LT(one.place.document, got.walk.read().size());

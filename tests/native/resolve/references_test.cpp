@@ -99,6 +99,32 @@ TEST(References, AreMerged) {
     EXPECT_EQ(two.size(), 2u);
 }
 
+/// An artifact that is told of as several types keeps them all, whatever it is merged with, and however often.
+TEST(References, AreMergedWithTheirTypes) {
+    registry from;
+    const blob image = from.image(here);
+    const blob sbom = from.artifact();
+    const json first = sbom.about(image.digest, "sbom");
+    const json second = with(sbom.about(image.digest, "scan"), "artifactType", "application/spdx+json");
+    seen got(from, from.index({first, second, second, first, image.on(here)}));
+    ASSERT_EQ(got.size(), 1u);
+    EXPECT_EQ(got[0].type, "sbom");
+    std::vector<resolve::reference> again = got.all.references;
+    again.insert(again.begin(), again.front());
+    again.front().type = "first";
+    again.front().other_types.clear();
+    resolve::merge(again);
+    ASSERT_EQ(again.size(), 1u);
+    for (const char* const type : {"sbom", "scan", "application/spdx+json"}) {
+        EXPECT_TRUE(got[0].is_of(type)) << type;
+        EXPECT_TRUE(again[0].is_of(type)) << type;
+    }
+    EXPECT_TRUE(again[0].is_of("first"));
+    EXPECT_FALSE(again[0].is_of("signature"));
+    EXPECT_EQ(wanted_of(seen(from, from.index({first, second, image.on(here)}), fetching({"scan"}))),
+              std::vector{true});
+}
+
 /// Marks of two families on one descriptor: the proposal's come first.
 TEST(References, OneDescriptorWithTwoMarks) {
     registry from;

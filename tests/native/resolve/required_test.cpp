@@ -23,7 +23,13 @@ outcome check(const registry& from, const blob& root, std::vector<std::string> t
     request.required_types = std::move(types);
     const pull walked(from, root, request);
     EXPECT_TRUE(walked.ok()) << walked.message;
-    return resolve::check_required(walked.walk, resolve::find_attached(walked.walk));
+    return resolve::check_required(resolve::told_by(walked.walk), walked.request, resolve::find_attached(walked.walk));
+}
+
+/// A manifest that no index leads to.
+outcome alone(const resolve::request& request) {
+    const std::string digest = digest_of('a');
+    return resolve::check_required({digest, nullptr}, request, {});
 }
 
 TEST(Required, CountsWhatIsAboutTheImage) {
@@ -48,6 +54,59 @@ TEST(Required, CountsWhatIsAboutAnIndexAroundIt) {
     const blob root =
         from.index({inner.descriptor(), from.artifact("application/vnd.in-toto+json").about(inner.digest, "scan")});
     EXPECT_FALSE(check(from, root, {"scan"}).failed());
+}
+
+TEST(Required, CountsEveryTypeOfAnArtifact) {
+    registry from;
+    const blob image = from.image(here);
+    const blob both = from.artifact();
+    const json spdx = with(both.descriptor(), "artifactType", "application/spdx+json");
+    const json of_root = annotated(spdx, "org.opencontainers.reference.type", "scan");
+    const blob root = from.index({both.about(image.digest, "sbom"), both.about(image.digest, "signature"), of_root,
+                                  with(both.about(image.digest, "sbom"), "artifactType", "text/spdx"), image.on(here)});
+    EXPECT_FALSE(check(from, root, {"sbom", "signature", "scan", "application/spdx+json", "text/spdx"}).failed());
+    const outcome refused = check(from, root, {"provenance"});
+    ASSERT_TRUE(refused.failed());
+    EXPECT_THAT(refused.why().message,
+                HasSubstr("(attached: application/spdx+json, sbom, scan, signature, text/spdx)"));
+}
+
+/// What was not read may hold what is missing: the image is refused, and the message tells of it.
+TEST(Required, DoesNotCountWhatWasNotRead) {
+    registry from;
+    const blob image = from.image(here);
+    const json sbom = from.artifact().about(image.digest, "sbom");
+    const blob attached = from.index({sbom});
+    const blob other = from.index({sbom, from.image(there).on(there)});
+    // The walk ends at the image, before the index that tells of it.
+    const outcome early = check(from, from.index({image.on(here), attached.descriptor()}), {"sbom"});
+    ASSERT_TRUE(early.failed());
+    EXPECT_EQ(early.why().code, status::denied);
+    EXPECT_THAT(early.why().message, HasSubstr("(attached: nothing; 1 nested index was not read)"));
+    const blob root = from.index({attached.descriptor(), other.descriptor(), image.on(here)});
+    EXPECT_FALSE(check(from, root, {"sbom"}).failed());
+    from.lose(attached.digest);
+    EXPECT_FALSE(check(from, root, {"sbom"}).failed()) << "the other index tells of it, too";
+    from.lose(other.digest);
+    const outcome lost = check(from, root, {"sbom"});
+    ASSERT_TRUE(lost.failed());
+    EXPECT_EQ(lost.why().code, status::denied);
+    EXPECT_THAT(lost.why().message, HasSubstr("(attached: nothing; 2 nested indexes were not read)"));
+}
+
+TEST(Required, RefusesASingleManifest) {
+    auto request = request_for({here, there});
+    EXPECT_FALSE(alone(request).failed());
+    request.required_types = {"signature", "sbom", "sbom", "another\x1b"};
+    const outcome refused = alone(request);
+    ASSERT_TRUE(refused.failed());
+    EXPECT_EQ(refused.why().code, status::denied);
+    EXPECT_EQ(refused.why().message,
+              "manifest " + digest_of('a') +
+                  " for linux/amd64, linux/arm64 lacks what the policy requires: another\\x1b, sbom, signature "
+                  "(attached: nothing; it is in no index); pull it by its index, or change required");
+    request.wants.clear();
+    EXPECT_THAT(alone(request).why().message, HasSubstr(digest_of('a') + " lacks what"));
 }
 
 TEST(Required, PassesOverWhatIsAboutOtherThings) {

@@ -42,7 +42,7 @@ public:
           told_(resolve::find_attached(walked_.walk)),
           search(walked_.request, what) {
         EXPECT_TRUE(walked_.ok()) << walked_.message;
-        search.begin({walked_.walk.read()[0].digest, &walked_.walk}, &told_);
+        search.begin(resolve::told_by(walked_.walk), &told_);
     }
 
     void tag(const std::string& name, const blob& what) { tags_[name] = what.digest; }

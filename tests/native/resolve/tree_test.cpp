@@ -24,7 +24,7 @@ std::vector<std::string> tree(const registry& from, const blob& root, const std:
     EXPECT_TRUE(got.ok()) << got.message;
     const auto all = resolve::find_attached(got.walk);
     std::vector<std::string> lines;
-    for (const auto& node : resolve::tree_of(got.walk, all.references)) {
+    for (const auto& node : resolve::tree_of(resolve::told_by(got.walk), all.references)) {
         std::string digest;
         std::string line(2 * node.depth, ' ');
         switch (node.kind) {
@@ -167,7 +167,7 @@ TEST(Tree, LongChains) {
     const pull got(from, root, request_for({here}));
     ASSERT_TRUE(got.ok()) << got.message;
     const auto all = resolve::find_attached(got.walk);
-    const auto nodes = resolve::tree_of(got.walk, all.references);
+    const auto nodes = resolve::tree_of(resolve::told_by(got.walk), all.references);
     ASSERT_EQ(nodes.size(), 9002u);
     EXPECT_EQ(nodes.back().depth, 9001u);
 }
@@ -186,7 +186,8 @@ TEST(Tree, DenseGraphsStayLinear) {
     const pull got(from, from.index(entries), request_for({here}));
     ASSERT_TRUE(got.ok()) << got.message;
     const auto all = resolve::find_attached(got.walk);
-    EXPECT_LE(resolve::tree_of(got.walk, all.references).size(), 2 * entries.size() + all.references.size());
+    EXPECT_LE(resolve::tree_of(resolve::told_by(got.walk), all.references).size(),
+              2 * entries.size() + all.references.size());
 }
 
 }  // namespace

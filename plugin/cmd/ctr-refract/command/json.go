@@ -28,7 +28,7 @@ type listingJSON struct {
 	Image         string `json:"image"`
 	// Target is what the image record points at.
 	Target documentJSON `json:"target"`
-	// Index is what the image was pulled from; null for a single manifest.
+	// Index is what the image was pulled from; null for a single manifest, which may have something attached elsewhere.
 	Index *documentJSON `json:"index"`
 	// UnreadIndexes is how many nested indexes the node does not have: what they hold is not known.
 	UnreadIndexes int             `json:"unreadIndexes"`
@@ -65,7 +65,8 @@ type referenceJSON struct {
 	// Annotation is the key of an inline annotation, and Value the content that it holds.
 	Annotation string  `json:"annotation,omitempty"`
 	Value      *string `json:"value,omitempty"`
-	// Sources tell where it was found: index, annotation, buildkit, soci.
+	// Sources tell where it was found: in the index (index, annotation, buildkit, soci), or elsewhere when it was pulled (digest-tag,
+	// referrers-api, referrers-tag, cosign-tag).
 	Sources []string `json:"sources"`
 	// Weak tells whether nothing in the index is the subject: no, yes, unknown.
 	Weak string `json:"weak"`
@@ -97,7 +98,7 @@ func newListingJSON(listing *references.Listing, found []references.Reference) l
 		UnreadIndexes: listing.UnreadIndexes,
 		References:    []referenceJSON{},
 	}
-	if listing.Root.Digest != "" {
+	if listing.Root.Digest != "" && !listing.Alone() {
 		root := newDocumentJSON(listing.Root)
 		made.Index = &root
 	}
