@@ -157,11 +157,16 @@ func newDocumentJSON(of ocispec.Descriptor) documentJSON {
 
 // writeJSON prints for programs, and so that a terminal does nothing but show it: what is not printable is escaped further than
 // JSON asks for.
-func writeJSON(to io.Writer, value any) error {
+func writeJSON(to io.Writer, value any) error { return encodeJSON(to, value, "  ") }
+
+// writeJSONLine prints a value in one line.
+func writeJSONLine(to io.Writer, value any) error { return encodeJSON(to, value, "") }
+
+func encodeJSON(to io.Writer, value any, indent string) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func (p *place) root(out, errors io.Writer) *cli.Command {
 }
 
 func (p *place) connect(ctx context.Context, _ *cli.Command) (*command.Node, context.Context, context.CancelFunc, error) {
-	here := &command.Node{Images: p.Images, Content: p.Content, Lease: p.Lease}
+	here := &command.Node{References: command.OverStores(p.Images, p.Content, p.Events), Images: p.Images, Content: p.Content, Lease: p.Lease}
 	return here, namespaces.WithNamespace(ctx, "test"), func() {}, nil
 }
 
