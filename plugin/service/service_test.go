@@ -186,3 +186,7 @@ func TestOtherNamespaceHasNothingOfIt(t *testing.T) {
 		}
 	}
 }
+
+func otherNamespace(t *testing.T) context.Context {
+	return namespaces.WithNamespace(t.Context(), "other")
+}
