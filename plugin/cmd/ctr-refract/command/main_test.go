@@ -31,7 +31,7 @@ import (
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(node.LeftByEvents)) }
 
 // place is a node, the registry that it pulled from, and a command line there.
 type place struct {
