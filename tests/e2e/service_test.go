@@ -276,7 +276,13 @@ func TestDigestIsFoundInItsImages(t *testing.T) {
 
 // TestWatchEndsWhenContainerdGoes: who watches at refractd hears that containerd went away, and refractd does not wait for who watches.
 func TestWatchEndsWhenContainerdGoes(t *testing.T) {
-	daemon := start(t, harness.StartBehindRefractd, harness.Config{})
+	for line, with := range map[string]starter{"2.4": harness.StartBehindRefractd, "2.2": harness.Start22BehindRefractd} {
+		t.Run(line, func(t *testing.T) { watchAndStop(t, start(t, with, harness.Config{})) })
+	}
+}
+
+func watchAndStop(t *testing.T, daemon *harness.Daemon) {
+	t.Helper()
 	at := newServed(t, daemon, daemon.Front.Socket, criNamespace, "cri")
 	begun := func(event *refractv1.WatchResponse) bool { return event.GetBegun() != nil }
 	events, ended := at.watch(t, false)
