@@ -114,12 +114,20 @@ func (s *subscription) gather(incoming <-chan *events.Envelope, failed <-chan er
 			}
 		case err := <-failed:
 			if s.err == nil {
-				// Its own kind of error is none of this call's.
-				s.err = fmt.Errorf("containerd's events ended (%v), watch again when it has come back: %w", err, errdefs.ErrUnavailable)
+				s.err = eventsEnded(err)
 			}
 			return
 		}
 	}
+}
+
+// eventsEnded keeps the reason's text, but not what kind of error it is to containerd.
+func eventsEnded(reason error) error {
+	text := "without a reason"
+	if reason != nil {
+		text = reason.Error()
+	}
+	return fmt.Errorf("containerd's events ended (%s), watch again when it has come back: %w", text, errdefs.ErrUnavailable)
 }
 
 // note keeps an image's last change. One that the caller has not heard of yet stays recorded when it is updated.
@@ -130,7 +138,7 @@ func (s *subscription) note(name string, last change) {
 	if !waiting {
 		s.order = append(s.order, name)
 	}
-	if !(waiting && before == recorded && last == updated) {
+	if !waiting || before != recorded || last != updated {
 		s.changes[name] = last
 	}
 	select {
