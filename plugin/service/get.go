@@ -45,7 +45,7 @@ func (s *Server) get(ctx context.Context, request *refractv1.GetRequest, send fu
 	}
 	artifact, err := references.Open(ctx, s.content, reference)
 	if err != nil {
-		return err
+		return absent(listing, reference, err)
 	}
 	layer, write, err := s.chosen(ctx, request, artifact)
 	if err != nil {
@@ -57,9 +57,18 @@ func (s *Server) get(ctx context.Context, request *refractv1.GetRequest, send fu
 	}
 	out := bufio.NewWriterSize(chunks(send), chunkBytes)
 	if err := write(out); err != nil {
-		return err
+		return absent(listing, reference, err)
 	}
 	return out.Flush()
+}
+
+// absent says what to do about what the node does not have. Other errors stay as they are.
+func absent(listing *references.Listing, reference references.Reference, err error) error {
+	if !errdefs.IsNotFound(err) {
+		return err
+	}
+	return fmt.Errorf("image %q: reference %s is not on this node as a whole, fetch it first (ctr-refract references fetch): %w",
+		listing.Image, reference.Descriptor.Digest, err)
 }
 
 func findOne(listing *references.Listing, asked references.Query) (references.Reference, error) {

@@ -5,6 +5,7 @@ package service_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -139,6 +140,20 @@ func TestGetSaysWhyItSendsNothing(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what to do about what is not on the node", func(t *testing.T) {
+		_, _, err := p.get(&refractv1.GetRequest{Image: pulled, Type: "sbom"})
+		if err == nil || !strings.Contains(err.Error(), "references fetch") || !strings.Contains(err.Error(), pulled) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("layer that is gone", func(t *testing.T) {
+		p.Drop(p.ctx, t, digest.FromBytes(layers[0].Content))
+		_, content, err := p.get(&refractv1.GetRequest{Image: image, Content: &refractv1.GetRequest_Layer{Layer: "0"}})
+		wantCode(t, err, codes.NotFound)
+		if len(content) != 0 {
+			t.Errorf("sent %d bytes", len(content))
+		}
+	})
 	t.Run("spoiled layer", func(t *testing.T) {
 		p.Spoil(t, digest.FromBytes(layers[1].Content), make([]byte, len(layers[1].Content)))
 		_, _, err := p.get(&refractv1.GetRequest{Image: image, Content: &refractv1.GetRequest_Layer{Layer: "1"}})
