@@ -99,6 +99,10 @@ test-kubelet: test ## Run pods from extended indexes with a real kubelet
 testdata: native ## Write tests/testdata anew from the shapes
 	@$(GO) run -ldflags "$(GO_LDFLAGS)" ./tests/shapes/generate tests/testdata
 
+.PHONY: proto
+proto: ## Write the code of the gRPC service anew from its .proto
+	@.ci/proto plugin/service
+
 .PHONY: lint
 lint: native ## Check style and look for mistakes
 	@.ci/lint

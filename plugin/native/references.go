@@ -41,6 +41,16 @@ func (s Source) Names() []string {
 	return names
 }
 
+// SourceOf is the source of that name, as [Source.Names] gives it; 0 if there is none.
+func SourceOf(name string) Source {
+	for bit := Source(1); bit != 0; bit <<= 1 {
+		if name != "" && static(C.refract_source_name(C.uint32_t(bit))) == name {
+			return bit
+		}
+	}
+	return 0
+}
+
 // Answer is no, yes or unknown: a walk that stopped early does not know everything.
 type Answer uint32
 

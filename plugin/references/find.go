@@ -25,12 +25,11 @@ func (l *Listing) Find(query Query) []Reference {
 		if query.Type != "" && reference.Type != query.Type && reference.Descriptor.ArtifactType != query.Type {
 			continue
 		}
-		named := reference.Descriptor.Digest.String()
-		_, hex, _ := strings.Cut(named, ":")
+		isWhole, begins := named(reference.Descriptor.Digest, query.Name)
 		switch {
-		case query.Name == "", query.Name == named && named != "", query.Name == reference.Annotation:
+		case query.Name == "", isWhole, query.Name == reference.Annotation:
 			whole = append(whole, reference)
-		case named != "" && (strings.HasPrefix(named, query.Name) || strings.HasPrefix(hex, query.Name)):
+		case begins:
 			begin = append(begin, reference)
 		}
 	}
@@ -38,6 +37,16 @@ func (l *Listing) Find(query Query) []Reference {
 		return whole
 	}
 	return begin
+}
+
+// named tells whether a name is a digest, or the beginning of one with or without its algorithm.
+func named(d digest.Digest, name string) (whole, begins bool) {
+	if d == "" {
+		return false, false
+	}
+	text := d.String()
+	_, hex, _ := strings.Cut(text, ":")
+	return text == name, strings.HasPrefix(text, name) || strings.HasPrefix(hex, name)
 }
 
 // Distinct leaves one of the references that share content: an artifact may be about several subjects.

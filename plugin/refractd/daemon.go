@@ -50,7 +50,8 @@ func Run(ctx context.Context, c config.Config) error {
 		return err
 	}
 	var watched monitor
-	service, err := cri.New(c.Containerd.Address, settings, watched.register)
+	var asked lookups
+	service, err := cri.New(c.Containerd.Address, settings, watched.register, asked.register)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -65,7 +66,9 @@ func Run(ctx context.Context, c config.Config) error {
 	for _, one := range listeners {
 		all = append(all, served{name: one.Addr().String(), serve: func() error { return service.Serve(one) }})
 	}
-	return errors.Join(serve(ctx, all), stop(service), watched.close())
+	err = serve(ctx, all)
+	asked.stop()
+	return errors.Join(err, stop(service), watched.close())
 }
 
 func closeAll(listeners []net.Listener) error {

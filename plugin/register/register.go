@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package register decorates containerd's plugins: it takes all registrations, changes three of them and leaves the rest as it
-// is. Nothing happens on import; a program's main calls [Decorate], so that the order is there to be read.
+// is, and adds two of refract's own. Nothing happens on import; a program's main calls [Decorate], so that the order is there to be read.
 package register
 
 import (
@@ -22,8 +22,8 @@ const (
 	criImageID = "images"
 )
 
-// Decorate adds refract to the plugins that are registered: its policy, the transfer service that asks it, and a warning where
-// the Kubernetes runtime interface goes round that service. It is called once, when all built-in plugins are registered and
+// Decorate adds refract to the plugins that are registered: its policy, the transfer service that asks it, a warning where the
+// Kubernetes runtime interface goes round that service, and refract.v1.References on containerd's socket. It is called once, when all built-in plugins are registered and
 // before containerd's app runs.
 func Decorate() error {
 	if err := native.CheckABI(); err != nil {
@@ -44,6 +44,8 @@ func Decorate() error {
 	for i := range registrations {
 		registry.Register(&registrations[i])
 	}
+	// Behind containerd's own: what it needs starts before it anyway, and nothing of containerd's waits for it.
+	registry.Register(servicePlugin())
 	return nil
 }
 

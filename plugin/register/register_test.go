@@ -26,9 +26,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestDecorateChangesThreeAndNothingElse(t *testing.T) {
+func TestDecorateChangesThreeAddsTwoAndNothingElse(t *testing.T) {
 	decorated := registry.Graph(nil)
-	if len(decorated) != len(stock)+1 {
+	if len(decorated) != len(stock)+2 {
 		t.Fatalf("%d plugins, containerd alone has %d", len(decorated), len(stock))
 	}
 	if len(stock) < 50 {
@@ -60,14 +60,16 @@ func TestDecorateChangesThreeAndNothingElse(t *testing.T) {
 	if !reflect.DeepEqual(changed, map[string]bool{"io.containerd.transfer.v1.local": true, "io.containerd.cri.v1.images": true}) {
 		t.Errorf("initialised otherwise: %v", changed)
 	}
-	if slices.IndexFunc(decorated, func(r plugin.Registration) bool { return r.URI() == "io.containerd.refract.v1.policy" }) < 0 {
-		t.Error("the policy is not registered")
+	for _, added := range []string{"io.containerd.refract.v1.policy", "io.containerd.grpc.v1.refract-references"} {
+		if slices.IndexFunc(decorated, func(r plugin.Registration) bool { return r.URI() == added }) < 0 {
+			t.Errorf("%s is not registered", added)
+		}
 	}
 }
 
 // The order in which plugins start stays containerd's.
 func TestOrderOfPlugins(t *testing.T) {
-	decorated := slices.DeleteFunc(registry.Graph(nil), func(r plugin.Registration) bool { return r.Type == PluginType })
+	decorated := slices.DeleteFunc(registry.Graph(nil), func(r plugin.Registration) bool { return r.Type == PluginType || r.ID == serviceID })
 	for i := range stock {
 		if stock[i].URI() != decorated[i].URI() {
 			t.Fatalf("number %d is %s, with containerd alone %s", i, decorated[i].URI(), stock[i].URI())

@@ -8,9 +8,7 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/containerd/containerd/v2/core/metadata"
 	"github.com/containerd/containerd/v2/core/transfer"
-	"github.com/containerd/containerd/v2/plugins"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/plugin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,13 +41,9 @@ func decorateTransfer(registration *plugin.Registration) {
 		if err != nil {
 			return nil, fmt.Errorf("metrics: %w", err)
 		}
-		found, err := ic.GetSingle(plugins.MetadataPlugin)
+		db, err := metadataOf(ic)
 		if err != nil {
 			return nil, err
-		}
-		db, ok := found.(*metadata.DB)
-		if !ok {
-			return nil, fmt.Errorf("containerd's metadata plugin is a %T: %w", found, errdefs.ErrInternal)
 		}
 		return refract.New(inner, db.ContentStore(), policy, configTypes(ic.Config), refract.WithMetrics(counted)), nil
 	}

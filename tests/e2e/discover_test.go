@@ -6,6 +6,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,11 +94,21 @@ func sorted(listed map[digest.Digest]string) []digest.Digest {
 	return digests
 }
 
-// attached are the references that ctr-refract lists with a source outside of the index, and whether they are present.
+// attached are the references that ctr-refract lists with a source outside of the index, and whether they are present: asked of
+// each socket that there is, which must say the same.
 func attached(ctx context.Context, daemon *harness.Daemon, name string) (map[digest.Digest]string, error) {
-	result, err := daemon.Ctr(ctx, criNamespace, "references", "ls", "--output", "json", name)
+	ask := func(socket string) (harness.Result, error) {
+		result, err := daemon.CtrAt(ctx, shared.tools.RefractCtr, socket, criNamespace, "references", "ls", "--output", "json", name)
+		return result, errors.Join(err, result.Err())
+	}
+	result, err := ask(daemon.Socket)
 	if err != nil {
 		return nil, err
+	}
+	if daemon.Front != nil {
+		if served, err := ask(daemon.Front.Socket); err != nil || served.Stdout != result.Stdout {
+			return nil, fmt.Errorf("refractd's service and the stores differ: %w: %s and %s", err, served.Stdout, result.Stdout)
+		}
 	}
 	var document struct {
 		References []struct {

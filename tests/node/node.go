@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/events/exchange"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/metadata"
@@ -37,11 +38,30 @@ type Node struct {
 	Images  images.Store
 	Content content.Store
 	Leases  leases.Manager
+	Events  *exchange.Exchange // nil if nothing is told of
 	folder  string
 }
 
 // New makes a node, and a context that holds its namespace.
 func New(t testing.TB) (context.Context, *Node) {
+	t.Helper()
+	return newNode(t)
+}
+
+// NewWatched makes one that tells of what happens to its images. Something of containerd's events never ends: the tests of a
+// package that watches let [LeftByEvents] run.
+func NewWatched(t testing.TB) (context.Context, *Node) {
+	t.Helper()
+	events := exchange.NewExchange()
+	ctx, made := newNode(t, metadata.WithEventsPublisher(events))
+	made.Events = events
+	return ctx, made
+}
+
+// LeftByEvents is the function that goes on when containerd's events are not used any more.
+const LeftByEvents = "github.com/docker/go-events.(*Broadcaster).run"
+
+func newNode(t testing.TB, options ...metadata.DBOpt) (context.Context, *Node) {
 	t.Helper()
 	folder := t.TempDir()
 	store, err := local.NewStore(filepath.Join(folder, "content"))
@@ -53,7 +73,7 @@ func New(t testing.TB) (context.Context, *Node) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { bolt.Close() })
-	db := metadata.NewDB(bolt, store, nil)
+	db := metadata.NewDB(bolt, store, nil, options...)
 	ctx := namespaces.WithNamespace(t.Context(), "test")
 	if err := db.Init(ctx); err != nil {
 		t.Fatal(err)

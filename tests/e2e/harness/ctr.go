@@ -45,13 +45,14 @@ func (r Result) Errors() string {
 
 // Ctr runs the daemon's own ctr (ctr-refract of containerd-refract) in a namespace.
 func (d *Daemon) Ctr(ctx context.Context, namespace string, arguments ...string) (Result, error) {
-	return d.run(ctx, d.ctr, namespace, arguments)
+	return d.CtrAt(ctx, d.ctr, d.Socket, namespace, arguments...)
 }
 
-func (d *Daemon) run(ctx context.Context, program, namespace string, arguments []string) (Result, error) {
+// CtrAt runs a program that is called as ctr is, at a socket of the daemon's.
+func (d *Daemon) CtrAt(ctx context.Context, program, socket, namespace string, arguments ...string) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	command := exec.CommandContext(ctx, program, append([]string{"--address", d.Socket, "--namespace", namespace}, arguments...)...)
+	command := exec.CommandContext(ctx, program, append([]string{"--address", socket, "--namespace", namespace}, arguments...)...)
 	command.Env = append(os.Environ(), d.environment...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr

@@ -14,8 +14,10 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
 	"github.com/urfave/cli/v3"
+	"google.golang.org/grpc"
 
 	"github.com/refract-oci/refract/plugin/references"
+	"github.com/refract-oci/refract/plugin/service"
 )
 
 // Exit codes of the references commands. Everything else of ctr exits as ever.
@@ -67,6 +69,8 @@ func marked(err error) error {
 
 // Node is what the commands use of a containerd.
 type Node struct {
+	References Reader
+	// Images and Content are for what is written and for bytes.
 	Images  images.Store
 	Content content.Store
 	// Lease keeps what is written from the garbage collector until it is released.
@@ -82,7 +86,15 @@ func toDaemon(ctx context.Context, cmd *cli.Command) (*Node, context.Context, co
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	connection, ok := client.Conn().(grpc.ClientConnInterface)
+	if !ok {
+		return nil, nil, nil, fmt.Errorf("containerd's client has a %T for a connection: %w", client.Conn(), errdefs.ErrInternal)
+	}
 	node := &Node{
+		References: eitherWay{
+			service: service.NewClient(connection),
+			stores:  OverStores(client.ImageService(), client.ContentStore(), client.EventService()),
+		},
 		Images:  client.ImageService(),
 		Content: client.ContentStore(),
 		Lease: func(ctx context.Context) (context.Context, func(context.Context) error, error) {
@@ -100,7 +112,9 @@ func Extend(ctr *cli.Command) error {
 
 // References is the command for what is attached to images.
 func References(connect Connect) *cli.Command {
-	all := []*cli.Command{lsCommand(connect), treeCommand(connect), getCommand(connect), fetchCommand(connect)}
+	all := []*cli.Command{
+		lsCommand(connect), treeCommand(connect), getCommand(connect), fetchCommand(connect), imagesCommand(connect), watchCommand(connect),
+	}
 	wrongUsage := func(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 		return misused(cmd, "%s", printable(err.Error()))
 	}
@@ -113,7 +127,7 @@ func References(connect Connect) *cli.Command {
 		Aliases: []string{"reference", "refs"},
 		Usage:   "Show, get and fetch what is attached to an image",
 		Description: `SBOMs, signatures, attestations and whatever else the index that an image was pulled from holds beside its images.
-ls, tree and get read the node's store and ask no registry.
+All but fetch read the node's store and ask no registry. Where the daemon has refract's own service, it is what reads.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found.`,
 		Commands:     all,
@@ -129,9 +143,14 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found.`,
 
 // arguments checks how many there are, and returns the image's name and the further ones.
 func arguments(cmd *cli.Command, most int) (string, []string, error) {
+	return argumentsOf(cmd, most, "the name of an image")
+}
+
+// argumentsOf does so where the first one is something else.
+func argumentsOf(cmd *cli.Command, most int, first string) (string, []string, error) {
 	given := cmd.Args().Slice()
 	if len(given) == 0 || given[0] == "" {
-		return "", nil, misused(cmd, "the name of an image is missing")
+		return "", nil, misused(cmd, "%s is missing", first)
 	}
 	if len(given) > most {
 		return "", nil, misused(cmd, "too many arguments: %q", given[most:])
@@ -156,14 +175,7 @@ func query(cmd *cli.Command, names []string) (references.Query, error) {
 
 // list reads what is attached to the named image.
 func list(ctx context.Context, node *Node, name string) (*references.Listing, error) {
-	image, err := node.Images.Get(ctx, name)
-	if errdefs.IsNotFound(err) {
-		return nil, nothing{fmt.Errorf("there is no image %q here (ctr-refract images ls -q lists them; names are given in full)", name)}
-	}
-	if err != nil {
-		return nil, err
-	}
-	listing, err := references.List(ctx, node.Content, image)
+	listing, err := node.References.List(ctx, name)
 	return listing, marked(err)
 }
 

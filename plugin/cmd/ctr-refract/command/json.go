@@ -68,7 +68,9 @@ type referenceJSON struct {
 	// Sources tell where it was found: in the index (index, annotation, buildkit, soci), or elsewhere when it was pulled (digest-tag,
 	// referrers-api, referrers-tag, cosign-tag).
 	Sources []string `json:"sources"`
-	// Weak tells whether nothing in the index is the subject: no, yes, unknown.
+	// Tag is what it, or the index that tells of it, was found under, if that is not the image's own index.
+	Tag string `json:"tag,omitempty"`
+	// Weak tells whether nothing that is known is the subject: no, yes, unknown.
 	Weak string `json:"weak"`
 	// Present tells whether the node has it whole: no, yes, unknown.
 	Present string `json:"present"`
@@ -117,6 +119,7 @@ func newReferenceJSON(reference references.Reference) referenceJSON {
 		Platform:         reference.Descriptor.Platform,
 		Type:             reference.Type,
 		Description:      reference.Description,
+		Tag:              reference.Tag,
 		Subject:          reference.Subject,
 		MalformedSubject: reference.Malformed,
 		Annotation:       reference.Annotation,
@@ -158,11 +161,16 @@ func newDocumentJSON(of ocispec.Descriptor) documentJSON {
 
 // writeJSON prints for programs, and so that a terminal does nothing but show it: what is not printable is escaped further than
 // JSON asks for.
-func writeJSON(to io.Writer, value any) error {
+func writeJSON(to io.Writer, value any) error { return encodeJSON(to, value, "  ") }
+
+// writeJSONLine prints a value in one line.
+func writeJSONLine(to io.Writer, value any) error { return encodeJSON(to, value, "") }
+
+func encodeJSON(to io.Writer, value any, indent string) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}

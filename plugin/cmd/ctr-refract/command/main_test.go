@@ -31,7 +31,7 @@ import (
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(node.LeftByEvents)) }
 
 // place is a node, the registry that it pulled from, and a command line there.
 type place struct {
@@ -126,7 +126,7 @@ func (p *place) root(out, errors io.Writer) *cli.Command {
 }
 
 func (p *place) connect(ctx context.Context, _ *cli.Command) (*command.Node, context.Context, context.CancelFunc, error) {
-	here := &command.Node{Images: p.Images, Content: p.Content, Lease: p.Lease}
+	here := &command.Node{References: command.OverStores(p.Images, p.Content, p.Events), Images: p.Images, Content: p.Content, Lease: p.Lease}
 	return here, namespaces.WithNamespace(ctx, "test"), func() {}, nil
 }
 

@@ -33,6 +33,8 @@ func TestWrongUsageIsExitCodeTwo(t *testing.T) {
 		{"get", "--layer", "", "image"}, {"get", "--manifest", "--layer", "0", "image"}, {"get", "--bogus", "image"}, {"get", "--layer"},
 		{"fetch"}, {"fetch", "image", ""}, {"fetch", "image", "digest", "more"}, {"fetch", "--max-bytes", "-1", "image"},
 		{"fetch", "--max-bytes", "much", "image"}, {"fetch", "--type", "", "image"}, {"fetch", "--bogus\n\x1b[2J", "image"},
+		{"images"}, {"images", ""}, {"images", "digest", "more"}, {"images", "--output", "yaml", "digest"}, {"images", "--type", "sbom", "digest"},
+		{"watch", "image"}, {"watch", "--output", "yaml"}, {"watch", "--bogus"},
 	}
 	for _, arguments := range cases {
 		got := p.fails(2, []string{"(see ctr-refract references", "--help)\n"}, arguments...)
@@ -88,7 +90,7 @@ func TestFailureIsExitCodeOne(t *testing.T) {
 	nowhere := func(context.Context, *cli.Command) (*command.Node, context.Context, context.CancelFunc, error) {
 		return nil, nil, nil, refused
 	}
-	for _, called := range []string{"ls", "tree", "get", "fetch"} {
+	for _, called := range []string{"ls", "tree", "get", "fetch", "images"} {
 		root := app.New()
 		root.Writer, root.ErrWriter = io.Discard, io.Discard
 		root.Commands = append(root.Commands, command.References(nowhere))
@@ -109,7 +111,8 @@ func TestExitCodeOfErrorsOfOthers(t *testing.T) {
 
 func TestHelpIsNoError(t *testing.T) {
 	p := newPlace(t)
-	for _, arguments := range [][]string{nil, {"--help"}, {"ls", "--help"}, {"tree", "-h"}, {"get", "--help"}, {"fetch", "--help"}} {
+	for _, arguments := range [][]string{nil, {"--help"}, {"ls", "--help"}, {"tree", "-h"}, {"get", "--help"}, {"fetch", "--help"},
+		{"images", "--help"}, {"watch", "--help"}} {
 		if out := p.succeeds(arguments...); !strings.Contains(out, "USAGE:") {
 			t.Errorf("%q printed %q", arguments, out)
 		}

@@ -1,0 +1,31 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package references
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+)
+
+// Stores are where a node has its images.
+type Stores struct {
+	Images  images.Store
+	Content content.InfoReaderProvider
+}
+
+// List tells what is attached to the image of that name. It is errdefs.ErrNotFound if there is none, or if its index is gone.
+func (s Stores) List(ctx context.Context, name string) (*Listing, error) {
+	image, err := s.Images.Get(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return nil, fmt.Errorf("there is no image %q here, names are given in full (ctr images ls -q lists them): %w", name, errdefs.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return List(ctx, s.Content, image)
+}
