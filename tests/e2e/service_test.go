@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/refract-oci/refract/plugin/cmd/ctr-refract/command"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/plugin/service"
@@ -198,10 +199,16 @@ func TestServiceHonoursNamespaces(t *testing.T) {
 // watch makes a channel of what a watch tells, closed when it has ended, and of how it ended.
 func (s *served) watch(t *testing.T, existing bool) (<-chan *refractv1.WatchResponse, <-chan error) {
 	t.Helper()
+	return s.watchBy(t, s.client, existing)
+}
+
+// watchBy does so by any of the ways that ctr-refract has.
+func (s *served) watchBy(t *testing.T, by command.Reader, existing bool) (<-chan *refractv1.WatchResponse, <-chan error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(s.in(t.Context()), watchLimit)
 	events, ended := make(chan *refractv1.WatchResponse), make(chan error, 1)
 	go func() {
-		ended <- s.client.Watch(ctx, existing, func(event *refractv1.WatchResponse) error {
+		ended <- by.Watch(ctx, existing, func(event *refractv1.WatchResponse) error {
 			select {
 			case events <- event:
 			case <-ctx.Done():
@@ -231,10 +238,19 @@ func until(t *testing.T, events <-chan *refractv1.WatchResponse, is func(*refrac
 }
 
 func TestWatchTellsOfPullAndRemoval(t *testing.T) {
-	for kind, at := range answering(t) {
+	all := answering(t)
+	ways := map[string]command.Reader{}
+	for kind, at := range all {
+		ways[kind] = at.client
+	}
+	// As ctr-refract does it where there is no service.
+	all["stores"] = all["refractd"]
+	stock := all["stores"].Client
+	ways["stores"] = command.OverStores(stock.ImageService(), stock.ContentStore(), stock.EventService())
+	for kind, at := range all {
 		t.Run(kind, func(t *testing.T) {
 			there, shape := at.pull(t, byName(t, "three-levels")), byName(t, "images-first")
-			events, _ := at.watch(t, true)
+			events, _ := at.watchBy(t, ways[kind], true)
 			until(t, events, func(event *refractv1.WatchResponse) bool {
 				image := event.GetExisting()
 				return image.GetListing().GetImage() == there && image.GetReferences() == 3
