@@ -116,16 +116,15 @@ refract_node reference_form::describe(const resolve::node& from, const std::vect
 }
 
 reference_arrays::reference_arrays(const resolve::told_image& image, const resolve::attached& all,
-                                   const refract_descriptor& root) {
+                                   const refract_descriptor& root, std::vector<std::string> notices)
+    : told_(std::move(notices)) {
     for (const auto& one : all.references) references_.push_back(form_.describe(one));
     for (const auto& one : resolve::tree_of(image, all.references)) {
         nodes_.push_back(form_.describe(one, all.references, image.walk, root));
     }
-    view_.references = references_.data();
-    view_.count = references_.size();
-    view_.tree = nodes_.data();
-    view_.tree_count = nodes_.size();
-    view_.unread_indexes_count = all.unread_indexes;
+    for (const auto& one : told_) notices_.push_back(text(one));
+    view_ = {references_.data(), references_.size(), nodes_.data(),     nodes_.size(),
+             notices_.data(),    notices_.size(),    all.unread_indexes};
 }
 
 }  // namespace refract::abi

@@ -71,13 +71,16 @@ private:
 /// Views the references that it is made of.
 class reference_arrays {
 public:
-    reference_arrays(const resolve::told_image& image, const resolve::attached& all, const refract_descriptor& root);
+    reference_arrays(const resolve::told_image& image, const resolve::attached& all, const refract_descriptor& root,
+                     std::vector<std::string> notices = {});
     const refract_references& view() const noexcept { return view_; }
 
 private:
     reference_form form_;
     std::vector<refract_reference> references_;
     std::vector<refract_node> nodes_;
+    std::vector<std::string> told_;
+    std::vector<refract_string> notices_;
     refract_references view_{};
 };
 

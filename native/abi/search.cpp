@@ -43,7 +43,7 @@ result<refract_status> show_next(refract_search& search, const refract_questions
         search.shown.push_back({referrers ? REFRACT_QUESTION_REFERRERS : REFRACT_QUESTION_MANIFEST, text(one.reference),
                                 text(one.media_type), one.max_bytes});
     }
-    search.questions = {search.shown.data(), search.shown.size()};
+    search.questions = {search.shown.data(), search.shown.size(), search.search.bytes_left()};
     *out = &search.questions;
     return search.shown.empty() ? REFRACT_OK : REFRACT_NEED;
 }
@@ -132,7 +132,8 @@ refract_status refract_search_references(refract_search* search, const refract_r
         if (out == nullptr) return abi::missing_argument("out");
         if (outcome done = search->search.check_wanted(); done.failed()) return done;
         if (!search->references) {
-            search->references.emplace(search->search.image(), search->search.all(), search->root);
+            search->references.emplace(search->search.image(), search->search.all(), search->root,
+                                       search->search.notices());
         }
         *out = &search->references->view();
         return {};

@@ -382,6 +382,7 @@ typedef struct refract_question {
 typedef struct refract_questions {
     const refract_question* questions;
     size_t count;
+    uint64_t max_bytes; /* of all answers together: whoever asks at the same time stops there */
 } refract_questions;
 
 /* `sources`: refract_source bits of the places to ask, none of them: nothing is asked. `always` not 0: ask whatever the

@@ -24,6 +24,12 @@ std::string tag_of(std::string_view digest) {
     return std::string(digest.substr(0, colon)) + '-' + std::string(digest.substr(colon + 1, longest_hex));
 }
 
+/// Whether something is wrong with one document, and not with asking at all.
+bool is_about_content(status code) {
+    return code == status::malformed || code == status::ambiguous || code == status::type_mismatch ||
+           code == status::size_mismatch || code == status::digest_mismatch || code == status::unsupported;
+}
+
 bool is_cosign_suffix(std::string_view suffix) { return suffix == ".sig" || suffix == ".att" || suffix == ".sbom"; }
 
 }  // namespace
@@ -168,7 +174,10 @@ void discovery::add_scanned() {
 outcome discovery::answer(std::vector<result<oci::answer>> answers) {
     const std::vector<asked> round = std::exchange(under_way_, {});
     for (std::size_t i = 0; i < round.size(); ++i) {
-        if (outcome done = take(round[i], std::move(answers[i])); done.failed()) return done;
+        outcome done = take(round[i], std::move(answers[i]));
+        if (!done.failed()) continue;
+        if (!request_.skip_unreadable || !is_about_content(done.why().code)) return done;
+        problems_.push_back(std::move(done).take().message);
     }
     return {};
 }

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -26,6 +27,8 @@ struct discovery_request {
     std::string artifact_type;             ///< with `direct`: others need not be told
     bool scan_tags = false;                ///< look into every index of the repository
     bool list_tags = true;                 ///< else the tags are tried that can be told without a list
+    bool exact_referrers = true;           ///< else what is told as referrers may be what the digest's tag names
+    bool skip_unreadable = false;          ///< what was answered with and cannot be read is a problem and no error
     const request* follow = nullptr;       ///< only what is about references that this one wants; nullptr: all
     request listing;                       ///< of the walks through indexes that tags name: its mode is `list`
     discovery_limits limits;
@@ -51,12 +54,20 @@ public:
     /// What the repository said, in the order of the questions.
     outcome answer(std::vector<result<oci::answer>> answers);
 
+    /// How much more may be read.
+    std::uint64_t bytes_left() const noexcept {
+        return request_.limits.bytes - std::min(request_.limits.bytes, bytes_);
+    }
+
     /// What was found, with views into this.
     std::vector<reference>& found() noexcept { return found_; }
     /// Digests that something here lists, so that what is about them is not weak. Views into this.
     const std::set<std::string_view>& listed() const noexcept { return listed_; }
     /// What a person should know: what could not be looked for, and why.
     const std::vector<std::string>& notices() const noexcept { return notices_; }
+
+    /// What was passed over because it cannot be read: what it may have told is not known.
+    const std::vector<std::string>& problems() const noexcept { return problems_; }
 
 private:
     struct subject {
@@ -102,7 +113,9 @@ private:
     outcome go_on(tagged_index& index, result<walk::step> step);
     /// All of the index has been read: takes what it holds.
     outcome read_index(tagged_index& index);
+    bool is_referrer(const oci::descriptor& entry, std::string_view about) const;
     outcome add(reference found);
+    outcome too_many() const;
     outcome count_bytes(std::size_t bytes);
     std::string_view keep(std::string_view text) { return strings_.emplace_back(text); }
 
@@ -120,6 +133,7 @@ private:
     knowledge scanned_ = knowledge::unknown;
     std::set<std::string, std::less<>> tags_;
     std::set<std::string, std::less<>> read_tags_;
+    std::set<std::string_view> looked_into_;  ///< digests of entries that did not say what they are about
 
     std::vector<asked> next_;
     std::vector<asked> under_way_;
@@ -132,6 +146,7 @@ private:
     std::vector<reference> found_;
     std::set<std::string_view> listed_;
     std::vector<std::string> notices_;
+    std::vector<std::string> problems_;
 };
 
 }  // namespace refract::resolve

@@ -102,6 +102,7 @@ outcome discovery::take_referrers(const asked& one, result<oci::answer> came) {
             return std::move(done).in("referrers of " + about);
         }
         for (const oci::descriptor& entry : index.entries()) {
+            if (!request_.exact_referrers && !is_referrer(entry, about)) continue;
             reference next;
             next.descriptor = &entry;
             next.platform = index.platform_of(entry);
@@ -114,6 +115,14 @@ outcome discovery::take_referrers(const asked& one, result<oci::answer> came) {
         }
     }
     return {};
+}
+
+/// Whether an entry under the digest's tag is what a registry would tell as a referrer. Images and what is about
+/// something else may stand there, too (Proposal F).
+bool discovery::is_referrer(const oci::descriptor& entry, std::string_view about) const {
+    if (of_image_.contains(entry.digest)) return false;
+    if (!oci::has(entry.marks, says_subject)) return !entry.artifact_type.empty();
+    return oci::annotation_of(entry, oci::annotation::reference_digest) == about;
 }
 
 outcome discovery::take_tag(const asked& one, const std::string& bytes) {
@@ -234,9 +243,11 @@ outcome discovery::read_index(tagged_index& index) {
         const bool silent = is == role::artifact || (is == role::image && declared == nullptr) ||
                             (is == role::index && !of_image_.contains(entry.digest));
         if (!silent || oci::has(entry.marks, says_subject) || of_image_.contains(entry.digest) ||
-            entry.algorithm == oci::digest_algorithm::other) {
+            entry.algorithm == oci::digest_algorithm::other || !looked_into_.insert(entry.digest).second) {
             continue;
         }
+        // Before they are asked, because each answer takes memory.
+        if (looked_into_.size() + found_.size() > request_.limits.found) return too_many();
         ask(asked::purpose::entry, oci::question::kind::manifest, entry.digest);
         next_.back().index = &index;
         next_.back().position = where.position;
@@ -306,7 +317,10 @@ outcome discovery::add(reference found) {
         if (request_.follow == nullptr || is_of_wanted_type(*request_.follow, found)) add_subject(found.digest(), true);
     }
     found_.push_back(std::move(found));
-    if (found_.size() <= request_.limits.found) return {};
+    return found_.size() <= request_.limits.found ? outcome() : too_many();
+}
+
+outcome discovery::too_many() const {
     return {status::limit_exceeded, "more than " + std::to_string(request_.limits.found) +
                                         " references were found outside of the image's index, which is the limit: "
                                         "narrow the sources"};

@@ -3,6 +3,7 @@
 
 #include "resolve/record.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "oci/annotations.h"
@@ -71,7 +72,10 @@ std::string write_record(const std::vector<reference>& found) {
 outcome record::read(std::span<const std::byte> bytes, const limits& limits) {
     references_.clear();
     reader_ = std::make_unique<oci::json_reader>(limits.json_depth);
-    if (outcome done = index_.read(*reader_, bytes, limits); done.failed()) return done;
+    // What a record has in annotations may have stood elsewhere.
+    refract::limits wide = limits;
+    wide.annotation_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.document_bytes, UINT32_MAX));
+    if (outcome done = index_.read(*reader_, bytes, wide); done.failed()) return done;
     for (const oci::descriptor& entry : index_.entries()) {
         reference one;
         one.descriptor = &entry;

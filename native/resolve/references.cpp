@@ -203,6 +203,9 @@ std::vector<std::string_view> subjects_of(const told_image& image, const request
         const auto around = subjects_around(*image.walk, chosen);
         subjects.insert(subjects.end(), around.begin(), around.end());
     }
+    // An index may list one image very often.
+    std::sort(subjects.begin(), subjects.end());
+    subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
     return subjects;
 }
 

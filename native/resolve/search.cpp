@@ -3,6 +3,8 @@
 
 #include "resolve/search.h"
 
+#include <algorithm>
+
 #include "oci/digest.h"
 #include "resolve/required.h"
 
@@ -13,6 +15,8 @@ search::search(const request& policy, purpose what) : policy_(policy), purpose_(
     asked_.direct = !policy.fetch_references;
     // Whoever feeds a pull's search has no way to list tags.
     asked_.list_tags = false;
+    asked_.exact_referrers = false;
+    asked_.skip_unreadable = true;
     asked_.follow = &policy;
     asked_.listing.mode = mode::list;
     asked_.listing.config_types = policy.config_types;
@@ -80,12 +84,13 @@ outcome search::answer(std::size_t number, result<std::string> came) {
 }
 
 outcome search::hand_over() {
+    if (std::find(answers_.begin(), answers_.end(), std::nullopt) != answers_.end()) {
+        return {status::invalid_argument, "a question of the search was not answered"};
+    }
     std::vector<result<oci::answer>> answers;
     answers.reserve(answers_.size());
-    for (auto& one : answers_) {
-        if (!one) return {status::invalid_argument, "a question of the search was not answered"};
-        answers.push_back(std::move(*one));
-    }
+    for (auto& one : answers_) answers.push_back(std::move(*one));
+    answers_.clear();
     // What is asked for by digest must have it: everything behind this counts on that.
     for (std::size_t i = 0; i < answers.size(); ++i) {
         oci::digest_algorithm algorithm{};
@@ -102,11 +107,15 @@ outcome search::hand_over() {
 }
 
 outcome search::recall(std::string_view digest, std::span<const std::byte> bytes) {
-    finished_ = true;
     const std::string name = "record " + std::string(digest);
     if (outcome done = oci::verify_digest(digest, bytes); done.failed()) return std::move(done).in(name);
-    if (outcome done = recalled_.read(bytes, policy_.limits); done.failed()) return std::move(done).in(name);
-    return take(recalled_.references());
+    // What was recalled before is in use until this has been read.
+    auto recalled = std::make_unique<resolve::record>();
+    if (outcome done = recalled->read(bytes, policy_.limits); done.failed()) return std::move(done).in(name);
+    if (outcome done = take(recalled->references()); done.failed()) return done;
+    recalled_ = std::move(recalled);
+    finished_ = true;
+    return {};
 }
 
 outcome search::take(const std::vector<reference>& found) {
@@ -129,9 +138,18 @@ outcome search::take(const std::vector<reference>& found) {
     return {};
 }
 
+std::vector<std::string> search::notices() const {
+    if (!discovery_) return {};
+    std::vector<std::string> all = discovery_->problems();
+    all.insert(all.end(), discovery_->notices().begin(), discovery_->notices().end());
+    return all;
+}
+
 outcome search::check_required() const {
-    return resolve::check_required(image_, policy_, all(),
-                                   finished_ ? "" : "; the search for more in the repository was not carried through");
+    std::string but;
+    if (discovery_ && !discovery_->problems().empty()) but = "; not read: " + discovery_->problems().front();
+    if (!finished_) but = "; the search for more in the repository was not carried through";
+    return resolve::check_required(image_, policy_, all(), but);
 }
 
 }  // namespace refract::resolve

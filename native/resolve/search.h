@@ -36,6 +36,8 @@ public:
 
     /// What to ask the repository next; nothing: it is done.
     result<std::span<const oci::question>> next();
+    /// How many bytes all answers to a round may take.
+    std::uint64_t bytes_left() const noexcept { return discovery_ ? discovery_->bytes_left() : 0; }
     /// What the repository said to a question of this round: a document's bytes, or status::missing. Other errors end
     /// the search; what the index told stays.
     outcome answer(std::size_t number, result<std::string> came);
@@ -44,6 +46,8 @@ public:
     outcome recall(std::string_view digest, std::span<const std::byte> bytes);
 
     const told_image& image() const noexcept { return image_; }
+    /// What a person should know: what was passed over, and why.
+    std::vector<std::string> notices() const;
     const attached& all() const noexcept { return found_anything_ ? merged_ : *told_; }
     std::vector<node> tree() const { return tree_of(image_, all().references); }
     /// See resolve::check_required; a search that was not carried through may have missed what is required.
@@ -68,7 +72,7 @@ private:
     std::vector<oci::question> round_;
     std::vector<std::optional<result<oci::answer>>> answers_;
     bool finished_ = false;
-    resolve::record recalled_;
+    std::unique_ptr<resolve::record> recalled_;
     std::string record_;
     bool found_anything_ = false;
     attached merged_;

@@ -122,6 +122,8 @@ type Node struct {
 type References struct {
 	List []Reference
 	Tree []Node
+	// Notices are what a person should know: what could not be looked for or read, and why.
+	Notices []string
 }
 
 func newReferences(from *C.refract_references) *References {
@@ -144,6 +146,9 @@ func newReferences(from *C.refract_references) *References {
 			Tag:         text.copy(list[i].tag),
 			Place:       place(list[i].place),
 		}
+	}
+	for _, notice := range unsafe.Slice(from.notices, int(from.notices_count)) {
+		references.Notices = append(references.Notices, text.copy(notice))
 	}
 	for i := range tree {
 		reference := -1

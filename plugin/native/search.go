@@ -30,6 +30,12 @@ type Question struct {
 	MaxBytes  uint64 // of the answer
 }
 
+// Round are questions that may be asked at the same time.
+type Round struct {
+	Questions []Question // none: the search is done
+	MaxBytes  uint64     // of all answers together: whoever asks at the same time stops there
+}
+
 // Search adds to what an index tells what its repository holds elsewhere, and knows whether the request's policy is met. It does
 // no I/O: it asks, in rounds, and each question of a round is answered, in any order, before the next. It is not for several
 // goroutines at once. What it returns is the caller's.
@@ -65,9 +71,8 @@ func (s *Search) Close() {
 	s.request.Close()
 }
 
-// Begin begins with a finished walk, which must not be begun again or closed before the search is. It returns the first questions; none: the
-// search is done.
-func (s *Search) Begin(walk *Walk) ([]Question, error) {
+// Begin begins with a finished walk, which must not be begun again or closed before the search is. It returns the first questions.
+func (s *Search) Begin(walk *Walk) (*Round, error) {
 	if s.native == nil || walk.native == nil {
 		return nil, closed("search or walk")
 	}
@@ -77,7 +82,7 @@ func (s *Search) Begin(walk *Walk) ([]Question, error) {
 }
 
 // BeginManifest begins with a manifest that no index leads to.
-func (s *Search) BeginManifest(desc Descriptor) ([]Question, error) {
+func (s *Search) BeginManifest(desc Descriptor) (*Round, error) {
 	if s.native == nil {
 		return nil, closed("search")
 	}
@@ -104,8 +109,8 @@ func (s *Search) Missing(number int, reason string) error {
 	return failure(C.refract_search_missing(s.native, C.uint32_t(number), chars(reason), C.size_t(len(reason)), &s.failed), &s.failed)
 }
 
-// Next gives the next questions, when those before are answered; none: the search is done.
-func (s *Search) Next() ([]Question, error) {
+// Next gives the next questions, when those before are answered.
+func (s *Search) Next() (*Round, error) {
 	if s.native == nil {
 		return nil, closed("search")
 	}
@@ -113,22 +118,22 @@ func (s *Search) Next() ([]Question, error) {
 	return s.asked(C.refract_search_next(s.native, &asked, &s.failed), asked)
 }
 
-func (s *Search) asked(status C.refract_status, asked *C.refract_questions) ([]Question, error) {
+func (s *Search) asked(status C.refract_status, asked *C.refract_questions) (*Round, error) {
 	if err := failure(status, &s.failed); err != nil {
 		return nil, err
 	}
 	defer runtime.KeepAlive(s)
 	var text text
-	questions := make([]Question, 0, int(asked.count))
+	round := &Round{Questions: make([]Question, 0, int(asked.count)), MaxBytes: uint64(asked.max_bytes)}
 	for _, one := range unsafe.Slice(asked.questions, int(asked.count)) {
-		questions = append(questions, Question{
+		round.Questions = append(round.Questions, Question{
 			Kind:      QuestionKind(one.kind),
 			Reference: text.copy(one.reference),
 			MediaType: text.copy(one.media_type),
 			MaxBytes:  uint64(one.max_bytes),
 		})
 	}
-	return questions, nil
+	return round, nil
 }
 
 // Recall takes what [Search.Record] gave for the same image once, instead of asking.

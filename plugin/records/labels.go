@@ -33,6 +33,8 @@ type Kept struct {
 	Fetched []digest.Digest
 	// Found is the record of what was found attached outside of the index; empty if nothing was.
 	Found digest.Digest
+	// Partial: Found may lack something, so that what an earlier pull of the same root found goes before it.
+	Partial bool
 }
 
 // Root is what an image record was pulled from, if its labels name it.
@@ -93,13 +95,13 @@ func With(labels map[string]string, kept Kept) map[string]string {
 	return named
 }
 
-// Merge adds to what an image record has. What was fetched and found before stays while the root is the same: pulling again must
-// not lose it. It goes when the root changed, because it belonged to another image.
+// Merge adds to what an image record has. What was fetched before stays while the root is the same, and what was found until a whole
+// search tells anew: pulling again must not lose it. It goes when the root changed, because it belonged to another image.
 func Merge(labels, before map[string]string, kept Kept) map[string]string {
 	if old, ok := Root(before); ok && old == kept.Root {
 		kept.Fetched = distinct(append(Fetched(before), kept.Fetched...))
-		if kept.Found == "" {
-			kept.Found, _ = Found(before)
+		if found, ok := Found(before); ok && (kept.Found == "" || kept.Partial) {
+			kept.Found = found
 		}
 	}
 	return With(labels, kept)

@@ -74,6 +74,29 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// What a whole search finds is the truth; one that was cut off, or not made, takes nothing away.
+func TestMergeOfWhatWasFound(t *testing.T) {
+	before := records.With(nil, records.Kept{Root: rootA, Found: one})
+	for name, c := range map[string]struct {
+		kept records.Kept
+		want digest.Digest
+	}{
+		"found anew":    {records.Kept{Root: rootA, Found: two}, two},
+		"cut off":       {records.Kept{Root: rootA, Found: two, Partial: true}, one},
+		"not looked":    {records.Kept{Root: rootA, Optional: true}, one},
+		"another root":  {records.Kept{Root: rootB, Found: two, Partial: true}, two},
+		"nothing there": {records.Kept{Root: rootB, Optional: true}, ""},
+	} {
+		merged := records.Merge(nil, before, c.kept)
+		if found, _ := records.Found(merged); found != c.want {
+			t.Errorf("%s: %s, want %s", name, found, c.want)
+		}
+		if _, ok := records.Root(merged); ok != (c.want != "") {
+			t.Errorf("%s: %v", name, merged)
+		}
+	}
+}
+
 func TestFetchedAreOrderedAndCheckedAndUnique(t *testing.T) {
 	labels := map[string]string{}
 	for number := range 12 {

@@ -120,12 +120,12 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 		return nil, err
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
-	found.references, err = recall(request, record, func(search *native.Search) ([]native.Question, error) { return search.Begin(walk) })
+	found.references, err = recall(request, record, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
 	return found, err
 }
 
 // recall tells what is attached without asking anyone: what the search is begun with tells, and what a pull wrote down.
-func recall(request *native.Request, record []byte, begin func(*native.Search) ([]native.Question, error)) (*native.References, error) {
+func recall(request *native.Request, record []byte, begin func(*native.Search) (*native.Round, error)) (*native.References, error) {
 	search, err := native.NewSearch(request, 0, false)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func readAlone(manifest ocispec.Descriptor, record []byte) (*index, error) {
 	}
 	defer request.Close()
 	found := &index{mediaType: manifest.MediaType}
-	found.references, err = recall(request, record, func(search *native.Search) ([]native.Question, error) { return search.BeginManifest(manifest) })
+	found.references, err = recall(request, record, func(search *native.Search) (*native.Round, error) { return search.BeginManifest(manifest) })
 	return found, err
 }
 

@@ -22,7 +22,9 @@ func newListing(of *references.Listing) *refractv1.Listing {
 }
 
 func newDescriptor(of ocispec.Descriptor) *refractv1.Descriptor {
-	made := &refractv1.Descriptor{MediaType: of.MediaType, Digest: of.Digest.String(), Size: of.Size, ArtifactType: of.ArtifactType}
+	made := &refractv1.Descriptor{
+		MediaType: valid(of.MediaType), Digest: valid(of.Digest.String()), Size: of.Size, ArtifactType: valid(of.ArtifactType),
+	}
 	if of.Platform != nil {
 		made.Platform = &refractv1.Platform{
 			Os: of.Platform.OS, Architecture: of.Platform.Architecture, Variant: of.Platform.Variant,

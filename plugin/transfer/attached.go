@@ -36,6 +36,8 @@ type attached struct {
 	references *native.References
 	// record is what was found outside of the index, for a later listing.
 	record []byte
+	// cutOff tells that there may be more.
+	cutOff bool
 }
 
 // wanting is what a policy makes of a request.
@@ -48,23 +50,25 @@ func wanting(options native.RequestOptions, p policy.Policy) native.RequestOptio
 }
 
 // findAttached looks where the policy says, and holds what is attached against it. Begin begins the search.
-func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) ([]native.Question, error), fetcher remotes.Fetcher, root ocispec.Descriptor, p policy.Policy) (attached, error) {
-	found := attached{root: root, policy: p, fetcher: fetcher}
+func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), from place, root ocispec.Descriptor, p policy.Policy) (attached, error) {
+	found := attached{root: root, policy: p, fetcher: from.fetcher}
 	search, err := native.NewSearch(request, sourcesOf(p), p.References == policy.ReferencesList)
 	if err != nil {
 		return found, err
 	}
 	defer search.Close()
-	questions, err := begin(search)
+	round, err := begin(search)
 	if err != nil {
 		return found, err
 	}
-	if len(questions) > 0 {
-		asking := &elsewhere{fetcher: fetcher, read: map[digest.Digest][]byte{}}
+	asks := len(round.Questions) > 0
+	if asks {
+		asking := &elsewhere{place: from, read: map[digest.Digest][]byte{}}
 		found.fetcher = asking
-		if err = asking.search(ctx, search, questions, root); ctx.Err() != nil {
+		if err = asking.search(ctx, search, round, root); ctx.Err() != nil {
 			return found, ctx.Err()
 		}
+		found.cutOff = err != nil
 	}
 	if err := enforce(ctx, p, root, search.CheckRequired(), err); err != nil {
 		return found, err
@@ -75,14 +79,19 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 	if found.record, err = search.Record(); err != nil {
 		return found, err
 	}
-	if p.References == policy.ReferencesFetch || len(found.record) > 0 {
-		found.references, err = search.References()
+	if p.References == policy.ReferencesFetch || asks {
+		if found.references, err = search.References(); err != nil {
+			return found, err
+		}
+		for _, notice := range found.references.Notices {
+			log.G(ctx).WithField("root", root.Digest).Info(notice)
+		}
 	}
-	return found, err
+	return found, nil
 }
 
 // attachedAlone does so for a root that is a single manifest. It is nil if there is nothing that the policy wants to know.
-func attachedAlone(ctx context.Context, options native.RequestOptions, fetcher remotes.Fetcher, root ocispec.Descriptor, p policy.Policy) (*attached, error) {
+func attachedAlone(ctx context.Context, options native.RequestOptions, from place, root ocispec.Descriptor, p policy.Policy) (*attached, error) {
 	if len(p.Required) == 0 && len(p.Discover) == 0 {
 		return nil, nil
 	}
@@ -91,9 +100,9 @@ func attachedAlone(ctx context.Context, options native.RequestOptions, fetcher r
 		return nil, err
 	}
 	defer request.Close()
-	found, err := findAttached(ctx, request, func(search *native.Search) ([]native.Question, error) {
+	found, err := findAttached(ctx, request, func(search *native.Search) (*native.Round, error) {
 		return search.BeginManifest(root)
-	}, fetcher, root, p)
+	}, from, root, p)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +123,13 @@ func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept,
 	if err := artifact.Put(ctx, store, a.record, desc); err != nil {
 		return records.Kept{}, fmt.Errorf("record of what is attached to %s: %w", a.root.Digest, err)
 	}
-	kept.Found = desc.Digest
+	kept.Found, kept.Partial = desc.Digest, a.cutOff
 	return kept, nil
 }
 
 // report says in one line what was found attached to a manifest that no index leads to: of others selection.report tells it.
 func (a *attached) report(ctx context.Context, image string, kept records.Kept) {
-	if a.references == nil {
+	if a.references == nil || len(a.references.List) == 0 {
 		return
 	}
 	log.G(ctx).WithFields(log.Fields{

@@ -78,17 +78,20 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	if err != nil {
 		return name, root, err
 	}
+	from := place{name: name, fetcher: fetcher, beside: func(context.Context) (*beside, error) {
+		return &beside{Resolver: r.Resolver, close: func() {}}, nil
+	}}
 	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
 	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
-		return name, root, r.resolveAlone(ctx, name, root, fetcher, options)
+		return name, root, r.resolveAlone(ctx, root, from, options)
 	}
-	target, err := r.choose(ctx, name, root, fetcher, options)
+	target, err := r.choose(ctx, root, from, options)
 	return name, target, err
 }
 
 // resolveAlone is for a root that is no index: it stays the target.
-func (r *resolver) resolveAlone(ctx context.Context, name string, root ocispec.Descriptor, fetcher remotes.Fetcher, options native.RequestOptions) error {
-	alone, err := attachedAlone(ctx, options, fetcher, root, r.policy)
+func (r *resolver) resolveAlone(ctx context.Context, root ocispec.Descriptor, from place, options native.RequestOptions) error {
+	alone, err := attachedAlone(ctx, options, from, root, r.policy)
 	if err != nil {
 		return err
 	}
@@ -97,9 +100,9 @@ func (r *resolver) resolveAlone(ctx context.Context, name string, root ocispec.D
 		if kept, err = alone.keep(ctx, r.client.ContentStore()); err != nil {
 			return err
 		}
-		alone.report(ctx, name, kept)
+		alone.report(ctx, from.name, kept)
 	}
-	return r.label(ctx, name, kept)
+	return r.label(ctx, from.name, kept)
 }
 
 // label has the image's record keep what it is to keep, besides what it keeps already.
@@ -112,9 +115,9 @@ func (r *resolver) label(ctx context.Context, name string, kept records.Kept) er
 	return nil
 }
 
-func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descriptor, fetcher remotes.Fetcher, options native.RequestOptions) (ocispec.Descriptor, error) {
+func (r *resolver) choose(ctx context.Context, root ocispec.Descriptor, from place, options native.RequestOptions) (ocispec.Descriptor, error) {
 	store := r.client.ContentStore()
-	chosen, err := choose(ctx, store, fetcher, root, options, r.policy)
+	chosen, err := choose(ctx, store, from, root, options, r.policy)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
@@ -128,11 +131,11 @@ func (r *resolver) choose(ctx context.Context, name string, root ocispec.Descrip
 	if err := chosen.keepIndexes(ctx, store, settled.target.Digest == root.Digest); err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	if err := r.label(ctx, name, settled.kept); err != nil {
+	if err := r.label(ctx, from.name, settled.kept); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	r.chosen = chosen
-	chosen.report(ctx, name, settled)
+	chosen.report(ctx, from.name, settled)
 	return settled.target, nil
 }
 

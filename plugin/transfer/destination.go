@@ -138,10 +138,8 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 	if err != nil {
 		return nil, err
 	}
-	if settled.target.Digest != chosen.root.Digest {
-		if err := d.storeIndexName(ctx, keeping, settled.target); err != nil {
-			return nil, err
-		}
+	if err := d.storeRootName(ctx, keeping, chosen.root, settled.target); err != nil {
+		return nil, err
 	}
 	fetched := settled.kept.Fetched
 	d.pull.fetched, d.pull.avoided = len(fetched), chosen.avoided(ctx, d.pull.store, fetched)
@@ -159,7 +157,12 @@ func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, s
 		}
 		alone.report(ctx, d.pull.reference, kept)
 	}
-	return d.imageStore.Store(ctx, root, &records.Store{Store: store, Kept: kept})
+	keeping := &records.Store{Store: store, Kept: kept}
+	stored, err := d.imageStore.Store(ctx, root, keeping)
+	if err != nil {
+		return nil, err
+	}
+	return stored, d.storeRootName(ctx, keeping, root, root)
 }
 
 // isCRI tells whether a pull is one of the Kubernetes runtime interface, or of its namespace.
@@ -168,10 +171,11 @@ func isCRI(ctx context.Context) bool {
 	return ok && namespace == records.CRINamespace
 }
 
-// storeIndexName gives the Kubernetes runtime interface the name by which a pod may ask for the index. It makes such names
-// itself, but only for an image's target, which is the manifest here.
-func (d *destination) storeIndexName(ctx context.Context, store *records.Store, target ocispec.Descriptor) error {
-	if !isCRI(ctx) {
+// storeRootName gives the Kubernetes runtime interface the name by which a pod may ask for what was pulled. It makes such names itself,
+// but only for an image's target, which may be the manifest; and with nothing that keeps what is attached when the tag has moved.
+func (d *destination) storeRootName(ctx context.Context, store *records.Store, root, target ocispec.Descriptor) error {
+	attached := len(store.Kept.Fetched) > 0 || store.Kept.Found != ""
+	if !isCRI(ctx) || target.Digest == root.Digest && !attached {
 		return nil
 	}
 	named, err := reference.ParseDockerRef(d.pull.options.name)
@@ -179,9 +183,9 @@ func (d *destination) storeIndexName(ctx context.Context, store *records.Store, 
 		// Not a name that a pod could have: nothing to add.
 		return nil
 	}
-	byDigest, err := reference.WithDigest(reference.TrimNamed(named), d.pull.chosen.root.Digest)
+	byDigest, err := reference.WithDigest(reference.TrimNamed(named), root.Digest)
 	if err != nil {
-		return fmt.Errorf("name of index %s: %w: %w", d.pull.chosen.root.Digest, err, errdefs.ErrInvalidArgument)
+		return fmt.Errorf("name of %s: %w: %w", root.Digest, err, errdefs.ErrInvalidArgument)
 	}
 	labels := maps.Clone(d.pull.options.labels)
 	if labels == nil {

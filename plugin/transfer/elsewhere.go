@@ -5,13 +5,16 @@ package transfer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 
 	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/pkg/reference"
 	"github.com/containerd/containerd/v2/pkg/tracing"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
@@ -24,13 +27,21 @@ import (
 	"github.com/refract-oci/refract/plugin/policy"
 )
 
-// elsewhere asks a pull's registry what a search wants to know. It does so with the pull's own fetcher, and so with its hosts,
-// credentials and headers.
+// elsewhere asks a pull's registry what a search wants to know, with the pull's own hosts, headers and credentials.
 type elsewhere struct {
-	fetcher remotes.Fetcher
+	place
 
 	mu   sync.Mutex
+	left int64                    // bytes that answers of this round may still take
 	read map[digest.Digest][]byte // documents that were answered with: they are not asked for again
+}
+
+// place is where a pull gets its image from.
+type place struct {
+	name    string // of the image
+	fetcher remotes.Fetcher
+	// beside opens a way to other names in the image's repository.
+	beside func(context.Context) (*beside, error)
 }
 
 // sourcesOf are the sources that a policy's places stand for. What a digest's tag names may tell of both Proposal F's references
@@ -50,100 +61,155 @@ func sourcesOf(p policy.Policy) native.Source {
 	return sources
 }
 
-// search has all questions answered, as far as the registry does. What could not be looked for is warned about: what is attached in
-// the index is known all the same.
-func (e *elsewhere) search(ctx context.Context, search *native.Search, questions []native.Question, root ocispec.Descriptor) error {
+// search has all questions answered, as far as the registry does. What could not be looked for is warned about, and returned: what is
+// attached as far as anybody knows is known all the same.
+func (e *elsewhere) search(ctx context.Context, search *native.Search, round *native.Round, root ocispec.Descriptor) error {
 	ctx, span := tracing.StartSpan(ctx, "refract.Search", tracing.WithAttribute("refract.root.digest", root.Digest.String()))
 	defer span.End()
-	err := e.answer(ctx, search, questions)
+	err := e.answer(ctx, search, round)
 	span.SetStatus(err)
 	if err != nil && ctx.Err() == nil {
-		log.G(ctx).WithError(err).WithField("root", root.Digest).Warn("what the repository has attached to the image is not known")
+		log.G(ctx).WithError(err).WithField("root", root.Digest).Warn("not all that the repository has attached to the image is known")
 	}
 	return err
 }
 
-// answer asks until the search is done.
-func (e *elsewhere) answer(ctx context.Context, search *native.Search, questions []native.Question) error {
-	for len(questions) > 0 {
-		answered := make([]func() error, len(questions))
+// answer asks until the search is done. A question that stays open does not keep others from being asked; the first that did is the
+// error.
+func (e *elsewhere) answer(ctx context.Context, search *native.Search, round *native.Round) error {
+	names, err := e.beside(ctx)
+	if err != nil {
+		return err
+	}
+	defer names.close()
+	var open error
+	for len(round.Questions) > 0 {
+		e.left = int64(round.MaxBytes)
+		replies := make([]reply, len(round.Questions))
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(concurrentReferences)
-		for i, question := range questions {
+		for i, question := range round.Questions {
 			group.Go(func() error {
-				raw, err := e.ask(groupCtx, question)
-				if err == nil {
-					answered[i] = func() error { return search.Answer(i, raw) }
-					return nil
+				replies[i].raw, replies[i].err = e.ask(groupCtx, names, question)
+				if errdefs.IsResourceExhausted(replies[i].err) {
+					return replies[i].err
 				}
-				reason, final := answers.Final(err)
-				if !final {
-					return fmt.Errorf("%s: %w", question.Reference, answers.Readable(err))
-				}
-				answered[i] = func() error { return search.Missing(i, reason) }
-				return nil
+				return groupCtx.Err()
 			})
 		}
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		for _, tell := range answered {
-			if err := tell(); err != nil {
+		for i, question := range round.Questions {
+			left, err := replies[i].tell(search, i, question)
+			if err != nil {
 				return err
 			}
+			open = cmp.Or(open, left)
 		}
-		var err error
-		if questions, err = search.Next(); err != nil {
+		if round, err = search.Next(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return open
 }
 
-func (e *elsewhere) ask(ctx context.Context, question native.Question) ([]byte, error) {
-	if question.Kind == native.QuestionReferrers {
-		return e.referrers(ctx, question)
+// reply is what came of one question. There may be both: of a list, its beginning and why there may be more.
+type reply struct {
+	raw []byte
+	err error
+}
+
+// tell answers the search, and returns why the question stays open, if it does.
+func (r reply) tell(search *native.Search, number int, question native.Question) (open, err error) {
+	reason, final := answers.Final(r.err)
+	if r.err != nil && !final {
+		open = fmt.Errorf("%s: %w", question.Reference, answers.Readable(r.err))
+		reason = open.Error()
 	}
-	// containerd's fetcher puts what names a manifest into the URL as it is, so that a tag can stand there; and, of something longer
-	// than it was told, it gives the beginning.
-	body, err := e.fetcher.Fetch(ctx, ocispec.Descriptor{
-		MediaType: question.MediaType, Digest: digest.Digest(question.Reference), Size: int64(question.MaxBytes) + 1,
-	})
+	if r.raw != nil {
+		return open, search.Answer(number, r.raw)
+	}
+	return open, search.Missing(number, reason)
+}
+
+func (e *elsewhere) ask(ctx context.Context, names *beside, question native.Question) ([]byte, error) {
+	if question.Kind == native.QuestionReferrers {
+		return e.referrers(ctx, names, digest.Digest(question.Reference))
+	}
+	desc := ocispec.Descriptor{MediaType: question.MediaType, Digest: digest.Digest(question.Reference), Size: int64(question.MaxBytes)}
+	if desc.Digest.Validate() != nil {
+		spec, err := reference.Parse(e.name)
+		if err != nil {
+			return nil, err
+		}
+		if _, desc, err = names.Resolve(ctx, spec.Locator+":"+question.Reference); err != nil {
+			return nil, err
+		}
+		if desc.Size > int64(question.MaxBytes) {
+			return nil, fmt.Errorf("tag %s has %d bytes, more than the limit of %d: %w", question.Reference, desc.Size, question.MaxBytes, errdefs.ErrDataLoss)
+		}
+	}
+	// Of something longer than it was told, containerd's fetcher gives the beginning.
+	desc.Size++
+	body, err := e.fetcher.Fetch(ctx, desc)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, int64(question.MaxBytes)+1))
+	raw, err := io.ReadAll(io.LimitReader(body, desc.Size))
 	if err != nil {
 		return nil, err
 	}
+	if err := native.VerifyDigest(desc.Digest.String(), raw); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", question.Reference, err, errdefs.ErrNotFound)
+	}
+	return raw, e.keep(desc.Digest, raw)
+}
+
+// keep remembers a document. All that is asked at a time may not take more than the search allows.
+func (e *elsewhere) keep(d digest.Digest, raw []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.read[digest.FromBytes(raw)] = raw
-	return raw, nil
+	if e.left -= int64(len(raw)); e.left < 0 {
+		return fmt.Errorf("looking for what is attached would take more bytes than the limit: %w", errdefs.ErrResourceExhausted)
+	}
+	if d != "" {
+		e.read[d] = raw
+	}
+	return nil
 }
 
 // referrers has containerd list them, and passes on what it has read of the list. That has no digest of its own: each artifact in
 // it has.
-func (e *elsewhere) referrers(ctx context.Context, question native.Question) ([]byte, error) {
-	fetcher := e.fetcher
-	if counted, ok := fetcher.(passing); ok {
-		fetcher = counted.Fetcher
-	}
-	lister, ok := fetcher.(remotes.ReferrersFetcher)
-	if !ok {
-		return nil, fmt.Errorf("this resolver does not list referrers: %w", errdefs.ErrNotFound)
-	}
-	listed, err := lister.FetchReferrers(ctx, digest.Digest(question.Reference))
+func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Digest) ([]byte, error) {
+	fetcher, err := names.Fetcher(ctx, e.name)
 	if err != nil {
 		return nil, err
 	}
-	index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: listed}
-	index.SchemaVersion = 2
-	if listed == nil {
-		index.Manifests = []ocispec.Descriptor{}
+	lister, ok := fetcher.(remotes.ReferrersFetcher)
+	if !ok {
+		return nil, fmt.Errorf("this resolver does not list referrers: %w", errdefs.ErrNotImplemented)
 	}
-	return json.Marshal(index)
+	listed, err := lister.FetchReferrers(ctx, of)
+	unknown := names.check(of)
+	if errdefs.IsNotFound(unknown) {
+		return nil, unknown
+	}
+	if err = cmp.Or(unknown, err); err != nil && len(listed) == 0 {
+		// Not as containerd has it: it calls a list that is too long not found.
+		return nil, fmt.Errorf("referrers of %s: %w", of, answers.Readable(errors.New(err.Error())))
+	}
+	index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: append([]ocispec.Descriptor{}, listed...)}
+	index.SchemaVersion = 2
+	raw, failed := json.Marshal(index)
+	if failed == nil {
+		failed = e.keep("", raw)
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	return raw, err
 }
 
 // Fetch gives what was read already from memory.

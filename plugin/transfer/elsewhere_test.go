@@ -193,7 +193,7 @@ func TestElsewhereIsAskedOnlyForWhatIsNotKnown(t *testing.T) {
 					switch {
 					case strings.HasPrefix(request, "GET referrers "):
 						referrers++
-					case strings.HasPrefix(request, "GET manifests app sha256-"):
+					case strings.HasPrefix(request, "HEAD manifests app sha256-"):
 						tags++
 					}
 				}

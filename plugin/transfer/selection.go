@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	"github.com/opencontainers/go-digest"
@@ -41,7 +40,7 @@ type followed struct {
 }
 
 // choose walks through the index, fetching what the walk asks for into the store.
-func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (chosen *selection, err error) {
+func choose(ctx context.Context, store content.Store, from place, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (chosen *selection, err error) {
 	began := time.Now()
 	ctx, span := startSelect(ctx, root)
 	defer func() { endSelect(span, chosen, err) }()
@@ -56,16 +55,16 @@ func choose(ctx context.Context, store content.Store, fetcher remotes.Fetcher, r
 	}
 	walk := &timed{Walk: untimed}
 	defer walk.Close()
-	if err := run(ctx, walk, &documents{store: store, fetcher: fetcher}, root); err != nil {
+	if err := run(ctx, walk, &documents{store: store, fetcher: from.fetcher}, root); err != nil {
 		return nil, err
 	}
 	chosen = &selection{platforms: options.Platforms, began: began}
 	if chosen.result, err = walk.Result(); err != nil {
 		return nil, err
 	}
-	chosen.attached, err = findAttached(ctx, request, func(search *native.Search) ([]native.Question, error) {
+	chosen.attached, err = findAttached(ctx, request, func(search *native.Search) (*native.Round, error) {
 		return search.Begin(walk.Walk)
-	}, fetcher, root, p)
+	}, from, root, p)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	if err != nil {
 		return err
 	}
-	pull := &pull{transferrer: t, policy: policy, options: options, reference: remote.Image()}
+	pull := &pull{transferrer: t, policy: policy, options: options, remote: remote, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
 	pull.count(err)
 	if pull.failed != nil && errors.Is(err, pull.failed) {
@@ -76,6 +76,7 @@ type pull struct {
 	*transferrer
 	policy    policy.Policy // for this image
 	options   storeOptions
+	remote    *registry.OCIRegistry
 	reference string
 	root      ocispec.Descriptor
 	fetcher   transfer.Fetcher
@@ -86,6 +87,10 @@ type pull struct {
 	avoided   int64 // bytes
 }
 
+func (p *pull) place() place {
+	return place{name: p.reference, fetcher: p.fetcher, beside: func(ctx context.Context) (*beside, error) { return besideOf(ctx, p.remote) }}
+}
+
 // choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.
 func (p *pull) choose(ctx context.Context) (err error) {
 	options := native.RequestOptions{
@@ -94,9 +99,9 @@ func (p *pull) choose(ctx context.Context) (err error) {
 		ConfigTypes:    p.configTypes,
 	}
 	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
-		p.alone, err = attachedAlone(ctx, options, p.fetcher, p.root, p.policy)
+		p.alone, err = attachedAlone(ctx, options, p.place(), p.root, p.policy)
 		return err
 	}
-	p.chosen, err = choose(ctx, p.store, p.fetcher, p.root, options, p.policy)
+	p.chosen, err = choose(ctx, p.store, p.place(), p.root, options, p.policy)
 	return err
 }

@@ -48,9 +48,6 @@ func TestReferencesFromElsewhere(t *testing.T) {
 				if _, err := daemon.Images.PullImage(t.Context(), request); err != nil {
 					t.Fatal(err)
 				}
-				if err := server.Close(); err != nil {
-					t.Fatal(err)
-				}
 				listed, err := attached(t.Context(), daemon, name)
 				if err != nil {
 					t.Fatal(err)

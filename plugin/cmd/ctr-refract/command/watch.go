@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v3"
 
+	"github.com/refract-oci/refract/plugin/native"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
 )
 
@@ -85,7 +86,10 @@ func ofImage(kind string, image *refractv1.Image) eventJSON {
 	listing := image.GetListing()
 	made := eventJSON{
 		Event: kind, Image: listing.GetImage(), Target: digest.Digest(listing.GetTarget().GetDigest()),
-		Index: digest.Digest(listing.GetRoot().GetDigest()), UnreadIndexes: listing.GetUnreadIndexes(), Error: image.GetError(),
+		UnreadIndexes: listing.GetUnreadIndexes(), Error: image.GetError(),
+	}
+	if native.MediaTypeKind(listing.GetRoot().GetMediaType()) == native.KindIndex {
+		made.Index = digest.Digest(listing.GetRoot().GetDigest())
 	}
 	if made.Error == "" {
 		count := image.GetReferences()
@@ -107,6 +111,9 @@ func (e eventJSON) text() string {
 		text += fmt.Sprintf(" index %s, %d attached", printable(e.Index.String()), *e.References)
 	case e.Target != "":
 		text += " single manifest " + printable(e.Target.String())
+		if *e.References > 0 {
+			text += fmt.Sprintf(", %d attached", *e.References)
+		}
 	}
 	if e.UnreadIndexes > 0 {
 		text += fmt.Sprintf(", %d nested indexes unread", e.UnreadIndexes)

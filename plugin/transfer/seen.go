@@ -1,0 +1,107 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+)
+
+// seen remembers what registries answered to requests for lists of referrers. containerd tells only what it made of that: it takes the
+// digest's tag where there is no such list, reads no second page, and forgets an error where the tag is not there.
+type seen struct {
+	mu    sync.Mutex
+	lists map[string]listed // by digest
+}
+
+// listed is what came of the hosts that were asked for one list.
+type listed struct {
+	whole, paged bool
+	status       string // of the worst answer that leaves open whether there is a list
+}
+
+// watchful sees answers pass, and ends those that are longer than any that a search may ask for: containerd's resolver would read a
+// document to its end, to know its digest.
+type watchful struct {
+	http.RoundTripper
+	seen *seen
+	most int64
+}
+
+func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := w.RoundTripper.RoundTrip(request)
+	if digest, ok := referrersOf(request); ok {
+		w.seen.note(digest, response, err)
+	}
+	if err == nil && request.Method != http.MethodHead {
+		response.Body = &limitedBody{ReadCloser: response.Body, left: w.most}
+	}
+	return response, err
+}
+
+type limitedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("the answer is longer than any of what is attached may be: %w", errdefs.ErrDataLoss)
+	}
+	return n, err
+}
+
+// referrersOf is the digest whose referrers a request lists (distribution-spec, "Listing Referrers").
+func referrersOf(request *http.Request) (string, bool) {
+	above, digest := path.Split(request.URL.Path)
+	return digest, request.Method == http.MethodGet && strings.HasPrefix(request.URL.Path, "/v2/") && strings.HasSuffix(above, "/referrers/")
+}
+
+func (s *seen) note(digest string, response *http.Response, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.lists[digest]
+	switch {
+	case err != nil:
+		one.status = "no answer"
+	case response.StatusCode == http.StatusOK:
+		one.whole = true
+		one.paged = response.Header.Get("Link") != ""
+		one.status = ""
+	case response.StatusCode == http.StatusUnauthorized:
+		// Asked again with a token.
+		one.status = response.Status
+	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode == http.StatusTooManyRequests:
+		one.status = response.Status
+	default:
+		// It says that there is none.
+		one.status = ""
+	}
+	s.lists[digest] = one
+}
+
+// check tells what of a list is known: ErrNotFound if the registry has no such lists, and another error if there may be more than
+// containerd has read.
+func (s *seen) check(of digest.Digest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch one := s.lists[of.String()]; {
+	case one.paged:
+		return fmt.Errorf("referrers of %s: the registry lists them on several pages, containerd reads the first: %w", of, errdefs.ErrUnavailable)
+	case one.whole:
+		return nil
+	case one.status != "":
+		return fmt.Errorf("referrers of %s: the registry answered %s: %w", of, one.status, errdefs.ErrUnavailable)
+	default:
+		return fmt.Errorf("the registry does not list referrers: %w", errdefs.ErrNotFound)
+	}
+}
