@@ -190,22 +190,23 @@ std::string_view subject_of(const told_image& image, const reference& one) {
 }
 
 std::vector<std::string_view> subjects_of(const told_image& image, const request& policy) {
-    std::vector<std::string_view> subjects{image.root};
+    std::vector<std::string_view> subjects;
+    std::set<std::string_view> known;  // an index may list one image very often
+    const auto add = [&](std::string_view digest) {
+        if (known.insert(digest).second) subjects.push_back(digest);
+    };
+    add(image.root);
     if (image.walk == nullptr) return subjects;
+    for (const selection& chosen : image.walk->selections()) {
+        for (const std::string_view around : subjects_around(*image.walk, chosen)) add(around);
+    }
     if (policy.references_of_all_platforms) {
         for_each_entry(*image.walk, [&](place where, const oci::descriptor& entry, role is) {
             const rejection* const rejected = image.walk->rejected(where);
             const bool artifact = rejected != nullptr && rejected->artifact;
-            if ((is == role::image || is == role::index) && !artifact) subjects.push_back(entry.digest);
+            if ((is == role::image || is == role::index) && !artifact) add(entry.digest);
         });
     }
-    for (const selection& chosen : image.walk->selections()) {
-        const auto around = subjects_around(*image.walk, chosen);
-        subjects.insert(subjects.end(), around.begin(), around.end());
-    }
-    // An index may list one image very often.
-    std::sort(subjects.begin(), subjects.end());
-    subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
     return subjects;
 }
 

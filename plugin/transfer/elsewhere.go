@@ -196,9 +196,12 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	if errdefs.IsNotFound(unknown) {
 		return nil, unknown
 	}
+	if err != nil {
+		// Without its kind: containerd calls a list that is too long not found.
+		err = fmt.Errorf("referrers: %w", errors.New(answers.Readable(err).Error()))
+	}
 	if err = cmp.Or(unknown, err); err != nil && len(listed) == 0 {
-		// Not as containerd has it: it calls a list that is too long not found.
-		return nil, fmt.Errorf("referrers of %s: %w", of, answers.Readable(errors.New(err.Error())))
+		return nil, err
 	}
 	index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: append([]ocispec.Descriptor{}, listed...)}
 	index.SchemaVersion = 2

@@ -4,15 +4,23 @@
 package transfer_test
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/containerd/containerd/v2/core/transfer/image"
+	source "github.com/containerd/containerd/v2/core/transfer/registry"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/transfer"
 	"github.com/refract-oci/refract/tests/registry"
 )
 
@@ -75,6 +83,10 @@ func TestNothingElsewhere(t *testing.T) {
 // What a stranger puts under tags does no harm: it is fetched for nobody and refused by nobody.
 func TestHostileAnswersElsewhere(t *testing.T) {
 	huge := func(w http.ResponseWriter, r *http.Request, _ registry.Target) bool {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(http.StatusOK)
+			return true
+		}
 		for block := make([]byte, 1<<16); r.Context().Err() == nil; {
 			if _, err := w.Write(block); err != nil {
 				break
@@ -110,6 +122,115 @@ func TestHostileAnswersElsewhere(t *testing.T) {
 					t.Errorf("fetched %v", fetched)
 				}
 			})
+		}
+	}
+}
+
+// fails are the requests of one kind that a registry does not answer as it should.
+func fails(kind string, with registry.Fault) registry.Fault {
+	return func(w http.ResponseWriter, r *http.Request, target registry.Target) bool {
+		tag := target.Kind == "manifests" && strings.HasPrefix(target.Reference, "sha256-")
+		return (target.Kind == kind || kind == "tags of digests" && tag) && with(w, r, target)
+	}
+}
+
+// Where a registry has no list of referrers, containerd takes what the digest's tag names, which may tell of other things; it reads the
+// first of several pages, and forgets an error where there is no such tag. None of that is taken for the list.
+func TestListOfReferrersIsNotGuessed(t *testing.T) {
+	cases := map[string]struct {
+		change  func(*everywhere)
+		refused func(error) bool
+	}{
+		"no lists": {func(e *everywhere) { e.ServeReferrers(false) }, errdefs.IsPermissionDenied},
+		"the list fails, and the tag is not there": {func(e *everywhere) {
+			e.Inject(func(w http.ResponseWriter, r *http.Request, target registry.Target) bool {
+				return fails("referrers", registry.Status(http.StatusBadGateway))(w, r, target) ||
+					fails("tags of digests", registry.Status(http.StatusNotFound))(w, r, target)
+			})
+		}, errdefs.IsUnavailable},
+		"two pages": {func(e *everywhere) { e.Page(1) }, errdefs.IsUnavailable},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			served := serveEverywhere(t)
+			c.change(served)
+			ctx, node := newNode(t)
+			p := requiring(policy.RequiredRefuse, "scan")
+			p.Discover = []policy.Place{policy.PlaceReferrers}
+			if err := node.pull(ctx, served.name(), p); !c.refused(err) {
+				t.Errorf("refused with %v", err)
+			}
+		})
+	}
+}
+
+// One question that stays open takes nothing away from what the others find.
+func TestWhatIsFoundStandsBesideAFailure(t *testing.T) {
+	served := serveEverywhere(t)
+	served.Inject(fails("referrers", registry.Status(http.StatusBadGateway)))
+	ctx, node := newNode(t)
+	p := requiring(policy.RequiredRefuse, "scan", "signature")
+	p.Discover = []policy.Place{policy.PlaceDigestTag, policy.PlaceReferrers, policy.PlaceCosign}
+	if err := node.pull(ctx, served.name(), p); err != nil {
+		t.Error(err)
+	}
+}
+
+// A mirror that hosts.toml trusts for digests only is asked for no tag: what a tag names is its word alone.
+func TestMirrorForDigestsIsAskedForNoTag(t *testing.T) {
+	origin, mirror := serveEverywhere(t), serveEverywhere(t)
+	dir := t.TempDir()
+	hosts := filepath.Join(dir, origin.Host())
+	if err := os.Mkdir(hosts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	toml := fmt.Sprintf("server = \"http://%s\"\n[host.\"http://%s\"]\ncapabilities = [\"pull\"]\n", origin.Host(), mirror.Host())
+	if err := os.WriteFile(filepath.Join(hosts, "hosts.toml"), []byte(toml), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, node := newNode(t)
+	from, err := source.NewOCIRegistry(ctx, origin.name(), source.WithHostDir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := discovering(policy.PlaceDigestTag, policy.PlaceReferrers, policy.PlaceCosign)
+	to := image.NewStore(origin.name(), image.WithPlatforms(amd64))
+	if err := transfer.New(node.stock, node.db.ContentStore(), p, nil).Transfer(ctx, from, to); err != nil {
+		t.Fatal(err)
+	}
+	if fetched := records.Fetched(node.get(ctx, t, origin.name()).Labels); len(fetched) <= len(origin.from(inIndex...)) {
+		t.Errorf("fetched %v", fetched)
+	}
+	blobs := 0
+	for _, request := range mirror.Counts().Log {
+		if strings.Contains(request, " sha256-") || strings.Contains(request, " v1 ") || strings.Contains(request, "referrers") {
+			t.Errorf("the mirror was asked: %s", request)
+		}
+		if strings.HasPrefix(request, "GET blobs ") {
+			blobs++
+		}
+	}
+	if blobs == 0 {
+		t.Error("the mirror was not asked for blobs")
+	}
+}
+
+// In CRI's namespace the name by digest keeps what is attached, too: the tag may move while pods run the image.
+func TestNameByDigestKeepsWhatIsAttached(t *testing.T) {
+	served := serveEverywhere(t)
+	for _, root := range []digest.Digest{served.shape.Root.Digest, served.shape.Selected} {
+		ctx, node := newNode(t)
+		ctx = namespaces.WithNamespace(ctx, records.CRINamespace)
+		pulled := served.Host() + "/app:v1"
+		if root == served.shape.Selected {
+			pulled = served.Host() + "/app@" + root.String()
+		}
+		if err := node.pull(ctx, pulled, discovering(policy.PlaceCosign)); err != nil {
+			t.Fatal(err)
+		}
+		byDigest := node.get(ctx, t, served.Host()+"/app@"+root.String())
+		if _, ok := records.Found(byDigest.Labels); !ok || len(records.Fetched(byDigest.Labels)) == 0 {
+			t.Errorf("labels %v", byDigest.Labels)
 		}
 	}
 }

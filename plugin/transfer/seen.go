@@ -96,11 +96,11 @@ func (s *seen) check(of digest.Digest) error {
 	defer s.mu.Unlock()
 	switch one := s.lists[of.String()]; {
 	case one.paged:
-		return fmt.Errorf("referrers of %s: the registry lists them on several pages, containerd reads the first: %w", of, errdefs.ErrUnavailable)
+		return fmt.Errorf("the registry lists referrers on several pages, containerd reads the first: %w", errdefs.ErrUnavailable)
 	case one.whole:
 		return nil
 	case one.status != "":
-		return fmt.Errorf("referrers of %s: the registry answered %s: %w", of, one.status, errdefs.ErrUnavailable)
+		return fmt.Errorf("the registry answered %s to a request for referrers: %w", one.status, errdefs.ErrUnavailable)
 	default:
 		return fmt.Errorf("the registry does not list referrers: %w", errdefs.ErrNotFound)
 	}

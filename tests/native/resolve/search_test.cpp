@@ -6,9 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "registry.h"
+#include "resolve/searching.h"
 
 namespace refract::test {
 namespace {
@@ -21,82 +19,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-constexpr const char* here = "linux/amd64";
 constexpr const char* there = "linux/arm64";
-
-std::string tag_of(const std::string& digest) { return "sha256-" + digest.substr(digest.find(':') + 1); }
-
-resolve::request fetching(std::vector<std::string> types = {}) {
-    auto request = request_for({here});
-    request.fetch_references = true;
-    request.reference_types = std::move(types);
-    return request;
-}
-
-/// A pull's search through a repository.
-class found {
-public:
-    found(const registry& from, const blob& root, const resolve::request& request, resolve::search::purpose what)
-        : from_(from),
-          walked_(from, root, request),
-          told_(resolve::find_attached(walked_.walk)),
-          search(walked_.request, what) {
-        EXPECT_TRUE(walked_.ok()) << walked_.message;
-        search.begin(resolve::told_by(walked_.walk), &told_);
-    }
-
-    void tag(const std::string& name, const blob& what) { tags_[name] = what.digest; }
-    void refer(const std::string& subject, const blob& list) { referrers_[subject] = list.digest; }
-
-    /// Answers until there are no more questions.
-    void run() {
-        for (;;) {
-            const auto questions = search.next();
-            if (questions.failed()) {
-                failed = questions.why();
-                return;
-            }
-            if (questions.value().empty()) return;
-            const std::vector<oci::question> round(questions.value().begin(), questions.value().end());
-            for (std::size_t i = 0; i < round.size(); ++i) {
-                asked.push_back(round[i].reference);
-                const outcome told = search.answer(i, reply(round[i]));
-                EXPECT_FALSE(told.failed());
-            }
-        }
-    }
-
-    std::vector<std::string> wanted() const {
-        std::vector<std::string> all;
-        for (const auto& one : search.all().references) {
-            if (one.wanted) all.emplace_back(one.digest());
-        }
-        return all;
-    }
-
-private:
-    result<std::string> reply(const oci::question& one) const {
-        const bool referrers = one.what == oci::question::kind::referrers;
-        const auto& names = referrers ? referrers_ : tags_;
-        const auto named = names.find(one.reference);
-        const blob* const it = from_.find(named == names.end() ? one.reference : named->second);
-        if (it == nullptr || (referrers && named == names.end())) return error{status::missing, "not there"};
-        return it->bytes;
-    }
-
-    const registry& from_;
-    pull walked_;
-    resolve::attached told_;
-    std::map<std::string, std::string> tags_;
-    std::map<std::string, std::string> referrers_;
-
-public:
-    resolve::search search;
-    std::vector<std::string> asked;
-    error failed{status::ok, ""};
-};
-
-constexpr resolve::search::purpose digest_tags{resolve::source_digest_tag | resolve::source_referrers_tag, false};
 
 TEST(Search, AsksAboutTheImageAndTheIndexesAroundIt) {
     registry from;
@@ -222,6 +145,69 @@ TEST(Search, AnAnswerOverTheLimitEndsIt) {
     EXPECT_EQ(got.search.next().why().code, status::invalid_argument);  // not all were answered
 }
 
+/// Each answer takes memory, so that too many are not asked for in the first place.
+TEST(Search, AsksForNoMoreEntriesThanItMayFind) {
+    registry from;
+    const blob image = from.image(here);
+    const blob root = from.index({image.on(here)});
+    std::vector<json> entries;
+    const auto name = [](int number) {
+        std::string hex = std::to_string(number);
+        return "sha256:" + std::string(64 - hex.size(), '0') + hex;
+    };
+    for (int number = 0; number <= 1000; ++number) {
+        entries.push_back(with(from.artifact().descriptor(), "digest", name(number)));
+    }
+    found got(from, root, fetching(), digest_tags);
+    got.tag(tag_of(image.digest), from.index(entries));
+    got.run();
+    EXPECT_EQ(got.failed.code, status::limit_exceeded) << got.failed.message;
+    EXPECT_LE(got.asked.size(), 2u);
+
+    // One artifact that is listed very often is looked into once.
+    entries.assign(2000, from.artifact().descriptor());
+    found again(from, root, fetching(), digest_tags);
+    again.tag(tag_of(image.digest), from.index(entries));
+    again.run();
+    EXPECT_EQ(again.failed.code, status::ok) << again.failed.message;
+    EXPECT_THAT(again.asked, Contains(from.artifact().digest).Times(1));
+}
+
+/// What containerd gives as referrers may be what the digest's tag names.
+TEST(Search, TakesOnlyReferrersOfAListOfReferrers) {
+    registry from;
+    const blob image = from.image(here);
+    const blob root = from.index({image.on(here)});
+    const blob scan = from.artifact("application/vnd.example.scan", "scan");
+    const blob other = from.artifact("application/vnd.example.other", "other");
+    const blob silent = from.artifact("application/vnd.example.silent", "silent");
+    found got(from, root, fetching(), {resolve::source_referrers_api, false});
+    got.refer(image.digest,
+              from.index({image.on(here), with(scan.descriptor(), "artifactType", "application/vnd.example.scan"),
+                          other.about(digest_of('1'), "signature"), silent.descriptor()}));
+    got.run();
+    ASSERT_EQ(got.search.all().references.size(), 1u);
+    EXPECT_EQ(got.search.all().references[0].digest(), scan.digest);
+}
+
+TEST(Search, PassesOverWhatCannotBeRead) {
+    registry from;
+    const blob image = from.image(here);
+    const blob root = from.index({image.on(here)});
+    const blob scan = from.artifact();
+    auto request = fetching();
+    request.required_types = {"scan", "signature"};
+    found got(from, root, request, digest_tags);
+    got.tag(tag_of(image.digest), from.index({scan.about(image.digest, "scan")}));
+    got.tag(tag_of(root.digest), from.put(oci_index, "<html>"));
+    got.run();
+    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_EQ(got.wanted(), std::vector<std::string>{scan.digest});
+    EXPECT_THAT(got.search.notices(), Contains(HasSubstr("not valid JSON")));
+    EXPECT_THAT(got.search.check_required().why().message,
+                AllOf(HasSubstr(": signature"), HasSubstr("not valid JSON")));
+}
+
 /// Attached to each other all round, and to the image.
 TEST(Search, EndsInACycle) {
     registry from;
@@ -265,73 +251,6 @@ TEST(Search, TellsOfASingleManifest) {
     ASSERT_EQ(tree.size(), 2u);
     EXPECT_EQ(tree[0].kind, resolve::node::kind::image);
     EXPECT_EQ(tree[1].kind, resolve::node::kind::reference);
-}
-
-TEST(Record, TellsWhatWasFoundAndNothingElse) {
-    registry from;
-    const blob image = from.image(here);
-    const blob scan = from.artifact("application/vnd.example.scan", "scan");
-    const blob sbom = from.artifact();
-    const blob root = from.index({sbom.about(image.digest, "sbom"), image.on(here)});
-    found got(from, root, fetching(), digest_tags);
-    got.tag(
-        tag_of(image.digest),
-        from.index({annotated(scan.about(image.digest, "scan"), "org.opencontainers.reference.description", "of it")}));
-    got.run();
-    const std::string record = got.search.record();
-    ASSERT_THAT(record, AllOf(HasSubstr(scan.digest), Not(HasSubstr(sbom.digest))));
-
-    found again(from, root, fetching(), {});
-    const std::string digest = sha256_of(record);
-    ASSERT_FALSE(again.search.recall(digest, bytes_of(record)).failed());
-    EXPECT_THAT(again.asked, IsEmpty());
-    ASSERT_EQ(again.search.all().references.size(), 2u);
-    const auto& told = again.search.all().references[1];
-    EXPECT_EQ(told.digest(), scan.digest);
-    EXPECT_EQ(told.subject, image.digest);
-    EXPECT_EQ(told.type, "scan");
-    EXPECT_EQ(told.description, "of it");
-    EXPECT_EQ(told.tag, tag_of(image.digest));
-    EXPECT_EQ(told.sources, static_cast<std::uint32_t>(resolve::source_digest_tag));
-    EXPECT_EQ(again.search.record(), record);
-    EXPECT_EQ(again.search.recall(digest, bytes_of("{}")).why().code, status::digest_mismatch);
-
-    found nothing(from, root, fetching(), digest_tags);
-    nothing.run();
-    EXPECT_EQ(nothing.search.record(), "");
-}
-
-TEST(Record, IsReadStrictly) {
-    registry from;
-    const blob scan = from.artifact();
-    const auto read = [&](const json& entry) {
-        resolve::record record;
-        return record.read(bytes_of(from.index({entry}).bytes), limits{});
-    };
-    const json whole =
-        annotated(scan.about(digest_of('1'), "scan"), "io.refract.found.source", "digest-tag,cosign-tag");
-    EXPECT_FALSE(read(whole).failed());
-    EXPECT_EQ(read(scan.about(digest_of('1'), "scan")).why().code, status::malformed);
-    EXPECT_EQ(read(annotated(whole, "io.refract.found.source", "elsewhere")).why().code, status::malformed);
-    EXPECT_EQ(read(annotated(whole, reference_digest, "sha256:short")).why().code, status::malformed);
-}
-
-TEST(Record, IsNoLongerThanADocument) {
-    registry from;
-    const blob image = from.image(here);
-    const blob root = from.index({image.on(here)});
-    auto request = fetching();
-    request.limits.document_bytes = 4000;
-    std::vector<json> entries;
-    for (char digit = '0'; digit <= '9'; ++digit) {
-        entries.push_back(with(from.artifact().about(image.digest, "scan"), "digest", digest_of(digit)));
-    }
-    found got(from, root, request, digest_tags);
-    got.tag(tag_of(image.digest), from.index(entries));
-    got.run();
-    EXPECT_EQ(got.failed.code, status::limit_exceeded) << got.failed.message;
-    EXPECT_EQ(got.search.record(), "");
-    EXPECT_THAT(got.search.all().references, IsEmpty());
 }
 
 }  // namespace
