@@ -58,6 +58,7 @@ TEST(Record, IsReadAsItWasWritten) {
     const std::string type = "application/" + std::string(70'000, 'x');
     const blob scan = from.artifact();
     found got(from, root, fetching(), {resolve::source_referrers_api, false});
+    got.refer(root.digest, from.index({}));
     got.refer(image.digest, from.index({with(scan.descriptor(), "artifactType", type)}));
     got.run();
     const std::string record = got.search.record();

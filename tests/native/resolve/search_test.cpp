@@ -182,6 +182,7 @@ TEST(Search, TakesOnlyReferrersOfAListOfReferrers) {
     const blob other = from.artifact("application/vnd.example.other", "other");
     const blob silent = from.artifact("application/vnd.example.silent", "silent");
     found got(from, root, fetching(), {resolve::source_referrers_api, false});
+    got.refer(root.digest, from.index({}));  // so that it is known to tell of referrers
     got.refer(image.digest,
               from.index({image.on(here), with(scan.descriptor(), "artifactType", "application/vnd.example.scan"),
                           other.about(digest_of('1'), "signature"), silent.descriptor()}));
