@@ -115,7 +115,7 @@ private:
     outcome read_index(tagged_index& index);
     bool is_referrer(const oci::descriptor& entry, std::string_view about) const;
     outcome add(reference found);
-    outcome too_many() const;
+    std::string too_many() const;  ///< a message
     outcome count_bytes(std::size_t bytes);
     std::string_view keep(std::string_view text) { return strings_.emplace_back(text); }
 

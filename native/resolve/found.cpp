@@ -247,7 +247,9 @@ outcome discovery::read_index(tagged_index& index) {
             continue;
         }
         // Before they are asked, because each answer takes memory.
-        if (looked_into_.size() + found_.size() > request_.limits.found) return too_many();
+        if (looked_into_.size() + found_.size() > request_.limits.found) {
+            return {status::limit_exceeded, too_many()};
+        }
         ask(asked::purpose::entry, oci::question::kind::manifest, entry.digest);
         next_.back().index = &index;
         next_.back().position = where.position;
@@ -317,13 +319,14 @@ outcome discovery::add(reference found) {
         if (request_.follow == nullptr || is_of_wanted_type(*request_.follow, found)) add_subject(found.digest(), true);
     }
     found_.push_back(std::move(found));
-    return found_.size() <= request_.limits.found ? outcome() : too_many();
+    if (found_.size() <= request_.limits.found) return {};
+    return {status::limit_exceeded, too_many()};
 }
 
-outcome discovery::too_many() const {
-    return {status::limit_exceeded, "more than " + std::to_string(request_.limits.found) +
-                                        " references were found outside of the image's index, which is the limit: "
-                                        "narrow the sources"};
+std::string discovery::too_many() const {
+    return "more than " + std::to_string(request_.limits.found) +
+           " references were found outside of the image's index, which is the limit: "
+           "narrow the sources";
 }
 
 outcome discovery::count_bytes(std::size_t bytes) {

@@ -25,7 +25,7 @@ std::string listed(const std::set<std::string_view>& types, std::string_view non
     return text.empty() ? std::string(none_at_all) : text;
 }
 
-std::string with_platform(std::string name, std::string_view platform) {
+std::string with_platform(const std::string& name, std::string_view platform) {
     return platform.empty() ? name : name + " for " + std::string(platform);
 }
 

@@ -24,7 +24,7 @@ func enforce(ctx context.Context, p policy.Policy, root ocispec.Descriptor, lack
 		log.G(ctx).WithError(lacking).WithField("root", root.Digest).Warn("image lacks what the policy requires")
 		return nil
 	case cutOff != nil:
-		return fmt.Errorf("%s: %w", lacking, cutOff)
+		return fmt.Errorf("%s: %w", lacking.Error(), cutOff)
 	default:
 		return lacking
 	}
