@@ -70,11 +70,11 @@ func TestReferencesFromElsewhere(t *testing.T) {
 	})
 }
 
-// elsewhere are the references that a pull finds besides the index: not what only a list of tags would tell of.
+// elsewhere are the references that a pull finds besides the index: not what only a list of tags would tell of, under a suffix.
 func elsewhere(all []shapes.Reference) []digest.Digest {
 	listed := map[digest.Digest]string{}
 	for _, one := range all {
-		outside := slices.ContainsFunc(one.Sources, func(source string) bool { return strings.Contains(source, "-") })
+		outside := !slices.Contains(one.Sources, "index") && slices.ContainsFunc(one.Sources, func(source string) bool { return strings.Contains(source, "-") })
 		if outside && !strings.Contains(one.Type, "licence") {
 			listed[one.Digest] = "yes"
 		}
