@@ -52,7 +52,7 @@ type RequestOptions struct {
 // Request is what to look for, checked and compiled. It never changes, and goroutines may share it.
 type Request struct {
 	native *C.refract_request
-	// users counts the request itself and its walks: the library wants a request to outlive them.
+	// users counts the request itself, its walks and its searches: the library wants a request to outlive them.
 	users atomic.Int32
 }
 
@@ -112,7 +112,16 @@ func (r *Request) Less(a, b ocispec.Platform) bool {
 	return C.refract_request_less(r.native, &lentA, &lentB) != 0
 }
 
-// Close lets go of the request; its walks go on. It may be called once only.
+// retain keeps the request for one more user, who closes it. It comes first: the request must not go away while its user is being made.
+func (r *Request) retain() error {
+	if r.users.Add(1) < 2 {
+		r.users.Add(-1)
+		return closed("request")
+	}
+	return nil
+}
+
+// Close lets go of the request; its walks and searches go on. It may be called once only.
 func (r *Request) Close() {
 	if r.users.Add(-1) == 0 {
 		C.refract_request_free(r.native)

@@ -49,9 +49,8 @@ type Search struct {
 // NewSearch makes a search of the policy of a request. Sources are the places to ask, none of them: nothing is asked. Always asks
 // even where the index tells of every type that is required, or named to be fetched. Close it at the end.
 func NewSearch(request *Request, sources Source, always bool) (*Search, error) {
-	if request.users.Add(1) < 2 {
-		request.users.Add(-1)
-		return nil, closed("request")
+	if err := request.retain(); err != nil {
+		return nil, err
 	}
 	search := &Search{request: request}
 	if err := failure(C.refract_search_new(&search.native, request.native, C.uint32_t(sources), flag(always), &search.failed), &search.failed); err != nil {

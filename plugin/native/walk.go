@@ -52,10 +52,8 @@ type Need struct {
 
 // NewWalk makes a walk for a request. It may be begun again and again; Close it at the end.
 func NewWalk(request *Request) (*Walk, error) {
-	// The request is counted first: it must not go away while the walk is being made.
-	if request.users.Add(1) < 2 {
-		request.users.Add(-1)
-		return nil, closed("request")
+	if err := request.retain(); err != nil {
+		return nil, err
 	}
 	walk := &Walk{request: request}
 	if err := failure(C.refract_walk_new(&walk.native, request.native, &walk.failed), &walk.failed); err != nil {
