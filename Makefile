@@ -48,7 +48,7 @@ native: deps
 		-DCMAKE_ARCHIVE_OUTPUT_DIRECTORY=$(BUILD)/lib -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$(BUILD)/lib \
 		-DREFRACT_BIN=$(BUILD)/bin >$(BUILD)-cmake.log 2>&1 \
 		|| { cat $(BUILD)-cmake.log; exit 1; }; rm -f $(BUILD)-cmake.log
-	@cmake --build $(BUILD)/cmake -- --quiet | { grep -v 'no work to do' || true; }
+	@cmake --build $(BUILD)/cmake --target refract refract_static refract_shared -- --quiet | { grep -v 'no work to do' || true; }
 
 .PHONY: go
 go: native

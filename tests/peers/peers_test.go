@@ -93,7 +93,7 @@ func (w *world) open() error {
 	if w.tools, err = harness.FindTools(); err != nil {
 		return err
 	}
-	w.predict = filepath.Join(filepath.Dir(filepath.Dir(w.tools.Stock)), "test", "tests", "native", "predict")
+	w.predict = filepath.Join(filepath.Dir(filepath.Dir(w.tools.Stock)), "cmake", "tests", "native", "predict")
 	for _, program := range []string{w.tool("crane"), w.tool("regctl"), w.predict} {
 		if _, err := os.Stat(program); err != nil {
 			return fmt.Errorf("no program to test with: %w (run \"make test STAGES=peers\")", err)

@@ -4,6 +4,11 @@
 // daemons measures what the daemons cost a node that is idle: the time from start until the socket answers, and the memory
 // a while later, of containerd as it is, of containerd-refract, and of refractd. Runs are interleaved; medians are compared.
 // It runs as root.
+//
+// Resident memory is told in two parts. What is anonymous is the process's own: heap, stacks, and pages of its libraries that
+// relocation wrote to. The rest are pages of its files, which the node has once for all processes and takes back when it wants
+// to; how many are counted to a process depends on how much of the files the page cache holds when they are touched, because
+// the kernel maps a page's neighbours with it.
 package main
 
 import (
@@ -17,6 +22,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,7 +47,8 @@ type daemon struct {
 	name, socket string
 	command      []string
 	starts       []time.Duration
-	memory       []int64
+	resident     []int64 // bytes
+	anonymous    []int64 // bytes, of those
 }
 
 func run(runs int) (err error) {
@@ -81,12 +89,16 @@ func run(runs int) (err error) {
 			}
 		}
 	}
-	fmt.Printf("%-20s %12s %12s   medians of %d runs\n", "daemon", "start", "memory", runs)
+	const mebi = 1 << 20
+	fmt.Printf("%-20s %12s %12s %12s   medians of %d runs\n", "daemon", "start", "resident", "anonymous", runs)
 	for _, one := range all {
-		fmt.Printf("%-20s %9.1f ms %8.1f MiB\n", one.name, middle(one.starts).Seconds()*1000, float64(middle(one.memory))/(1<<20))
+		fmt.Printf("%-20s %9.1f ms %8.1f MiB %8.1f MiB\n", one.name, middle(one.starts).Seconds()*1000,
+			float64(middle(one.resident))/mebi, float64(middle(one.anonymous))/mebi)
 	}
-	fmt.Printf("containerd-refract over containerd: %+.1f ms (target +5), %+.1f MiB (target +8)\n",
-		(middle(all[1].starts)-middle(all[0].starts)).Seconds()*1000, float64(middle(all[1].memory)-middle(all[0].memory))/(1<<20))
+	stock, refract := all[0], all[1]
+	fmt.Printf("containerd-refract over containerd: %+.1f ms (target +5), %+.1f MiB resident (target +8), of that %+.1f MiB anonymous\n",
+		(middle(refract.starts)-middle(stock.starts)).Seconds()*1000,
+		float64(middle(refract.resident)-middle(stock.resident))/mebi, float64(middle(refract.anonymous)-middle(stock.anonymous))/mebi)
 	return nil
 }
 
@@ -121,21 +133,36 @@ func (d *daemon) measure(path string) (err error) {
 		time.Sleep(200 * time.Microsecond)
 	}
 	time.Sleep(settle)
-	resident, err := memoryOf(command.Process.Pid)
-	d.memory = append(d.memory, resident)
+	resident, anonymous, err := memoryOf(command.Process.Pid)
+	d.resident, d.anonymous = append(d.resident, resident), append(d.anonymous, anonymous)
 	return err
 }
 
-func memoryOf(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+// memoryOf is what is resident of a process, and what of that is anonymous, in bytes. See proc_pid_smaps_rollup in proc(5):
+// unlike statm and status it is counted when it is read, and not in batches per thread.
+func memoryOf(pid int) (resident, anonymous int64, err error) {
+	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var size, resident int64
-	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
-		return 0, err
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(line, ":")
+		kibi, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		switch {
+		case name != "Rss" && name != "Anonymous":
+		case err != nil:
+			return 0, 0, fmt.Errorf("%s: %w", path, err)
+		case name == "Rss":
+			resident = kibi << 10
+		default:
+			anonymous = kibi << 10
+		}
 	}
-	return resident * int64(os.Getpagesize()), nil
+	if resident == 0 || anonymous == 0 {
+		return 0, 0, fmt.Errorf("%s tells no memory", path)
+	}
+	return resident, anonymous, nil
 }
 
 func middle[T int64 | time.Duration](values []T) T {
