@@ -88,6 +88,12 @@ refract_reference reference_form::describe(const resolve::reference& from) {
     made.present = static_cast<refract_answer>(from.present);
     made.wanted = from.wanted ? 1 : 0;
     made.place = place_of(from.place);
+    if (!from.other_types.empty()) {
+        auto& types = types_.emplace_back();
+        for (const auto type : from.other_types) types.push_back(text(type));
+        made.other_types = types.data();
+        made.other_types_count = types.size();
+    }
     return made;
 }
 

@@ -66,6 +66,7 @@ public:
 
 private:
     platform_arena platforms_;
+    std::deque<std::vector<refract_string>> types_;
 };
 
 /// Views the references that it is made of.

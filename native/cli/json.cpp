@@ -66,6 +66,7 @@ json reference_json(const resolve::reference& one) {
         made["value"] = one.value;
     }
     add_text(made, "type", one.type);
+    if (!one.other_types.empty()) made["otherTypes"] = one.other_types;
     add_text(made, "description", one.description);
     add_text(made, "subject", one.subject);
     add_text(made, "malformedSubject", one.malformed);

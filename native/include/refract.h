@@ -311,6 +311,8 @@ typedef struct refract_reference {
     refract_answer present; /* whether the artifact itself is there; unknown unless that was asked for */
     int32_t wanted;         /* not 0: the request's policy wants it fetched */
     refract_place place;    /* the first entry that tells of it; REFRACT_NONE twice where that is not in the index */
+    const refract_string* other_types; /* by type and artifactType where it is told of again: each once, sorted */
+    size_t other_types_count;
 } refract_reference;
 
 typedef enum refract_node_kind {

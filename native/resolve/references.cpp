@@ -180,6 +180,11 @@ void merge(std::vector<reference>& references) {
         if (kept.tag.empty()) kept.tag = one.tag;
         if (kept.present == answer::unknown) kept.present = one.present;
     }
+    for (reference& one : merged) {
+        auto& types = one.other_types;
+        std::sort(types.begin(), types.end());
+        types.erase(std::unique(types.begin(), types.end()), types.end());
+    }
     references = std::move(merged);
 }
 

@@ -40,8 +40,8 @@ struct reference {
     std::string_view subject;  ///< digest of what it is about; empty if nothing says so
     std::string malformed;     ///< a malformed subject, safe to show
     std::string_view type;
-    /// What else it is called where it is told of more than once: by reference types and artifact types. One may be
-    /// there twice.
+    /// What else it is called where it is told of more than once: by reference types and artifact types. Each once,
+    /// sorted.
     std::vector<std::string_view> other_types;
     std::string_view description;
     std::string_view annotation;  ///< key and value of an inline annotation

@@ -9,6 +9,7 @@ package native
 import "C"
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/opencontainers/go-digest"
@@ -78,6 +79,7 @@ type Reference struct {
 	Subject     digest.Digest // what it is about; empty if its entry does not say, or says it malformed
 	Malformed   string        // the malformed subject as it stands there, control characters escaped
 	Type        string        // reference type, else artifactType, else what the source implies; may be empty
+	OtherTypes  []string      // what else it is called where it is told of again, by reference types and artifact types: each once, sorted
 	Description string
 	Annotation  string // key of an inline annotation
 	Value       string // its value: the content itself
@@ -86,6 +88,11 @@ type Reference struct {
 	Wanted      bool   // the request's policy wants it fetched
 	Tag         string // under which it was found; empty where an index on the way to the image told of it
 	Place       Place  // the first entry that tells of it; [None] twice where that is not in the index
+}
+
+// IsOf tells whether anything that tells of the reference calls it that: compared exactly.
+func (r *Reference) IsOf(kind string) bool {
+	return r.Type == kind || r.Descriptor.ArtifactType == kind || slices.Contains(r.OtherTypes, kind)
 }
 
 // NodeKind is what a line of the tree stands for.
@@ -137,6 +144,7 @@ func newReferences(from *C.refract_references) *References {
 			Subject:     digest.Digest(text.copy(list[i].subject)),
 			Malformed:   text.copy(list[i].malformed),
 			Type:        text.copy(list[i]._type),
+			OtherTypes:  text.copies(list[i].other_types, list[i].other_types_count),
 			Description: text.copy(list[i].description),
 			Annotation:  text.copy(list[i].annotation),
 			Value:       text.copy(list[i].value),

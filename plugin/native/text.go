@@ -37,6 +37,14 @@ func (t *text) copy(from C.refract_string) string {
 	return unsafe.String(&t.piece[start], size)
 }
 
+func (t *text) copies(from *C.refract_string, count C.size_t) []string {
+	var texts []string
+	for _, one := range unsafe.Slice(from, int(count)) {
+		texts = append(texts, t.copy(one))
+	}
+	return texts
+}
+
 // platform copies into the given place, so that the caller decides where it lives.
 func (t *text) platform(from *C.refract_platform, to *ocispec.Platform) {
 	*to = ocispec.Platform{

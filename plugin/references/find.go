@@ -13,7 +13,7 @@ import (
 type Query struct {
 	// Name is a digest, the beginning of one with or without its algorithm, or the key of an inline annotation.
 	Name string
-	// Type is a reference type or an artifact type, compared exactly.
+	// Type is a reference type or an artifact type, compared exactly with all by which anything tells of a reference.
 	Type string
 }
 
@@ -22,7 +22,7 @@ type Query struct {
 func (l *Listing) Find(query Query) []Reference {
 	var whole, begin []Reference
 	for _, reference := range l.References {
-		if query.Type != "" && reference.Type != query.Type && reference.Descriptor.ArtifactType != query.Type {
+		if query.Type != "" && !reference.IsOf(query.Type) {
 			continue
 		}
 		isWhole, begins := named(reference.Descriptor.Digest, query.Name)

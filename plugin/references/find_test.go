@@ -27,6 +27,7 @@ func TestFind(t *testing.T) {
 		made("", "dev.sigstore.cosign/bundle.1", "signature", ""), made("", "dev.sigstore.cosign/bundle.12", "signature", ""),
 		made(aa, "", "copy", ""), made("sha256:aa0012", "", "longer", ""),
 	}}
+	listing.References[1].OtherTypes = []string{"application/vnd.example", "scan"}
 	cases := []struct {
 		name  string
 		query references.Query
@@ -41,6 +42,7 @@ func TestFind(t *testing.T) {
 		{"the beginning of an annotation is none", references.Query{Name: "dev.sigstore.cosign/bundle"}, nil},
 		{"the middle of a digest is none", references.Query{Name: "a00"}, nil},
 		{"a reference type or an artifact type", references.Query{Type: "application/spdx+json"}, []int{0, 2}},
+		{"what else it is called", references.Query{Type: "scan"}, []int{1}},
 		{"the beginning of a type is none", references.Query{Type: "sb"}, nil},
 		{"types by their case", references.Query{Type: "SBOM"}, nil},
 		{"a type and a name", references.Query{Name: "aa", Type: "sbom"}, []int{0}},

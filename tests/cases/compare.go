@@ -95,6 +95,9 @@ func compareReference(got native.Reference, want shapes.Reference, differ func(w
 	if want.Sources != nil && !slices.Equal(got.Sources.Names(), want.Sources) {
 		differ("sources", got.Sources.Names(), want.Sources)
 	}
+	if want.OtherTypes != nil && !slices.Equal(got.OtherTypes, want.OtherTypes) {
+		differ("other types", got.OtherTypes, want.OtherTypes)
+	}
 	if got.Wanted != want.Wanted {
 		differ("wanted", got.Wanted, want.Wanted)
 	}

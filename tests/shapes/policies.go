@@ -63,7 +63,9 @@ func fetchOfSecondType(b *builder) {
 	image := b.right()
 	sbom := b.sbom(image)
 	b.root(image, sbom, mark(sbom, image.Digest, "signature"))
-	b.lists(wanted(listed(sbom)))
+	both := wanted(listed(sbom))
+	both.OtherTypes = []string{"signature"}
+	b.lists(both)
 	b.Expect.ReferencesCount = new(1)
 }
 

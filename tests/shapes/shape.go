@@ -102,6 +102,7 @@ type Reference struct {
 	Subject     digest.Digest `json:"subject,omitempty"`
 	Malformed   string        `json:"malformed,omitempty"`
 	Type        string        `json:"type,omitempty"`
+	OtherTypes  []string      `json:"otherTypes,omitempty"`
 	Description string        `json:"description,omitempty"`
 	Sources     []string      `json:"sources,omitempty"`
 	Weak        string        `json:"weak,omitempty"`

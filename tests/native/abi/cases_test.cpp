@@ -189,6 +189,7 @@ protected:
                         {"subject", text(got.subject)},
                         {"malformed", text(got.malformed)},
                         {"type", text(got.type)},
+                        {"otherTypes", texts(got.other_types, got.other_types_count)},
                         {"description", text(got.description)},
                         {"annotation", text(got.annotation)},
                         {"weak", answers[got.weak]},
@@ -196,6 +197,12 @@ protected:
                         {"sources", source_names(got.sources)}};
         for (const auto& [key, value] : wanted.items())
             EXPECT_EQ(seen.value(key, json()), value) << key << " of " << seen.dump();
+    }
+
+    static json texts(const refract_string* all, std::size_t count) {
+        json made = json::array();
+        for (const auto& one : std::span(all, count)) made.push_back(text(one));
+        return made;
     }
 
     static json source_names(std::uint32_t sources) {

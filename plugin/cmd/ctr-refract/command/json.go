@@ -57,8 +57,10 @@ type referenceJSON struct {
 	Size         int64             `json:"size"`
 	Platform     *ocispec.Platform `json:"platform,omitempty"`
 	// Type is the reference type, else the artifactType, else what the source implies.
-	Type        string `json:"type,omitempty"`
-	Description string `json:"description,omitempty"`
+	Type string `json:"type,omitempty"`
+	// OtherTypes are what else it is called where it is told of again: reference types and artifact types.
+	OtherTypes  []string `json:"otherTypes,omitempty"`
+	Description string   `json:"description,omitempty"`
 	// Subject is the digest of what it is about. MalformedSubject is what stands in its place and is no digest, escaped.
 	Subject          digest.Digest `json:"subject,omitempty"`
 	MalformedSubject string        `json:"malformedSubject,omitempty"`
@@ -118,6 +120,7 @@ func newReferenceJSON(reference references.Reference) referenceJSON {
 		Size:             sizeOf(reference),
 		Platform:         reference.Descriptor.Platform,
 		Type:             reference.Type,
+		OtherTypes:       reference.OtherTypes,
 		Description:      reference.Description,
 		Tag:              reference.Tag,
 		Subject:          reference.Subject,

@@ -738,7 +738,9 @@ type Reference struct {
 	// Whether the node has it whole. It is unknown where what the node has under its digest cannot be read.
 	Present Answer `protobuf:"varint,10,opt,name=present,proto3,enum=refract.v1.Answer" json:"present,omitempty"`
 	// The tag under which it, or the index that tells of it, was found; empty where that is the image's own index.
-	Tag           string `protobuf:"bytes,11,opt,name=tag,proto3" json:"tag,omitempty"`
+	Tag string `protobuf:"bytes,11,opt,name=tag,proto3" json:"tag,omitempty"`
+	// What else it is called where it is told of again, by reference types and artifact types: each once, sorted.
+	OtherTypes    []string `protobuf:"bytes,12,rep,name=other_types,json=otherTypes,proto3" json:"other_types,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -848,6 +850,13 @@ func (x *Reference) GetTag() string {
 		return x.Tag
 	}
 	return ""
+}
+
+func (x *Reference) GetOtherTypes() []string {
+	if x != nil {
+		return x.OtherTypes
+	}
+	return nil
 }
 
 // Node is one line of the tree.
@@ -1867,7 +1876,7 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\n" +
 	"os_version\x18\x04 \x01(\tR\tosVersion\x12\x1f\n" +
 	"\vos_features\x18\x05 \x03(\tR\n" +
-	"osFeatures\"\xf4\x02\n" +
+	"osFeatures\"\x95\x03\n" +
 	"\tReference\x122\n" +
 	"\bartifact\x18\x01 \x01(\v2\x16.refract.v1.DescriptorR\bartifact\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12+\n" +
@@ -1882,7 +1891,9 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\x04weak\x18\t \x01(\x0e2\x12.refract.v1.AnswerR\x04weak\x12,\n" +
 	"\apresent\x18\n" +
 	" \x01(\x0e2\x12.refract.v1.AnswerR\apresent\x12\x10\n" +
-	"\x03tag\x18\v \x01(\tR\x03tag\"\xf9\x01\n" +
+	"\x03tag\x18\v \x01(\tR\x03tag\x12\x1f\n" +
+	"\vother_types\x18\f \x03(\tR\n" +
+	"otherTypes\"\xf9\x01\n" +
 	"\x04Node\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.refract.v1.NodeKindR\x04kind\x12\x14\n" +
 	"\x05depth\x18\x02 \x01(\rR\x05depth\x120\n" +
