@@ -76,9 +76,10 @@ func TestOutputIsAsDocumented(t *testing.T) {
 	names := []string{
 		"images-first", "single-manifest", "weak-references", "malformed-reference-digest", "cycle-of-two-artifacts", "plain-blobs-as-entries",
 		"three-levels", "missing-marked-artifact", "image-listed-twice", "references-to-references", "list-missing-nested", "nested-missing",
+		"fetch-of-second-type",
 	}
 	all := []shapes.Shape{every}
-	for _, shape := range shapes.EndToEnd() {
+	for _, shape := range slices.Concat(shapes.EndToEnd(), shapes.Documents()) {
 		if slices.Contains(names, shape.Name) {
 			all = append(all, shape)
 		}
