@@ -98,27 +98,27 @@ func (l loaded) works(kind, id string) bool {
 	return ok && one.InitErr == nil
 }
 
-// unpackers are one for each snapshotter and platform that a pull may ask for.
+// unpackers are one for each snapshotter that a pull may ask for.
 func (n *node) unpackers(found loaded) ([]unpack.Platform, error) {
 	applier, ok := n.client.DiffService().(diff.Applier)
 	if !ok {
 		return nil, fmt.Errorf("containerd's client cannot apply layers: %w", errdefs.ErrInternal)
 	}
-	wanted := []Runtime{n.settings.runtime("")}
-	for _, handler := range slices.Sorted(maps.Keys(n.settings.Runtimes)) {
-		wanted = append(wanted, n.settings.runtime(handler))
+	wanted := []string{n.settings.Snapshotter}
+	for _, handler := range slices.Sorted(maps.Keys(n.settings.Snapshotters)) {
+		wanted = append(wanted, n.settings.snapshotter(handler))
 	}
 	all := make([]unpack.Platform, 0, len(wanted))
-	for _, one := range wanted {
-		snapshotter, err := found.find(n.address, plugins.SnapshotPlugin.String(), one.Snapshotter)
+	for _, name := range wanted {
+		snapshotter, err := found.find(n.address, plugins.SnapshotPlugin.String(), name)
 		if err != nil {
 			return nil, fmt.Errorf("%w (snapshotters of this containerd: %s; set containerd.snapshotter or image.runtimes)",
 				err, strings.Join(found.snapshotters(), ", "))
 		}
 		all = append(all, unpack.Platform{
-			Platform:                platforms.OnlyOS(one.Platform),
-			SnapshotterKey:          one.Snapshotter,
-			Snapshotter:             n.client.SnapshotService(one.Snapshotter),
+			Platform:                platforms.OnlyOS(platforms.DefaultSpec()),
+			SnapshotterKey:          name,
+			Snapshotter:             n.client.SnapshotService(name),
 			SnapshotterExports:      snapshotter.Exports,
 			SnapshotterCapabilities: snapshotter.Capabilities,
 			Applier:                 applier,

@@ -34,7 +34,7 @@ func poll(t *testing.T, done func() error) {
 func TestMissingServicesAreNamed(t *testing.T) {
 	up := newUpstream(t)
 	up.plugins = nil // else it would be found complete before it is asked the first time
-	_, conn := serve(t, up.address, Settings{Runtimes: map[string]Runtime{"kata": {Snapshotter: "native"}}})
+	_, conn := serve(t, up.address, Settings{Snapshotters: map[string]string{"kata": "native"}})
 	pullError := func() error {
 		_, err := cri.NewImageServiceClient(conn).PullImage(t.Context(), &cri.PullImageRequest{Image: &cri.ImageSpec{Image: "one"}})
 		return err
@@ -68,7 +68,7 @@ func TestMissingServicesAreNamed(t *testing.T) {
 	check(broken, "io.containerd.snapshotter.v1.overlayfs", "no overlay here")
 }
 
-// Leases of pulls that nobody knows go when containerd comes, also without a pull.
+// Leases of pulls that nobody knows go when containerd comes, also without a pull; those of another refractd stay.
 func TestLeasesOfEarlierPullsGo(t *testing.T) {
 	up := newUpstream(t)
 	left := func() int {
@@ -79,8 +79,8 @@ func TestLeasesOfEarlierPullsGo(t *testing.T) {
 	fill := func() {
 		up.mu.Lock()
 		defer up.mu.Unlock()
-		for _, id := range []string{"a", "b", "mine"} {
-			up.leases[id] = &leasesapi.Lease{ID: id, Labels: map[string]string{leaseLabel: leaseValue}}
+		for id, socket := range map[string]string{"a": "/run/own", "b": "/run/own", "running": "/run/own", "another's": "/run/another"} {
+			up.leases[id] = &leasesapi.Lease{ID: id, Labels: map[string]string{leaseLabel: socket}}
 		}
 	}
 	only := func(want int) {
@@ -93,11 +93,11 @@ func TestLeasesOfEarlierPullsGo(t *testing.T) {
 		})
 	}
 	fill()
-	service, _ := serve(t, up.address, Settings{})
-	only(0)
-	service.node.leases.note("mine", true)
+	service, _ := serve(t, up.address, Settings{Socket: "/run/own"})
+	only(1)
+	service.node.leases.note("running", true)
 	up.stop()
 	fill()
 	up.start(t)
-	only(1)
+	only(2)
 }

@@ -69,7 +69,7 @@ func TestEqualPullsAreOne(t *testing.T) {
 // Any difference of what a pull may see or where it goes makes it another pull.
 func TestDifferentPullsAreNotShared(t *testing.T) {
 	keys := []pull{
-		{name: "one"}, {name: "two"}, {name: "one", snapshotter: "native"}, {name: "one", platform: "linux/arm64"},
+		{name: "one"}, {name: "two"}, {name: "one", snapshotter: "native"},
 		{name: "one", credentials: credentialsOf(&cri.AuthConfig{Username: "u", Password: "p"})},
 		{name: "one", credentials: credentialsOf(&cri.AuthConfig{Username: "u", Password: "q"})},
 		{name: "one", credentials: credentialsOf(&cri.AuthConfig{Username: "v", Password: "p"})},

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// leaseLabel marks the leases of pulls, so that those of a refractd that was killed can be told from all others.
+	// leaseLabel marks the leases of pulls with the socket of the refractd that pulls, so that those of one that was killed can be
+	// told from all others.
 	leaseLabel = "refract.io/refractd"
-	leaseValue = "pull"
 	// leaseLife is how long containerd keeps a lease that nobody deletes, as with its own pulls.
 	leaseLife = 24 * time.Hour
 	// createLimit is how long the making of a lease may take.
@@ -29,6 +29,7 @@ const (
 // leasing keeps what a pull writes from containerd's garbage collector, until the pull has ended.
 type leasing struct {
 	manager leases.Manager
+	socket  string // of this refractd
 
 	mu     sync.Mutex
 	active map[string]bool
@@ -39,7 +40,7 @@ func (l *leasing) take(ctx context.Context) (context.Context, func(), error) {
 	lease := leases.Lease{}
 	// Before it exists, it must be known: sweep runs at the same time.
 	for _, option := range []leases.Opt{
-		leases.WithRandomID(), leases.WithExpiration(leaseLife), leases.WithLabel(leaseLabel, leaseValue),
+		leases.WithRandomID(), leases.WithExpiration(leaseLife), leases.WithLabel(leaseLabel, l.socket),
 	} {
 		if err := option(&lease); err != nil {
 			return nil, nil, fmt.Errorf("lease: %w", err)
@@ -81,7 +82,7 @@ func (l *leasing) isActive(id string) bool {
 
 // sweep deletes the leases of pulls that do not run any more.
 func (l *leasing) sweep(ctx context.Context) error {
-	left, err := l.manager.List(ctx, fmt.Sprintf("labels.%q==%s", leaseLabel, leaseValue))
+	left, err := l.manager.List(ctx, fmt.Sprintf("labels.%q==%q", leaseLabel, l.socket))
 	if err != nil {
 		return fmt.Errorf("leases of earlier pulls: %w", err)
 	}

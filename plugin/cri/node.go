@@ -55,7 +55,7 @@ func connect(address string, settings Settings) (*node, error) {
 	}
 	return &node{
 		link: to, settings: settings, client: client, images: cri.NewImageServiceClient(to),
-		leases: &leasing{manager: client.LeasesService(), active: map[string]bool{}},
+		leases: &leasing{manager: client.LeasesService(), socket: settings.Socket, active: map[string]bool{}},
 	}, nil
 }
 

@@ -30,12 +30,12 @@ import (
 // handlerAnnotation is how a CRI client names the runtime handler that does not name it in the image's specification.
 const handlerAnnotation = "io.containerd.cri.runtime-handler"
 
-// pull is all that makes one pull another than the next, and so what equal pulls have in common. Headers are the same for all.
+// pull is all that makes one pull another than the next, and so what equal pulls have in common. Headers and platform are the same
+// for all: CRI's own pull, too, takes only the snapshotter from a runtime handler, and would not find another platform's image again.
 type pull struct {
 	name        string // in full
 	credentials credentials
 	snapshotter string
-	platform    string
 }
 
 // Format prints the name alone, however a pull is printed: it holds secrets.
@@ -66,10 +66,8 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 	if handler == "" {
 		handler = request.GetSandboxConfig().GetAnnotations()[handlerAnnotation]
 	}
-	runtime := s.node.settings.runtime(handler)
 	key := pull{
-		name: named.String(), credentials: credentialsOf(request.GetAuth()),
-		snapshotter: runtime.Snapshotter, platform: platforms.FormatAll(runtime.Platform),
+		name: named.String(), credentials: credentialsOf(request.GetAuth()), snapshotter: s.node.settings.snapshotter(handler),
 	}
 	return s.pulls.do(ctx, key, func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithCancelCause(namespaces.WithNamespace(ctx, records.CRINamespace))
@@ -80,7 +78,7 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 			return "", err
 		}
 		defer context.AfterFunc(visit.over, func() { cancel(s.node.gone()) })()
-		id, err := s.pull(ctx, visit.service, named, runtime, key.credentials)
+		id, err := s.pull(ctx, visit.service, named, key)
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			return "", cause // what the end of the context made of the pull says less
 		}
@@ -88,7 +86,7 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 	})
 }
 
-func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named reference.Named, runtime Runtime, credentials credentials) (string, error) {
+func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named reference.Named, key pull) (string, error) {
 	ctx, release, err := s.node.leases.take(ctx)
 	if err != nil {
 		return "", err
@@ -100,10 +98,10 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 	labels := s.node.settings.labels(named.String())
 	others := maps.Clone(labels)
 	delete(others, records.ManagedLabel)
-	if err := s.move(ctx, service, named.String(), runtime, credentials, others); err != nil {
+	if err := s.move(ctx, service, named, key, others); err != nil {
 		return "", fmt.Errorf("failed to pull and unpack image %q: %w", named, err)
 	}
-	stored, id, err := s.stored(ctx, named.String(), runtime)
+	stored, id, err := s.stored(ctx, named.String())
 	if err != nil {
 		return "", err
 	}
@@ -123,13 +121,14 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 }
 
 // move downloads and unpacks, and writes the record of the pulled name.
-func (s *Service) move(ctx context.Context, service transfer.Transferrer, name string, runtime Runtime, credentials credentials, labels map[string]string) error {
-	from, err := registry.NewOCIRegistry(ctx, name, registry.WithCredentials(credentials),
-		registry.WithHeaders(s.node.settings.Headers), registry.WithHostDir(s.node.settings.ConfigPath))
+func (s *Service) move(ctx context.Context, service transfer.Transferrer, named reference.Named, key pull, labels map[string]string) error {
+	from, err := registry.NewOCIRegistry(ctx, key.name, registry.WithCredentials(key.credentials),
+		registry.WithHeaders(s.node.settings.Headers), registry.WithHostDir(s.node.settings.hostsFolder(reference.Domain(named))))
 	if err != nil {
 		return err
 	}
-	to := image.NewStore(name, image.WithPlatforms(runtime.Platform), image.WithUnpack(runtime.Platform, runtime.Snapshotter),
+	platform := platforms.DefaultSpec()
+	to := image.NewStore(key.name, image.WithPlatforms(platform), image.WithUnpack(platform, key.snapshotter),
 		image.WithImageLabels(labels))
 	ctx, end := s.watching.watch(ctx, s.node.settings.ProgressTimeout)
 	defer end()
@@ -141,12 +140,12 @@ func (s *Service) move(ctx context.Context, service transfer.Transferrer, name s
 }
 
 // stored is the record of what was pulled, and the image's id.
-func (s *Service) stored(ctx context.Context, name string, runtime Runtime) (images.Image, string, error) {
+func (s *Service) stored(ctx context.Context, name string) (images.Image, string, error) {
 	stored, err := s.node.client.ImageService().Get(ctx, name)
 	if err != nil {
 		return images.Image{}, "", fmt.Errorf("record of the pulled image: %w", err)
 	}
-	config, err := containerd.NewImageWithPlatform(s.node.client, stored, matcher(runtime.Platform)).Config(ctx)
+	config, err := containerd.NewImageWithPlatform(s.node.client, stored, platforms.Default()).Config(ctx)
 	if err != nil {
 		return images.Image{}, "", fmt.Errorf("config of the pulled image %q: %w", name, err)
 	}

@@ -4,13 +4,15 @@
 package cri
 
 import (
+	"cmp"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/remotes/docker/config"
 	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
-	"github.com/containerd/platforms"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/containerd/errdefs"
 
 	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/policy"
@@ -19,11 +21,12 @@ import (
 
 // Settings are how to pull: what a containerd has in its own configuration, where refractd cannot read it.
 type Settings struct {
-	// Snapshotter is the one of CRI's images.
-	Snapshotter string
-	// Runtimes are handlers whose images are unpacked otherwise; what one leaves out is as for all others.
-	Runtimes map[string]Runtime
-	// ConfigPath are the folders with hosts.toml, and Headers are sent with every request to a registry.
+	// Socket is where this refractd listens. It tells its leases from those of another before the same containerd.
+	Socket string
+	// Snapshotter is the one of CRI's images, and Snapshotters are those of runtime handlers whose images are unpacked elsewhere.
+	Snapshotter  string
+	Snapshotters map[string]string
+	// ConfigPath are the folders with <host>/hosts.toml, as in $PATH, and Headers are sent with every request to a registry.
 	ConfigPath string
 	Headers    http.Header
 	// Pinned are images that kubelet must never remove, by their full names.
@@ -39,22 +42,25 @@ type Settings struct {
 	Metrics *metrics.Metrics
 }
 
-// Runtime is how images of one runtime handler are unpacked.
-type Runtime struct {
-	Snapshotter string
-	Platform    ocispec.Platform
+// snapshotter is where images of a runtime handler are unpacked; of one that is not known, where all are.
+func (s Settings) snapshotter(handler string) string {
+	return cmp.Or(s.Snapshotters[handler], s.Snapshotter)
 }
 
-// runtime is how images of a runtime handler are unpacked; of one that is not known, as of all.
-func (s Settings) runtime(handler string) Runtime {
-	one := s.Runtimes[handler]
-	if one.Snapshotter == "" {
-		one.Snapshotter = s.Snapshotter
+// hostsFolder is the first folder of ConfigPath that has something for a registry, as CRI's pull without the transfer service takes
+// it: a source of the transfer service knows one folder, and would take the whole list for its name.
+func (s Settings) hostsFolder(host string) string {
+	folders := filepath.SplitList(s.ConfigPath)
+	for _, folder := range folders {
+		// An error is for the pull to meet.
+		if found, err := config.HostDirFromRoot(folder)(host); found != "" || err != nil && !errdefs.IsNotFound(err) {
+			return folder
+		}
 	}
-	if one.Platform.OS == "" {
-		one.Platform = platforms.DefaultSpec()
+	if len(folders) == 0 {
+		return ""
 	}
-	return one
+	return folders[0]
 }
 
 // labels are those of CRI's own records: managed, and pinned where the operator said so.
@@ -64,12 +70,4 @@ func (s Settings) labels(name string) map[string]string {
 		labels[records.PinnedLabel] = records.PinnedValue
 	}
 	return labels
-}
-
-// matcher finds the image of a platform again as the pull has selected it.
-func matcher(platform ocispec.Platform) platforms.MatchComparer {
-	if platforms.FormatAll(platform) == platforms.FormatAll(platforms.DefaultSpec()) {
-		return platforms.Default()
-	}
-	return platforms.Only(platform)
 }

@@ -14,6 +14,7 @@ import (
 
 	introspection "github.com/containerd/containerd/api/services/introspection/v1"
 	leasesapi "github.com/containerd/containerd/api/services/leases/v1"
+	"github.com/containerd/containerd/v2/pkg/filters"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -97,12 +98,21 @@ func (u *upstream) Plugins(context.Context, *introspection.PluginsRequest) (*int
 	return &introspection.PluginsResponse{Plugins: u.plugins}, nil
 }
 
-func (u *upstream) List(context.Context, *leasesapi.ListRequest) (*leasesapi.ListResponse, error) {
+func (u *upstream) List(_ context.Context, request *leasesapi.ListRequest) (*leasesapi.ListResponse, error) {
+	wanted, err := filters.ParseAll(request.Filters...)
+	if err != nil {
+		return nil, err
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var all leasesapi.ListResponse
 	for _, lease := range u.leases {
-		all.Leases = append(all.Leases, lease)
+		if wanted.Match(filters.AdapterFunc(func(path []string) (string, bool) {
+			value, ok := lease.Labels[path[len(path)-1]]
+			return value, ok && path[0] == "labels"
+		})) {
+			all.Leases = append(all.Leases, lease)
+		}
 	}
 	return &all, nil
 }

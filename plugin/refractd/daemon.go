@@ -14,7 +14,6 @@ import (
 
 	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
 	"github.com/containerd/log"
-	"github.com/containerd/platforms"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -113,7 +112,8 @@ func notify(ctx context.Context, state string) {
 func settingsOf(c config.Config) (cri.Settings, error) {
 	settings := cri.Settings{
 		Snapshotter:                c.Containerd.Snapshotter,
-		Runtimes:                   map[string]cri.Runtime{},
+		Socket:                     c.Address,
+		Snapshotters:               map[string]string{},
 		ConfigPath:                 c.Registry.ConfigPath,
 		Headers:                    http.Header{},
 		Pinned:                     c.Image.Pinned,
@@ -132,15 +132,7 @@ func settingsOf(c config.Config) (cri.Settings, error) {
 		settings.Headers[http.CanonicalHeaderKey(name)] = values
 	}
 	for handler, runtime := range c.Image.Runtimes {
-		one := cri.Runtime{Snapshotter: runtime.Snapshotter}
-		if runtime.Platform != "" {
-			platform, err := platforms.Parse(runtime.Platform)
-			if err != nil {
-				return cri.Settings{}, fmt.Errorf("image.runtimes.%s.platform: %w", handler, err)
-			}
-			one.Platform = platform
-		}
-		settings.Runtimes[handler] = one
+		settings.Snapshotters[handler] = runtime.Snapshotter
 	}
 	return settings, nil
 }

@@ -6,7 +6,11 @@ package transfer_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -176,18 +180,66 @@ func TestWhatIsFoundStandsBesideAFailure(t *testing.T) {
 	}
 }
 
+// hostsFolder is one with a hosts.toml for a registry.
+func hostsFolder(t *testing.T, host, toml string) string {
+	t.Helper()
+	dir := t.TempDir()
+	own := filepath.Join(dir, host)
+	if err := os.Mkdir(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(own, "hosts.toml"), []byte(toml), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Registries such as Nexus and Artifactory serve below a path of their own, and some send whoever asks for a list elsewhere.
+func TestListOfReferrersBelowAPath(t *testing.T) {
+	for way, redirects := range map[string]bool{"at once": false, "redirected": true} {
+		t.Run(way, func(t *testing.T) {
+			served := serveEverywhere(t)
+			behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: served.Host()})
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				below, ok := strings.CutPrefix(r.URL.Path, "/repository/docker/v2/")
+				list, elsewhere := strings.CutPrefix(r.URL.Path, "/lists/")
+				switch {
+				case elsewhere:
+					r.URL.Path = "/v2/app/referrers/" + list
+				case !ok:
+					http.NotFound(w, r)
+					return
+				case redirects && strings.Contains(below, "/referrers/"):
+					http.Redirect(w, r, "/lists/"+path.Base(below), http.StatusTemporaryRedirect)
+					return
+				default:
+					r.URL.Path = "/v2/" + below
+				}
+				behind.ServeHTTP(w, r)
+			}))
+			t.Cleanup(front.Close)
+			ctx, node := newNode(t)
+			const name = "registry.example/app:v1"
+			dir := hostsFolder(t, "registry.example", fmt.Sprintf("server = %q\n", front.URL+"/repository/docker"))
+			from, err := source.NewOCIRegistry(ctx, name, source.WithHostDir(dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := requiring(policy.RequiredRefuse, "application/vnd.example.audit+json")
+			p.Discover = []policy.Place{policy.PlaceReferrers}
+			to := image.NewStore(name, image.WithPlatforms(amd64))
+			if err := transfer.New(node.stock, node.db.ContentStore(), p, nil).Transfer(ctx, from, to); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // A mirror that hosts.toml trusts for digests only is asked for no tag: what a tag names is its word alone.
 func TestMirrorForDigestsIsAskedForNoTag(t *testing.T) {
 	origin, mirror := serveEverywhere(t), serveEverywhere(t)
-	dir := t.TempDir()
-	hosts := filepath.Join(dir, origin.Host())
-	if err := os.Mkdir(hosts, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	toml := fmt.Sprintf("server = \"http://%s\"\n[host.\"http://%s\"]\ncapabilities = [\"pull\"]\n", origin.Host(), mirror.Host())
-	if err := os.WriteFile(filepath.Join(hosts, "hosts.toml"), []byte(toml), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	dir := hostsFolder(t, origin.Host(),
+		fmt.Sprintf("server = \"http://%s\"\n[host.\"http://%s\"]\ncapabilities = [\"pull\"]\n", origin.Host(), mirror.Host()))
 	ctx, node := newNode(t)
 	from, err := source.NewOCIRegistry(ctx, origin.name(), source.WithHostDir(dir))
 	if err != nil {

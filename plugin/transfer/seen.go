@@ -38,8 +38,8 @@ type watchful struct {
 
 func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := w.RoundTripper.RoundTrip(request)
-	if digest, ok := referrersOf(request); ok {
-		w.seen.note(digest, response, err)
+	if of, ok := referrersOf(request); ok {
+		w.seen.note(of, response, err)
 	}
 	if err == nil && request.Method != http.MethodHead {
 		response.Body = &limitedBody{ReadCloser: response.Body, left: w.most}
@@ -60,19 +60,27 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// referrersOf is the digest whose referrers a request lists (distribution-spec, "Listing Referrers").
+// referrersOf is the digest whose referrers a request lists (distribution-spec, "Listing Referrers"), wherever below a registry's own
+// path that is. Of one that was redirected, it is what was asked for at first.
 func referrersOf(request *http.Request) (string, bool) {
-	above, digest := path.Split(request.URL.Path)
-	return digest, request.Method == http.MethodGet && strings.HasPrefix(request.URL.Path, "/v2/") && strings.HasSuffix(above, "/referrers/")
+	for request.Response != nil && request.Response.Request != nil {
+		request = request.Response.Request
+	}
+	above, last := path.Split(request.URL.Path)
+	_, err := digest.Parse(last)
+	return last, err == nil && request.Method == http.MethodGet && strings.HasSuffix(above, "/referrers/")
 }
 
-func (s *seen) note(digest string, response *http.Response, err error) {
+func (s *seen) note(of string, response *http.Response, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := s.lists[digest]
+	one := s.lists[of]
 	switch {
 	case err != nil:
 		one.status = "no answer"
+	case response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest:
+		// It is elsewhere. Until the answer from there has come, nothing is known.
+		one.status = response.Status
 	case response.StatusCode == http.StatusOK:
 		one.whole = true
 		one.paged = response.Header.Get("Link") != ""
@@ -86,7 +94,7 @@ func (s *seen) note(digest string, response *http.Response, err error) {
 		// It says that there is none.
 		one.status = ""
 	}
-	s.lists[digest] = one
+	s.lists[of] = one
 }
 
 // check tells what of a list is known: ErrNotFound if the registry has no such lists, and another error if there may be more than

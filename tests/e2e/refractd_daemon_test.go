@@ -241,6 +241,25 @@ func TestRuntimeHandlersBehindRefractd(t *testing.T) {
 	}
 }
 
+// TestRefractdReadsEveryFolderOfHosts: of several folders, the first that has a hosts.toml for a registry says where that is.
+func TestRefractdReadsEveryFolderOfHosts(t *testing.T) {
+	shape := byName(t, "artifact-first-same-platform")
+	host, rest, _ := strings.Cut(shared.tag(shape), "/")
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "second", "registry.example")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "hosts.toml"), []byte("server = \"http://"+host+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folders := filepath.Join(dir, "first") + string(filepath.ListSeparator) + filepath.Join(dir, "second")
+	daemon := start(t, harness.StartBehindRefractd, harness.Config{Flags: []string{"--registry.config_path", folders}})
+	if _, err := daemon.CRIPull(t.Context(), "registry.example/"+rest); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRefractdNamesTheMissingService of a real containerd, in its log at once and to whoever pulls.
 func TestRefractdNamesTheMissingService(t *testing.T) {
 	daemon := start(t, harness.StartBehindRefractd, harness.Config{Disabled: []string{"io.containerd.grpc.v1.diff"}})

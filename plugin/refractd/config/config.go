@@ -59,10 +59,9 @@ type Image struct {
 	Runtimes                   map[string]Runtime `toml:"runtimes"`
 }
 
-// Runtime is how images of one runtime handler are unpacked; what is empty is as for all others.
+// Runtime is how images of one runtime handler are unpacked.
 type Runtime struct {
 	Snapshotter string `toml:"snapshotter"`
-	Platform    string `toml:"platform"`
 }
 
 // ImageVerifier are programs that judge each image before it is pulled, as in containerd's plugin of that name.

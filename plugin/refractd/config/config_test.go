@@ -76,7 +76,7 @@ func TestNoFile(t *testing.T) {
 
 func TestEveryKey(t *testing.T) {
 	read, err := Read(write(t, `
-address = "/a"
+address = "unix:///a"
 metrics_address = "127.0.0.1:1"
 image_target = "index"
 references = "fetch"
@@ -101,7 +101,7 @@ pull_progress_timeout = "1s"
 max_concurrent_downloads = 4
 max_concurrent_unpacks = 5
 concurrent_layer_fetch_buffer = 6
-runtimes = { kata = { snapshotter = "nydus", platform = "linux/arm64" } }
+runtimes = { kata = { snapshotter = "nydus" } }
 [image_verifier]
 bin_dir = "/v"
 max_verifiers = -1
@@ -125,7 +125,7 @@ format = "json"
 		Registry:   Registry{ConfigPath: "/hosts", Headers: map[string][]string{"X-One": {"1", "2"}}},
 		Image: Image{
 			Pinned: []string{"p"}, PullProgressTimeout: 1e9, MaxConcurrentDownloads: 4, MaxConcurrentUnpacks: 5, ConcurrentLayerFetchBuffer: 6,
-			Runtimes: map[string]Runtime{"kata": {Snapshotter: "nydus", Platform: "linux/arm64"}},
+			Runtimes: map[string]Runtime{"kata": {Snapshotter: "nydus"}},
 		},
 		ImageVerifier: ImageVerifier{BinDir: "/v", MaxVerifiers: -1, PerVerifierTimeout: 2e9},
 		Log:           Log{Level: "debug", Format: "json"},
@@ -137,24 +137,27 @@ format = "json"
 
 func TestRefusedByName(t *testing.T) {
 	for text, words := range map[string][]string{
-		"adress = \"/a\"":                                    {"adress", "unknown"},
-		"[containerd]\nadress = \"/a\"":                      {"containerd.adress", "unknown"},
-		"[containers]\naddress = \"/a\"":                     {"containers", "unknown"},
-		"[image.runtimes.kata]\nsnapshoter = \"x\"":          {"image.runtimes.kata.snapshoter", "unknown"},
-		"address = 1":                                        {"address"},
-		"address = \"\"":                                     {"address", "empty"},
-		"address = \"/run/containerd/containerd.sock\"":      {"containerd.address", "a socket of its own"},
-		"references = \"yes\"":                               {"references", "fetch"},
-		"max_bytes = 0":                                      {"max_bytes"},
-		"[image]\npull_progress_timeout = \"soon\"":          {"image", "soon", "5m0s"},
-		"[image]\npull_progress_timeout = \"-1s\"":           {"image.pull_progress_timeout", "below zero"},
-		"[image]\npinned = \"one\"":                          {"image.pinned"},
-		"[image]\nmax_concurrent_downloads = -1":             {"image.max_concurrent_downloads"},
-		"[image.runtimes.kata]\nplatform = \"///\"":          {"image.runtimes.kata.platform", "///"},
-		"[log]\nlevel = \"loud\"":                            {"log.level", "loud", "info"},
-		"[log]\nformat = \"xml\"":                            {"log.format", "xml", "json"},
-		"address = ":                                         {"config.toml"},
-		"[registry.headers]\nAuthorization = \"a-canary\"\n": {"registry.headers.Authorization"},
+		"adress = \"/a\"":                                      {"adress", "unknown"},
+		"[containerd]\nadress = \"/a\"":                        {"containerd.adress", "unknown"},
+		"[containers]\naddress = \"/a\"":                       {"containers", "unknown"},
+		"[image.runtimes.kata]\nsnapshoter = \"x\"":            {"image.runtimes.kata.snapshoter", "unknown"},
+		"address = 1":                                          {"address"},
+		"address = \"\"":                                       {"address", "empty"},
+		"address = \"/run/containerd/containerd.sock\"":        {"containerd.address", "a socket of its own"},
+		"references = \"yes\"":                                 {"references", "fetch"},
+		"max_bytes = 0":                                        {"max_bytes"},
+		"[image]\npull_progress_timeout = \"soon\"":            {"image", "soon", "5m0s"},
+		"[image]\npull_progress_timeout = \"-1s\"":             {"image.pull_progress_timeout", "below zero"},
+		"[image]\npinned = \"one\"":                            {"image.pinned"},
+		"[image]\nmax_concurrent_downloads = -1":               {"image.max_concurrent_downloads"},
+		"[image.runtimes.kata]\nsnapshotter = \"\"":            {"image.runtimes.kata.snapshotter", "empty"},
+		"address = \"run/refractd.sock\"":                      {"address", "run/refractd.sock", "not a path from the root"},
+		"address = \"unix://run/containerd/containerd.sock\"":  {"address", "not a path from the root"},
+		"address = \"unix:///run/containerd/containerd.sock\"": {"containerd.address", "a socket of its own"},
+		"[log]\nlevel = \"loud\"":                              {"log.level", "loud", "info"},
+		"[log]\nformat = \"xml\"":                              {"log.format", "xml", "json"},
+		"address = ":                                           {"config.toml"},
+		"[registry.headers]\nAuthorization = \"a-canary\"\n":   {"registry.headers.Authorization"},
 	} {
 		_, err := Read(write(t, text), nil)
 		if err == nil {

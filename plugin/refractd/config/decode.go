@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
-	"github.com/containerd/platforms"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/sirupsen/logrus"
 
@@ -63,6 +63,10 @@ func decode(raw map[string]any) (Config, error) {
 			return Config{}, refused(key, err)
 		}
 	}
+	// As the kubelet has them.
+	for _, address := range []*string{&config.Address, &config.Containerd.Address} {
+		*address = strings.TrimPrefix(*address, "unix://")
+	}
 	return config, nil
 }
 
@@ -109,6 +113,11 @@ func (c Config) check() error {
 			return fmt.Errorf("%s is empty: %w", key, errdefs.ErrInvalidArgument)
 		}
 	}
+	for key, value := range map[string]string{"address": c.Address, "containerd.address": c.Containerd.Address} {
+		if !filepath.IsAbs(value) {
+			return fmt.Errorf("%s = %q is not a path from the root: %w", key, value, errdefs.ErrInvalidArgument)
+		}
+	}
 	if c.Address == c.Containerd.Address {
 		return fmt.Errorf("address and containerd.address are both %s: refractd needs a socket of its own: %w", c.Address, errdefs.ErrInvalidArgument)
 	}
@@ -123,11 +132,8 @@ func (c Config) check() error {
 		}
 	}
 	for handler, runtime := range c.Image.Runtimes {
-		if runtime.Platform == "" {
-			continue
-		}
-		if _, err := platforms.Parse(runtime.Platform); err != nil {
-			return fmt.Errorf("image.runtimes.%s.platform = %q is not a platform such as \"linux/amd64\": %w", handler, runtime.Platform, errdefs.ErrInvalidArgument)
+		if runtime.Snapshotter == "" {
+			return fmt.Errorf("image.runtimes.%s.snapshotter is empty: %w", handler, errdefs.ErrInvalidArgument)
 		}
 	}
 	if _, err := logrus.ParseLevel(c.Log.Level); err != nil {
