@@ -218,6 +218,9 @@ func texts(key string, value any) ([]string, error) {
 		key, show(value), errdefs.ErrInvalidArgument)
 	switch list := value.(type) {
 	case []string:
+		if slices.Contains(list, "") {
+			return nil, bad
+		}
 		return list, nil
 	case []any:
 		var read []string

@@ -205,8 +205,10 @@ func TestFlagsGoOverTheFile(t *testing.T) {
 	if !reflect.DeepEqual(read, want) {
 		t.Errorf("read\n%+v\nwant\n%+v", read, want)
 	}
-	if _, err := run(t, "--config", file, "--references", "yes"); err == nil || !strings.Contains(err.Error(), "references") {
-		t.Errorf("a bad flag: %v", err)
+	for flag, value := range map[string]string{"references": "yes", "required": ""} {
+		if _, err := run(t, "--config", file, "--"+flag, value); err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("a bad %s: %v", flag, err)
+		}
 	}
 }
 
