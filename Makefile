@@ -71,12 +71,11 @@ go-env: ## Print the environment in which Go finds the library: eval "$(make -s 
 .PHONY: install
 install: build ## Install under DESTDIR and PREFIX
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)/cmake --prefix $(PREFIX) >/dev/null
-	@install -d $(DESTDIR)$(PREFIX)/lib/refract $(DESTDIR)/etc/containerd/conf.d $(DESTDIR)/etc/refractd \
+	@install -d $(DESTDIR)$(PREFIX)/lib/refract $(DESTDIR)/etc/refractd \
 		$(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	@install $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	@install -m 644 $(BUILD)/lib/refract/* $(DESTDIR)$(PREFIX)/lib/refract
-	@install -m 644 plugin/deploy/containerd/10-refract.toml $(DESTDIR)/etc/containerd/conf.d
-	@install -m 644 plugin/deploy/refractd/config.toml $(DESTDIR)/etc/refractd
+	@[ -e $(DESTDIR)/etc/refractd/config.toml ] || install -m 644 plugin/deploy/refractd/config.toml $(DESTDIR)/etc/refractd
 	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) .ci/install-deploy
 	@$(BUILD)/bin/refract completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refract
 	@$(BUILD)/bin/refract completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_refract

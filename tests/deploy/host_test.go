@@ -73,6 +73,7 @@ func newHost(t *testing.T) string {
 			"Environment=\"KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml\"\n",
 		"etc/systemd/system/refractd.service": "# made by hand\n",
 		"etc/refractd/config.toml":            "# made by hand\n",
+		"etc/containerd/config.toml":          "version = 3\nimports = [\"/etc/containerd/conf.d/*.toml\"]\n",
 		"usr/bin/containerd":                  program("stock"),
 	} {
 		write(t, filepath.Join(root, path), text, 0o640)

@@ -67,6 +67,12 @@ func TestWhatIsInstalled(t *testing.T) {
 			t.Errorf("%s does not say %q:\n%s", path, says, text)
 		}
 	}
+	// There may be log-ins in it, and it was nobody else's to read.
+	for _, path := range []string{"etc/refractd/config.toml", "opt/refract/current/files/etc/refractd/config.toml"} {
+		if info, err := os.Stat(filepath.Join(root, path)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
 	// From one mode to the other: what only the first had is gone, and what the host had there is back.
 	mustRun(t, bundle, "install", "--root", root, "--mode", "containerd", "--prefix", "/opt/refract")
 	if text := read(t, filepath.Join(root, "etc/systemd/system/containerd.service.d/10-refract.conf")); !strings.Contains(text, "ExecStart=\nExecStart=/opt/refract/current/bin/containerd-refract\n") {
@@ -127,6 +133,64 @@ func TestArgumentsOfContainerdAreKept(t *testing.T) {
 	}
 }
 
+// What cannot be joined with our drop-in is not guessed: nothing is changed.
+func TestUnitsThatStartSomethingElse(t *testing.T) {
+	bundle := newBundle(t, program("v1"))
+	for starts, says := range map[string]string{
+		"/usr/bin/containerd \\\n    --config /etc/other.toml": "on several lines",
+		"/usr/bin/env A=b /usr/bin/containerd":                 "/usr/bin/env",
+	} {
+		root := newHost(t)
+		write(t, filepath.Join(root, "etc/systemd/system/containerd.service"), "[Service]\nExecStart="+starts+"\n", 0o644)
+		before := tree(t, root)
+		if output, err := script(t, bundle, nil, "install", "--root", root, "--mode", "containerd"); err == nil || !strings.Contains(output, says) {
+			t.Errorf("%q: %v: %s", starts, err, output)
+		}
+		if changed := differ(before, tree(t, root)); len(changed) > 0 {
+			t.Errorf("%q: changed %v", starts, changed)
+		}
+	}
+}
+
+// A policy that containerd would not read is none: with one's own that is an error, with the defaults a warning.
+func TestPolicyThatIsNotRead(t *testing.T) {
+	bundle := newBundle(t, program("v1"))
+	config := filepath.Join(t.TempDir(), "policy.toml")
+	write(t, config, "# required = [\"signature\"]\n", 0o600)
+	for name, c := range map[string]struct{ unit, file, text string }{
+		"no file":     {"/usr/bin/containerd", "etc/containerd/config.toml", ""},
+		"no imports":  {"/usr/bin/containerd", "etc/containerd/config.toml", "version = 3\n# imports = [\"/etc/containerd/conf.d/*.toml\"]\n"},
+		"not its own": {"/usr/bin/containerd --log-level info --config /etc/other.toml", "etc/other.toml", "version = 3\n"},
+	} {
+		root := newHost(t)
+		write(t, filepath.Join(root, "usr/lib/systemd/system/containerd.service"), "[Service]\nExecStart="+c.unit+"\n", 0o644)
+		write(t, filepath.Join(root, c.file), c.text, 0o644)
+		if output, err := script(t, bundle, nil, "install", "--root", root, "--mode", "containerd", "--config", config); err == nil || !strings.Contains(output, c.file) {
+			t.Errorf("%s: %v: %s", name, err, output)
+		}
+		if output := mustRun(t, bundle, "install", "--root", root, "--mode", "containerd"); !strings.Contains(output, c.file) {
+			t.Errorf("%s: %s", name, output)
+		}
+	}
+}
+
+// What containerd needs to reach registries, refractd needs now.
+func TestProxyOfContainerd(t *testing.T) {
+	root, bundle := newHost(t), newBundle(t, program("v1"))
+	write(t, filepath.Join(root, "etc/systemd/system/containerd.service.d/http-proxy.conf"),
+		"[Service]\nEnvironment=\"HTTPS_PROXY=http://proxy.example:3128\" \"NO_PROXY=10.0.0.0/8\"\nEnvironment=OTHER=1\nLimitNOFILE=1\n", 0o644)
+	before := tree(t, root)
+	mustRun(t, bundle, "install", "--root", root)
+	text := read(t, filepath.Join(root, "etc/systemd/system/refractd.service.d/10-proxy.conf"))
+	if want := "[Service]\nEnvironment=\"HTTPS_PROXY=http://proxy.example:3128\" \"NO_PROXY=10.0.0.0/8\"\n"; !strings.HasSuffix(text, want) {
+		t.Errorf("%s, want %s", text, want)
+	}
+	mustRun(t, bundle, "uninstall", "--root", root)
+	if changed := differ(before, tree(t, root)); len(changed) > 0 {
+		t.Errorf("left behind %v", changed)
+	}
+}
+
 // An operator's own policy for containerd-refract is not overwritten by the defaults.
 func TestExistingPolicyStays(t *testing.T) {
 	root, bundle := newHost(t), newBundle(t, program("v1"))
@@ -184,6 +248,18 @@ func TestRollback(t *testing.T) {
 	}
 	if output, err := script(t, first, nil, "rollback", "--root", root); err == nil {
 		t.Errorf("rolling back nothing said %s", output)
+	}
+	// Only one version back is kept. That is no reason to take refract away.
+	third := newBundle(t, program("v3"))
+	for _, bundle := range []string{first, second, third} {
+		mustRun(t, bundle, "install", "--root", root)
+	}
+	mustRun(t, third, "rollback", "--root", root)
+	if output, err := script(t, third, nil, "rollback", "--root", root); err == nil || !strings.Contains(output, "uninstall") {
+		t.Errorf("%v: %s", err, output)
+	}
+	if got := installed(t, root, "refractd"); got != "v2" {
+		t.Errorf("after rolling back twice %q is installed", got)
 	}
 }
 

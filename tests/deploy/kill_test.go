@@ -92,6 +92,15 @@ func TestKilledAtEachStep(t *testing.T) {
 						t.Errorf("call %d: %s is half there", call, path)
 					}
 				}
+				// A host that goes down here has no kubelet that asks for what does not come up with it.
+				etc := filepath.Join(root, "etc")
+				if _, err := os.Stat(filepath.Join(etc, "kubernetes/kubelet.conf.d/10-refract.conf")); err == nil {
+					for _, unit := range []string{"multi-user.target.wants/refractd.service", "sockets.target.wants/refractd.socket"} {
+						if _, err := os.Lstat(filepath.Join(etc, "systemd/system", unit)); err != nil {
+							t.Errorf("call %d: the kubelet is told of refractd: %v", call, err)
+						}
+					}
+				}
 				mustRun(t, second, c.recover, "--root", root)
 				if got := installed(t, root, "refractd"); got != c.want {
 					t.Errorf("call %d: after %s there is %q, want %q", call, c.recover, got, c.want)

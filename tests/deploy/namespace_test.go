@@ -92,6 +92,8 @@ func TestDaemonThatDoesNotStartIsRolledBack(t *testing.T) {
 		{"refractd", `[ "$*" = "restart refractd.service" ]`},
 		{"refractd", `[ "$*" = "restart kubelet.service" ] && [ -e /opt/refract/current ] && [ -e /etc/kubernetes/kubelet.conf.d/10-refract.conf ]`},
 		{"refractd", `[ "$*" = "is-active --quiet refractd.service" ]`},
+		// It was up before, and dies of what it reads now.
+		{"refractd", `[ "$*" = "is-active --quiet kubelet.service" ] && grep -qx "restart kubelet.service" "$CALLS" && [ -e /etc/kubernetes/kubelet.conf.d/10-refract.conf ]`},
 		{"containerd", `[ "$*" = "restart containerd.service" ] && [ -e /etc/systemd/system/containerd.service.d/10-refract.conf ]`},
 	} {
 		root := realHost(t)
@@ -113,6 +115,97 @@ func TestDaemonThatDoesNotStartIsRolledBack(t *testing.T) {
 		}
 		if changed := differ(installedFirst, tree(t, root)); len(changed) > 0 {
 			t.Errorf("%+v: an upgrade that failed left %v", c, changed)
+		}
+	}
+}
+
+// A run that ends before a unit was started again has placed everything. The next one starts it all the same.
+func TestInterruptedStartIsMadeUpFor(t *testing.T) {
+	for _, c := range []struct {
+		mode, at string
+		want     []string
+	}{
+		{"refractd", "restart refractd.service", startsRefractd},
+		{"refractd", "restart kubelet.service", startsRefractd},
+		{"containerd", "restart containerd.service", startsContainerd},
+	} {
+		root, install := realHost(t), filepath.Join(newBundle(t, program("v1")), "share/refract/install")
+		before := tree(t, root)
+		if _, output, err := onHost(t, root, `[ "$*" = "`+c.at+`" ] && kill -9 $PPID`, install, "install", "--mode", c.mode); err == nil {
+			t.Fatalf("%+v: nothing ended: %s", c, output)
+		}
+		if _, output, err := onHost(t, root, "false", install, "verify"); err == nil || !strings.Contains(output, "interrupted") {
+			t.Errorf("%+v: verify: %v: %s", c, err, output)
+		}
+		calls, output, err := onHost(t, root, "false", install, "install", "--mode", c.mode)
+		if err != nil || !slices.Equal(calls, c.want) {
+			t.Errorf("%+v: %v: %q\n%s", c, err, calls, output)
+		}
+		if calls, output, err := onHost(t, root, "false", install, "install", "--mode", c.mode); err != nil || len(calls) > 0 {
+			t.Errorf("%+v: once more: %v: %q\n%s", c, err, calls, output)
+		}
+		if _, output, err := onHost(t, root, "false", install, "uninstall"); err != nil {
+			t.Errorf("%+v: %v: %s", c, err, output)
+		}
+		if changed := differ(before, tree(t, root)); len(changed) > 0 {
+			t.Errorf("%+v: left behind %v", c, changed)
+		}
+	}
+}
+
+// Putting a file back that somebody edited is no reason to take refract off the node, where a unit fails meanwhile.
+func TestRepairThatFailsTakesNothingAway(t *testing.T) {
+	root, install := realHost(t), filepath.Join(newBundle(t, program("v1")), "share/refract/install")
+	if _, output, err := onHost(t, root, "false", install, "install"); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	with := tree(t, root)
+	write(t, filepath.Join(root, "etc/systemd/system/refractd.service"), "edited", 0o644)
+	_, output, err := onHost(t, root, `[ "$*" = "restart kubelet.service" ]`, install, "install")
+	if err == nil || !strings.Contains(output, "stays") {
+		t.Errorf("%v: %s", err, output)
+	}
+	if _, output, err := onHost(t, root, "false", install, "install"); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+	if changed := differ(with, tree(t, root)); len(changed) > 0 {
+		t.Errorf("repaired is not as before: %v", changed)
+	}
+}
+
+// What somebody had set up by hand runs again afterwards: the kubelet may be told of it.
+func TestRefractdOfBeforeRunsAgain(t *testing.T) {
+	root, install := realHost(t), filepath.Join(newBundle(t, program("v1")), "share/refract/install")
+	if err := os.Symlink("../refractd.service", filepath.Join(root, "etc/systemd/system/multi-user.target.wants/refractd.service")); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, root)
+	if _, output, err := onHost(t, root, "false", install, "install"); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	calls, output, err := onHost(t, root, "false", install, "uninstall")
+	if want := []string{"daemon-reload", "restart refractd.socket refractd.service", "restart kubelet.service"}; err != nil || !slices.Equal(calls, want) {
+		t.Errorf("%v: %q, want %q\n%s", err, calls, want, output)
+	}
+	if changed := differ(before, tree(t, root)); len(changed) > 0 {
+		t.Errorf("left behind %v", changed)
+	}
+}
+
+// A host that does not run as before is no host that was left as before.
+func TestRemovalTellsWhatDoesNotStart(t *testing.T) {
+	for mode, unit := range map[string]string{"refractd": "kubelet.service", "containerd": "containerd.service"} {
+		root, install := realHost(t), filepath.Join(newBundle(t, program("v1")), "share/refract/install")
+		before := tree(t, root)
+		if _, output, err := onHost(t, root, "false", install, "install", "--mode", mode); err != nil {
+			t.Fatalf("%v: %s", err, output)
+		}
+		_, output, err := onHost(t, root, `[ "$*" = "restart `+unit+`" ]`, install, "uninstall")
+		if err == nil || !strings.Contains(output, unit) || !strings.Contains(output, "does not run as before") {
+			t.Errorf("%s: %v: %s", mode, err, output)
+		}
+		if changed := differ(before, tree(t, root)); len(changed) > 0 {
+			t.Errorf("%s: left behind %v", mode, changed)
 		}
 	}
 }

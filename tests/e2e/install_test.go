@@ -22,7 +22,7 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 		t.Fatalf("make install: %v: %s", err, output)
 	}
 	for _, file := range []string{
-		"etc/containerd/conf.d/10-refract.toml", "etc/refractd/config.toml", "usr/include/refract.h", "usr/lib/librefract.a", "usr/lib/librefract.so",
+		"usr/share/refract/containerd/10-refract.toml", "etc/refractd/config.toml", "usr/include/refract.h", "usr/lib/librefract.a", "usr/lib/librefract.so",
 		"usr/lib/pkgconfig/refract.pc", "usr/share/bash-completion/completions/refract", "usr/share/zsh/site-functions/_refract",
 		"usr/share/fish/vendor_completions.d/refract.fish",
 		"usr/lib/systemd/system/refractd.service", "usr/lib/systemd/system/refractd.socket", "usr/share/refract/install",
@@ -30,6 +30,10 @@ func TestInstalledProgramsRunOnABareNode(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(root, file)); err != nil || info.Size() == 0 {
 			t.Errorf("%s is empty or not there: %v", file, err)
 		}
+	}
+	// There, a containerd that has no refract would read what only refract knows, and not start.
+	if _, err := os.Stat(filepath.Join(root, "etc/containerd")); !os.IsNotExist(err) {
+		t.Errorf("etc/containerd is there: %v", err)
 	}
 	// The loader finds out from here where a program is, and so what lies beside it.
 	proc := filepath.Join(root, "proc")
