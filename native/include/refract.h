@@ -2,7 +2,8 @@
  * Copyright The refract Authors.
  * SPDX-License-Identifier: Apache-2.0
  *
- * refract.h - the whole C interface of librefract, and its only public header.
+ * refract.h - the whole C interface of librefract, and its only public header. It is one file, however long, so that
+ * whoever binds or vendors the library has one thing to read.
  *
  * refract reads extended OCI indexes (Proposal F of the OCI reference-types working group): one index that
  * holds an image's manifests and the artifacts attached to it. A *walk* goes through such an index without doing

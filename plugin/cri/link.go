@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,14 +35,13 @@ func dial(address string) (*link, error) {
 	l := &link{address: address}
 	pauses := backoff.DefaultConfig
 	pauses.BaseDelay, pauses.MaxDelay = connectLimit/10, connectLimit
-	path := strings.TrimPrefix(address, "unix://")
 	var err error
-	l.ClientConn, err = grpc.NewClient("unix:"+path,
+	l.ClientConn, err = grpc.NewClient("unix:"+address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: 10 * time.Second}),
 		grpc.WithIdleTimeout(0),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", address)
 			if err != nil {
 				return nil, err
 			}

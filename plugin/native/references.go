@@ -155,9 +155,7 @@ func newReferences(from *C.refract_references) *References {
 			Place:       place(list[i].place),
 		}
 	}
-	for _, notice := range unsafe.Slice(from.notices, int(from.notices_count)) {
-		references.Notices = append(references.Notices, text.copy(notice))
-	}
+	references.Notices = text.copies(from.notices, from.notices_count)
 	for i := range tree {
 		reference := -1
 		if uint32(tree[i].reference) != None {

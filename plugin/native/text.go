@@ -52,9 +52,7 @@ func (t *text) platform(from *C.refract_platform, to *ocispec.Platform) {
 		Architecture: t.copy(from.architecture),
 		Variant:      t.copy(from.variant),
 		OSVersion:    t.copy(from.os_version),
-	}
-	for _, feature := range unsafe.Slice(from.os_features, int(from.os_features_count)) {
-		to.OSFeatures = append(to.OSFeatures, t.copy(feature))
+		OSFeatures:   t.copies(from.os_features, from.os_features_count),
 	}
 }
 

@@ -22,10 +22,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
 )
@@ -133,36 +133,14 @@ func (d *daemon) measure(path string) (err error) {
 		time.Sleep(200 * time.Microsecond)
 	}
 	time.Sleep(settle)
-	resident, anonymous, err := memoryOf(command.Process.Pid)
-	d.resident, d.anonymous = append(d.resident, resident), append(d.anonymous, anonymous)
-	return err
-}
-
-// memoryOf is what is resident of a process, and what of that is anonymous, in bytes. See proc_pid_smaps_rollup in proc(5):
-// unlike statm and status it is counted when it is read, and not in batches per thread.
-func memoryOf(pid int) (resident, anonymous int64, err error) {
-	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
-	text, err := os.ReadFile(path)
+	process, err := procfs.NewProc(command.Process.Pid)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(line, ":")
-		kibi, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-		switch {
-		case name != "Rss" && name != "Anonymous":
-		case err != nil:
-			return 0, 0, fmt.Errorf("%s: %w", path, err)
-		case name == "Rss":
-			resident = kibi << 10
-		default:
-			anonymous = kibi << 10
-		}
-	}
-	if resident == 0 || anonymous == 0 {
-		return 0, 0, fmt.Errorf("%s tells no memory", path)
-	}
-	return resident, anonymous, nil
+	// Unlike what statm and status tell, this is counted when it is read, and not in batches per thread (proc_pid_smaps_rollup(5)).
+	memory, err := process.ProcSMapsRollup()
+	d.resident, d.anonymous = append(d.resident, int64(memory.Rss)), append(d.anonymous, int64(memory.Anonymous))
+	return err
 }
 
 func middle[T int64 | time.Duration](values []T) T {
