@@ -46,6 +46,8 @@ struct discovery_limits {
     std::uint32_t found = 1000;       ///< references found outside the index of one image
     std::uint32_t subjects = 1000;    ///< digests about which the registry is asked
     std::uint64_t bytes = 64u << 20;  ///< all that is read for it
+    std::uint32_t requests = 20'000;  ///< HTTP requests of one command for it
+    std::uint32_t deadline = 60'000;  ///< milliseconds in which all of them must have ended
 };
 
 /// The most features that a platform may list. Not for a caller to change: known platforms have one.

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,14 @@
 #include "base/result.h"
 
 namespace refract::oci {
+
+/// What may be spent on questions that are optional: those about what is attached beside the image itself. Shared by
+/// all questions of one listing, and counted down while they are answered.
+struct lookup_budget {
+    std::uint32_t requests = 0;                       ///< HTTP requests left, pages, challenges and redirects counted
+    std::chrono::steady_clock::time_point deadline =  ///< when all of them must have ended
+        std::chrono::steady_clock::time_point::max();
+};
 
 /// One thing to read from a repository that is small enough to be held in memory.
 struct question {
@@ -31,6 +40,9 @@ struct question {
     std::string artifact_type;    ///< of referrers: others need not be told, and may be
     std::string media_type;       ///< of a manifest: what it most likely is; some registries give nothing else
     std::string prefix;           ///< of tags: nothing is asked beyond those that begin so, where tags come sorted
+    /// Set: the question is optional. It is tried once, and `unreachable` or `limit_exceeded` when the budget is used
+    /// up. Must outlive the call. Not set: a question of the image itself, with retries.
+    lookup_budget* budget = nullptr;
 };
 
 /// What most questions are: a reference, and how long the answer may be.
