@@ -4,6 +4,7 @@
 #include "abi/arrays.h"
 
 #include "abi/guard.h"
+#include "oci/kind.h"
 
 namespace refract::abi {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 static_assert(REFRACT_NONE == resolve::none);
 static_assert(static_cast<int>(REFRACT_DOCUMENT_CONFIG) == static_cast<int>(resolve::document_kind::config));
 static_assert(static_cast<int>(REFRACT_SOURCE_COSIGN_TAG) == static_cast<int>(resolve::source_cosign_tag));
+static_assert(static_cast<int>(REFRACT_KIND_NYDUS) == static_cast<int>(oci::kind_nydus));
 static_assert(static_cast<int>(REFRACT_UNKNOWN) == static_cast<int>(resolve::answer::unknown));
 static_assert(static_cast<int>(REFRACT_NODE_SUBJECT) == static_cast<int>(resolve::node::kind::subject));
 static_assert(static_cast<int>(REFRACT_NODE_SELECTED) == static_cast<int>(resolve::node::selected));
@@ -76,6 +78,7 @@ note_arrays::note_arrays(const resolve::walk& walk) {
 refract_reference reference_form::describe(const resolve::reference& from) {
     refract_reference made{};
     if (from.descriptor != nullptr) made.descriptor = abi::describe(*from.descriptor, platforms_.keep(from.platform));
+    made.descriptor.artifact_type = text(from.artifact_type);
     made.subject = text(from.subject);
     made.malformed = text(from.malformed);
     made.type = text(from.type);
@@ -88,6 +91,8 @@ refract_reference reference_form::describe(const resolve::reference& from) {
     made.present = static_cast<refract_answer>(from.present);
     made.wanted = from.wanted ? 1 : 0;
     made.place = place_of(from.place);
+    made.kinds = from.kinds;
+    made.unread = from.unread ? 1 : 0;
     if (!from.other_types.empty()) {
         auto& types = types_.emplace_back();
         for (const auto type : from.other_types) types.push_back(text(type));
@@ -113,6 +118,7 @@ refract_node reference_form::describe(const resolve::node& from, const std::vect
         made.descriptor = {};
         if (shown.descriptor != nullptr) {
             made.descriptor = abi::describe(*shown.descriptor, platforms_.keep(shown.platform));
+            made.descriptor.artifact_type = text(shown.artifact_type);
         }
     } else if (from.place.document != resolve::none) {
         made.descriptor =

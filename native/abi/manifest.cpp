@@ -3,16 +3,20 @@
 
 #include "oci/manifest.h"
 
+#include <deque>
 #include <memory>
 #include <vector>
 
 #include "abi/arrays.h"
 #include "abi/guard.h"
 #include "base/printable.h"
+#include "oci/kind.h"
 
 struct refract_manifest {
     refract::oci::manifest manifest;
     std::vector<refract_descriptor> layers;
+    std::deque<std::vector<refract_string>> types;
+    std::vector<refract_layer_types> layer_types;
     refract_manifest_view view{};
 };
 
@@ -34,13 +38,23 @@ outcome read(std::string_view digest, std::span<const std::byte> bytes, refract_
     if (outcome done = into.manifest.read(reader, bytes, table); done.failed()) return std::move(done).in(place);
 
     const oci::manifest& manifest = into.manifest;
-    for (const auto& layer : manifest.layers()) into.layers.push_back(abi::describe(layer, nullptr));
+    for (const auto& layer : manifest.layers()) {
+        into.layers.push_back(abi::describe(layer, nullptr));
+        auto& types = into.types.emplace_back();
+        std::uint32_t kinds = 0;
+        for (const auto type : oci::types_of_layer(layer)) {
+            types.push_back(abi::text(type));
+            kinds |= oci::kinds_of(type);
+        }
+        into.layer_types.push_back({types.data(), types.size(), kinds});
+    }
     into.view = {abi::text(manifest.media_type()),
                  abi::text(manifest.artifact_type()),
                  abi::text(manifest.subject()),
                  abi::describe(manifest.config(), nullptr),
                  into.layers.data(),
-                 into.layers.size()};
+                 into.layers.size(),
+                 into.layer_types.data()};
     return {};
 }
 

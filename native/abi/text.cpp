@@ -5,6 +5,7 @@
 
 #include "abi/guard.h"
 #include "oci/digest.h"
+#include "oci/kind.h"
 #include "oci/media_type.h"
 #include "resolve/documents.h"
 #include "resolve/references.h"
@@ -26,6 +27,12 @@ refract_document_kind refract_media_type_kind(const char* media_type, size_t siz
 }
 
 refract_string refract_source_name(uint32_t source) REFRACT_NOEXCEPT { return abi::text(resolve::source_name(source)); }
+
+refract_string refract_kind_name(uint32_t kind) REFRACT_NOEXCEPT { return abi::text(oci::kind_name(kind)); }
+
+uint32_t refract_kind_named(const char* name, size_t size) REFRACT_NOEXCEPT {
+    return oci::kind_named(abi::view(name, size));
+}
 
 refract_status refract_digest_verify(const char* digest, size_t digest_size, const void* bytes, size_t bytes_size,
                                      refract_error* error) REFRACT_NOEXCEPT {

@@ -60,11 +60,14 @@ json reference_json(const resolve::reference& one) {
     json made = json::object();
     if (one.descriptor != nullptr) {
         made = descriptor_json(*one.descriptor, one.platform);
+        made.erase("artifactType");
+        add_text(made, "artifactType", one.artifact_type);
     } else {
         made["size"] = one.value.size();
         made["annotation"] = one.annotation;
         made["value"] = one.value;
     }
+    if (one.kinds != 0) made["kinds"] = kind_names(one.kinds);
     add_text(made, "type", one.type);
     if (!one.other_types.empty()) made["otherTypes"] = one.other_types;
     add_text(made, "description", one.description);

@@ -27,7 +27,7 @@ word_list remarks(const resolve::reference& one, const style& style) {
     if (!one.malformed.empty()) {
         add("malformed subject \"" + style.text(one.malformed) + '"');
     } else if (one.subject.empty()) {
-        add("no subject stated");
+        add(one.unread ? "not read: subject unknown" : "no subject stated");
     } else if (one.weak == resolve::answer::yes) {
         add("weak");
     } else if (one.weak == resolve::answer::unknown) {
@@ -55,6 +55,12 @@ std::string_view subject_remark(const inspect::listing& listing, std::size_t num
     return "not in what was read of this index";
 }
 
+/// Its kinds and, where that is not the same, its type.
+std::string name_in_tree(const resolve::reference& one) {
+    const auto kinds = kinds_text(one.kinds);
+    return kinds.empty() ? std::string(type_of(one)) : kinds;
+}
+
 /// How far lines are indented: a chain of references may be thousands long.
 constexpr std::uint32_t deepest = 40;
 
@@ -67,9 +73,13 @@ std::string node_text(const inspect::image& image, const inspect::listing& listi
     word_list marks;
     if (node.kind == kind::reference) {
         const auto& one = listing.references[node.reference];
-        text = style.bold(style.text(type_of(one)));
+        const auto name = name_in_tree(one);
+        text = style.bold(style.text(name));
         if (one.descriptor != nullptr) text += ' ' + style.digest(one.digest());
-        if (content_of(one) != type_of(one)) text += ' ' + style.text(content_of(one));
+        if (type_of(one) != name) text += ' ' + style.text(type_of(one));
+        if (!content_of(one).empty() && content_of(one) != name && content_of(one) != type_of(one)) {
+            text += ' ' + style.text(content_of(one));
+        }
         text += ' ' + size_text(size_of(one)) + " (" + sources_text(one.sources) + ')';
         if (!one.description.empty()) text += " \"" + style.text(one.description) + '"';
         marks = remarks(one, style);
@@ -111,7 +121,9 @@ void listing_options::add_to(CLI::App& command) {
         ->type_name("")
         ->required()
         ->check(stated());
-    command.add_option("--type", type, "Only this reference type or artifact type")->type_name("TYPE")->check(stated());
+    command.add_option("--type", type, "Only this kind (sbom, signature, …), reference type or artifact type")
+        ->type_name("TYPE")
+        ->check(stated());
     command.add_option("--artifact-type", artifact_type, "Only this artifact type")->type_name("TYPE")->check(stated());
     command.add_option("--annotation", annotations, "Only with this annotation, of descriptor or manifest")
         ->type_name("KEY=VALUE")
@@ -165,10 +177,10 @@ result<inspect::listing_request> listing_options::request(const limits& limits) 
 }
 
 std::string references_table(const inspect::listing& listing, const style& style) {
-    table rows({"DIGEST", "TYPE", "ARTIFACT TYPE", "SIZE", "SUBJECT", "SOURCE", "NOTES"});
+    table rows({"KIND", "DIGEST", "TYPE", "ARTIFACT TYPE", "SIZE", "SUBJECT", "SOURCE", "NOTES"});
     for (const auto number : listing.told) {
         const auto& one = listing.references[number];
-        rows.add({style.digest(one.digest()), style.text(one.type), style.text(content_of(one)),
+        rows.add({kinds_text(one.kinds), style.digest(one.digest()), style.text(one.type), style.text(content_of(one)),
                   size_text(size_of(one)), style.digest(one.subject), sources_text(one.sources),
                   remarks(one, style).text()});
     }

@@ -5,7 +5,21 @@
 
 #include <bit>
 
+#include "oci/kind.h"
+
 namespace refract::cli {
+namespace {
+
+std::string joined(const std::vector<std::string_view>& names) {
+    std::string text;
+    for (const auto name : names) {
+        if (!text.empty()) text += ',';
+        text += name;
+    }
+    return text;
+}
+
+}  // namespace
 
 std::string_view name_of(resolve::answer answer) noexcept {
     switch (answer) {
@@ -55,14 +69,7 @@ std::vector<std::string_view> source_names(std::uint32_t sources) {
     return names;
 }
 
-std::string sources_text(std::uint32_t sources) {
-    std::string text;
-    for (const auto name : source_names(sources)) {
-        if (!text.empty()) text += ',';
-        text += name;
-    }
-    return text;
-}
+std::string sources_text(std::uint32_t sources) { return joined(source_names(sources)); }
 
 std::uint32_t source_of(std::string_view name) noexcept {
     for (std::uint32_t left = resolve::every_source; left != 0; left &= left - 1) {
@@ -74,11 +81,22 @@ std::uint32_t source_of(std::string_view name) noexcept {
 
 std::string_view content_of(const resolve::reference& one) noexcept {
     if (one.descriptor == nullptr) return one.annotation;
-    return one.descriptor->artifact_type.empty() ? one.descriptor->media_type : one.descriptor->artifact_type;
+    return one.artifact_type;
 }
 
+std::vector<std::string_view> kind_names(std::uint32_t kinds) {
+    std::vector<std::string_view> names;
+    for (std::uint32_t left = kinds; left != 0; left &= left - 1) {
+        names.push_back(oci::kind_name(1u << std::countr_zero(left)));
+    }
+    return names;
+}
+
+std::string kinds_text(std::uint32_t kinds) { return joined(kind_names(kinds)); }
+
 std::string_view type_of(const resolve::reference& one) noexcept {
-    return one.type.empty() ? content_of(one) : one.type;
+    if (!one.type.empty()) return one.type;
+    return one.descriptor == nullptr ? one.annotation : one.descriptor->media_type;
 }
 
 std::int64_t size_of(const resolve::reference& one) noexcept {

@@ -23,9 +23,13 @@ std::string sources_text(std::uint32_t sources);
 /// The bit of a source's name; 0 if there is none of that name.
 std::uint32_t source_of(std::string_view name) noexcept;
 
-/// What kind of thing a reference is: its type, else what its content is.
+/// Names of kinds, in the order of their bits.
+std::vector<std::string_view> kind_names(std::uint32_t kinds);
+/// "sbom,attestation"; empty if there are none.
+std::string kinds_text(std::uint32_t kinds);
+/// Its type, else the media type of its manifest or its annotation's key.
 std::string_view type_of(const resolve::reference& one) noexcept;
-/// What the content of a reference is.
+/// Its artifact type, or its annotation's key; empty if it is not known.
 std::string_view content_of(const resolve::reference& one) noexcept;
 std::int64_t size_of(const resolve::reference& one) noexcept;
 

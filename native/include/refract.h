@@ -48,7 +48,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct or function below changes. Compare with refract_abi_version() at load. */
-#define REFRACT_ABI_VERSION 4u
+#define REFRACT_ABI_VERSION 5u
 
 /* "No such index" in the uint32_t fields below. */
 #define REFRACT_NONE UINT32_MAX
@@ -163,9 +163,9 @@ typedef struct refract_request_options {
     int32_t other_platforms;
     int32_t fetch_references;              /* not 0: mark the references that the policy wants fetched */
     int32_t references_of_all_platforms;   /* not 0: not only those about what is selected and the indexes around it */
-    const refract_string* reference_types; /* reference types or artifactTypes, compared exactly; none: all */
+    const refract_string* reference_types; /* kinds (refract_kind_name), or types compared exactly; none: all */
     size_t reference_types_count;
-    const refract_string* required_types; /* of each, every selected image must have a reference; likewise compared */
+    const refract_string* required_types; /* kinds or types: of each, every selected image must have a reference */
     size_t required_types_count;
     refract_limits limits;
 } refract_request_options;
@@ -281,6 +281,24 @@ REFRACT_API refract_status refract_walk_notes(refract_walk* walk, const refract_
 
 /* ---- references --------------------------------------------------------------------------------------------- */
 
+/* What people ask for when they ask for a reference, whoever made it and whatever its media type; a bit each, because
+ * one artifact may be of several kinds. native/oci/kinds.md has the table of the types that stand for them. */
+typedef enum refract_kind {
+    REFRACT_KIND_SBOM = 1,             /* SPDX, CycloneDX, Syft */
+    REFRACT_KIND_SIGNATURE = 2,        /* cosign's, notation's, PGP's; a sigstore bundle only if it holds one */
+    REFRACT_KIND_PROVENANCE = 4,       /* SLSA */
+    REFRACT_KIND_ATTESTATION = 8,      /* any in-toto statement */
+    REFRACT_KIND_VEX = 16,             /* OpenVEX, CSAF, CycloneDX VEX */
+    REFRACT_KIND_VULNERABILITIES = 32, /* what a scan found */
+    REFRACT_KIND_SOCI = 64,
+    REFRACT_KIND_NYDUS = 128
+} refract_kind;
+
+/* The name of one kind, e.g. "sbom"; empty for anything else. Static. */
+REFRACT_API refract_string refract_kind_name(uint32_t kind) REFRACT_NOEXCEPT;
+/* The bit of the kind of that name; 0 if it names none, so that it is an exact type. */
+REFRACT_API uint32_t refract_kind_named(const char* name, size_t size) REFRACT_NOEXCEPT;
+
 /* Where a reference was found; a bit each, because two sources may tell of the same one. */
 typedef enum refract_source {
     REFRACT_SOURCE_INDEX = 1,          /* Proposal F: an entry of an extended index */
@@ -302,7 +320,9 @@ typedef struct refract_reference {
     refract_descriptor descriptor; /* of the artifact; an annotation has none: digest and media type are empty */
     refract_string subject;   /* digest of what it is about; empty if its entry does not say, or says it malformed */
     refract_string malformed; /* the malformed subject as it stands there, control characters escaped */
-    refract_string type;      /* reference type, else artifactType, else what the source implies; may be empty */
+    /* The descriptor's artifact_type is what the artifact's own bytes say, if they were read and its entry does not
+     * say. */
+    refract_string type; /* reference type, else artifact type, else what the source implies; may be empty */
     refract_string description;
     refract_string annotation; /* key of an inline annotation */
     refract_string value;      /* its value: the content itself */
@@ -312,8 +332,12 @@ typedef struct refract_reference {
     refract_answer present; /* whether the artifact itself is there; unknown unless that was asked for */
     int32_t wanted;         /* not 0: the request's policy wants it fetched */
     refract_place place;    /* the first entry that tells of it; REFRACT_NONE twice where that is not in the index */
-    const refract_string* other_types; /* by type and artifactType where it is told of again: each once, sorted */
+    /* What else it is called where it is listed again, and what its bytes say is in it: types of its config, layers and
+     * predicates. Each once, sorted. */
+    const refract_string* other_types;
     size_t other_types_count;
+    uint32_t kinds; /* refract_kind bits, of all types */
+    int32_t unread; /* not 0: its entry does not say all, and its bytes were not read; so subject and kinds may lack */
 } refract_reference;
 
 typedef enum refract_node_kind {
@@ -388,8 +412,9 @@ typedef struct refract_questions {
     uint64_t max_bytes; /* of all answers together: whoever asks at the same time stops there */
 } refract_questions;
 
-/* `sources`: refract_source bits of the places to ask, none of them: nothing is asked. `always` not 0: ask whatever the
- * index tells. The request must outlive the search. */
+/* `sources`: refract_source bits of the places to ask. Those in the index stand for the bytes of artifacts of which the
+ * index does not say enough; what is required or fetched has its bytes read in any case. None of them: nothing else is.
+ * `always` not 0: ask whatever the index tells. The request must outlive the search. */
 REFRACT_API refract_status refract_search_new(refract_search** out, const refract_request* request, uint32_t sources,
                                               int32_t always, refract_error* error) REFRACT_NOEXCEPT;
 REFRACT_API void refract_search_free(refract_search* search) REFRACT_NOEXCEPT;
@@ -429,6 +454,13 @@ REFRACT_API refract_status refract_search_record(refract_search* search, refract
 
 typedef struct refract_manifest refract_manifest;
 
+/* What is known of a layer: its media type and the predicates that it attests, and the kinds of these. */
+typedef struct refract_layer_types {
+    const refract_string* types;
+    size_t types_count;
+    uint32_t kinds; /* refract_kind bits */
+} refract_layer_types;
+
 /* What a manifest says, read as strictly as everything else. image-spec, manifest.md. */
 typedef struct refract_manifest_view {
     refract_string media_type;
@@ -437,6 +469,7 @@ typedef struct refract_manifest_view {
     refract_descriptor config;
     const refract_descriptor* layers;
     size_t layers_count;
+    const refract_layer_types* layer_types; /* one for each layer */
 } refract_manifest_view;
 
 /* Checks the bytes against digest and limits, and parses them. `view` lives as long as the manifest. */
@@ -526,7 +559,7 @@ typedef struct refract_list_options {
     int32_t direct;                   /* not 0: nothing that is about a reference */
     int32_t scan_tags;                /* not 0: look into every index of the repository, too, which may be many */
     int32_t check_presence;           /* not 0: ask of each artifact whether it is there; one request each */
-    refract_string type;              /* only this reference type or artifactType */
+    refract_string type;              /* only this kind, or exactly this type */
     refract_string artifact_type;     /* only this artifactType */
     const refract_platform* platform; /* only what is about the image for it, and the indexes around that */
 } refract_list_options;

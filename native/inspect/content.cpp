@@ -3,8 +3,11 @@
 
 #include "inspect/content.h"
 
+#include <algorithm>
+
 #include "base/printable.h"
 #include "oci/annotations.h"
+#include "oci/kind.h"
 
 namespace refract::inspect {
 namespace {
@@ -23,6 +26,7 @@ result<artifact> read_manifest(const resolve::reference& reference, std::string 
                                  std::string(oci::annotation_of(layer, oci::annotation::title)),
                                  layer.size,
                                  {}});
+        for (const auto type : oci::types_of_layer(layer)) opened.pieces.back().types.emplace_back(type);
     }
     opened.manifest = std::move(bytes);
     return opened;
@@ -50,6 +54,13 @@ artifact open_plain(const resolve::reference& reference) {
 }
 
 }  // namespace
+
+bool piece::is_of(std::string_view asked) const {
+    const auto kind = oci::kind_named(asked);
+    return std::any_of(types.begin(), types.end(), [&](const std::string& type) {
+        return kind == 0 ? type == asked : (oci::kinds_of(type) & kind) != 0;
+    });
+}
 
 std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resolve::reference> references,
                                              const limits& limits) {

@@ -19,7 +19,11 @@ struct piece {
     std::string media_type;
     std::string title;  ///< the layer's "org.opencontainers.image.title", as it stands there
     std::int64_t size = 0;
-    std::string value;  ///< of an annotation
+    std::string value;                    ///< of an annotation
+    std::vector<std::string> types = {};  ///< of a layer: its media type, and the predicates that it attests
+
+    /// Whether it is of that kind or, if that names no kind, of exactly that type.
+    bool is_of(std::string_view asked) const;
 };
 
 /// What a reference leads to: the layers of its manifest, the value of its annotation, or the plain blob that it is.

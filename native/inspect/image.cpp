@@ -97,6 +97,8 @@ result<const listing*> image::list(const listing_request& request) {
     listing_ = {};
     discovery_.reset();
     walk_.reset();
+    budget_.requests = request.discovery.requests;
+    budget_.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(request.discovery.deadline);
     auto subjects = focus(request);
     if (subjects.failed()) return std::move(subjects).take();
     listing_walk_ = {};
@@ -109,7 +111,10 @@ result<const listing*> image::list(const listing_request& request) {
         auto all = resolve::find_attached(*walk_);
         listing_.unread_indexes = all.unread_indexes;
         listing_.references = std::move(all.references);
+        listing_.candidates = std::move(all.candidates);
     }
+    artifacts_ = std::make_unique<resolve::artifact_reader>(listing_walk_, request.discovery.found);
+    if (outcome done = read_artifacts(request); done.failed()) return done;
     if (outcome done = discover(request); done.failed()) return done;
     std::erase_if(listing_.references, [&](const auto& one) { return (one.sources & request.sources) == 0; });
     resolve::merge(listing_.references);
@@ -119,6 +124,53 @@ result<const listing*> image::list(const listing_request& request) {
     }
     if (outcome done = narrow(request, subjects.value()); done.failed()) return done;
     return &listing_;
+}
+
+result<std::vector<result<oci::answer>>> image::ask_optional(std::vector<oci::question> questions) {
+    for (auto& one : questions) one.budget = &budget_;
+    auto answers = reader_.ask(questions);
+    for (auto& one : answers) {
+        if (one.failed() && one.why().code == status::cancelled) return std::move(one).take();
+    }
+    return answers;
+}
+
+outcome image::read_artifacts(const listing_request& request) {
+    std::vector<std::string> types;
+    for (const auto& type : {request.type, request.artifact_type}) {
+        if (!type.empty()) types.push_back(type);
+    }
+    bool fits = true;
+    for (const auto& one : listing_.references) {
+        if (needs_reading(one, types)) fits = artifacts_->want(*one.descriptor) && fits;
+    }
+    for (const auto& one : listing_.candidates) fits = artifacts_->want(*one.descriptor) && fits;
+    if (!fits) {
+        listing_.notices.push_back(name_.text() + ": more than " + std::to_string(request.discovery.found) +
+                                   " artifacts do not say in their entries what they are about or of which type they "
+                                   "are, which is the limit: the rest was not read");
+    }
+    const auto questions = artifacts_->questions();
+    auto answers = ask_optional(questions);
+    if (answers.failed()) return std::move(answers).take();
+    resolve::notice_list unread;
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+        const auto& came = answers.value()[i];
+        outcome read = artifacts_->answer(questions[i].reference, came);
+        if (read.failed() && (came.ok() || came.why().code != status::missing)) {
+            unread.add(std::move(read).take().message);
+        }
+    }
+    const auto notices = unread.all();
+    listing_.notices.insert(listing_.notices.end(), notices.begin(), notices.end());
+    for (auto& one : listing_.references) artifacts_->complete(one);
+    for (auto& one : listing_.candidates) {
+        const auto* const facts = artifacts_->find(one.digest());
+        if (facts == nullptr || facts->is_image) continue;
+        artifacts_->complete(one);
+        listing_.references.push_back(one);
+    }
+    return {};
 }
 
 outcome image::discover(const listing_request& request) {
@@ -131,18 +183,20 @@ outcome image::discover(const listing_request& request) {
     discovery_request_.scan_tags = request.scan_tags;
     discovery_request_.listing = listing_walk_;
     discovery_request_.limits = request.discovery;
-    discovery_ = std::make_unique<resolve::discovery>(discovery_request_);
+    discovery_ = std::make_unique<resolve::discovery>(discovery_request_, *artifacts_);
     discovery_->add_subject(root_.digest);
     if (walk_) discovery_->add_subjects(*walk_, listing_.references);
-    for (;;) {
-        auto questions = discovery_->next();
-        if (questions.failed()) return outcome(std::move(questions).take()).in(name_.text());
-        if (questions.value().empty()) break;
-        if (outcome done = discovery_->answer(reader_.ask(questions.value())); done.failed()) return done;
+    for (auto questions = discovery_->next(); !questions.empty(); questions = discovery_->next()) {
+        auto answers = ask_optional(std::move(questions));
+        if (answers.failed()) return std::move(answers).take();
+        if (outcome done = discovery_->answer(std::move(answers).value()); done.failed()) return done;
     }
     auto& found = discovery_->found();
     listing_.references.insert(listing_.references.end(), found.begin(), found.end());
-    listing_.notices = discovery_->notices();
+    for (const auto* const list : {&discovery_->problems(), &discovery_->notices()}) {
+        const auto notices = list->all();
+        listing_.notices.insert(listing_.notices.end(), notices.begin(), notices.end());
+    }
     return {};
 }
 
@@ -175,10 +229,14 @@ outcome image::check_presence() {
         questions.push_back(oci::question_for(oci::question::kind::presence, one.digest(), 0));
         numbers.push_back(number);
     }
-    auto answers = reader_.ask(questions);
+    auto asked = ask_optional(std::move(questions));
+    if (asked.failed()) return std::move(asked).take();
+    const auto& answers = asked.value();
     for (std::size_t i = 0; i < answers.size(); ++i) {
-        if (answers[i].failed() && answers[i].why().code != status::missing) return std::move(answers[i]).take();
-        listing_.references[numbers[i]].present = answers[i].ok() ? resolve::answer::yes : resolve::answer::no;
+        const bool is_known = answers[i].ok() || answers[i].why().code == status::missing;
+        if (!is_known) listing_.notices.push_back("whether it is there is not known: " + answers[i].why().message);
+        if (is_known)
+            listing_.references[numbers[i]].present = answers[i].ok() ? resolve::answer::yes : resolve::answer::no;
     }
     return {};
 }

@@ -86,17 +86,23 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
             numbers.push_back(i);
         }
     }
-    const auto answers = reader_.ask(questions);
+    const auto asked = ask_optional(questions);
+    if (asked.failed()) return error(asked.why());
+    const auto& answers = asked.value();
     for (std::size_t n = 0; n < answers.size(); ++n) {
         if (answers[n].failed()) {
-            if (answers[n].why().code == status::missing) continue;  // dangling: it says nothing
-            return error(answers[n].why());
+            // Dangling, it says nothing; else whether it has the annotation is not known.
+            if (answers[n].why().code != status::missing) listing_.notices.push_back(answers[n].why().message);
+            continue;
         }
         oci::json_reader json(request.limits.json_depth);
         oci::manifest manifest;
         const auto& bytes = answers[n].value().documents.front();
         outcome read = manifest.read(json, std::as_bytes(std::span(bytes)), request.limits);
-        if (read.failed()) return std::move(read).in("manifest " + questions[n].reference);
+        if (read.failed()) {
+            listing_.notices.push_back("manifest " + questions[n].reference + ": " + read.why().message);
+            continue;
+        }
         const auto& descriptor = *listing_.references[numbers[n]].descriptor;
         kept[numbers[n]] = std::all_of(request.annotations.begin(), request.annotations.end(), [&](const auto& wanted) {
             const auto said = oci::annotation_of(descriptor, wanted.first);

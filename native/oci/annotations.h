@@ -29,6 +29,13 @@ inline constexpr std::string_view sigstore_bundle = "dev.sigstore.cosign/bundle"
 inline constexpr std::string_view sigstore_certificate = "dev.sigstore.cosign/certificate";
 inline constexpr std::string_view sigstore_chain = "dev.sigstore.cosign/chain";
 
+// What an attestation states: on BuildKit's layers, on cosign's, and on the manifest of a sigstore bundle, which also
+// says whether it holds a statement or a plain signature.
+inline constexpr std::string_view in_toto_predicate = "in-toto.io/predicate-type";
+inline constexpr std::string_view cosign_predicate = "predicateType";
+inline constexpr std::string_view bundle_predicate = "dev.sigstore.bundle.predicateType";
+inline constexpr std::string_view bundle_content = "dev.sigstore.bundle.content";
+
 // image-spec, image-layout.md: the tag of an entry of index.json.
 inline constexpr std::string_view ref_name = "org.opencontainers.image.ref.name";
 
@@ -36,8 +43,9 @@ inline constexpr std::string_view ref_name = "org.opencontainers.image.ref.name"
 inline constexpr std::string_view title = "org.opencontainers.image.title";
 inline constexpr std::string_view created = "org.opencontainers.image.created";
 
-// refract's own, in its records of what was found outside of an image's index: where, and under which tag.
+// refract's own, in its records of what was found: where, under which tag, and further types of it, a line each.
 inline constexpr std::string_view found_source = "io.refract.found.source";
 inline constexpr std::string_view found_tag = "io.refract.found.tag";
+inline constexpr std::string_view found_types = "io.refract.found.types";
 
 }  // namespace refract::oci::annotation

@@ -16,6 +16,7 @@ constexpr std::string_view oci_config = "application/vnd.oci.image.config.v1+jso
 constexpr std::string_view docker_index = "application/vnd.docker.distribution.manifest.list.v2+json";
 constexpr std::string_view docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
 constexpr std::string_view docker_config = "application/vnd.docker.container.image.v1+json";
+constexpr std::string_view oci_empty = "application/vnd.oci.empty.v1+json";
 constexpr std::string_view octet_stream = "application/octet-stream";
 
 constexpr std::string_view oci_layer_prefix = "application/vnd.oci.image.layer.";
@@ -27,27 +28,6 @@ constexpr std::array other_layers = std::to_array<std::string_view>({
     "application/vnd.docker.image.rootfs.foreign.diff.tar",
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     "application/vnd.erofs.layer.v1",
-});
-
-/// Payloads are told by how their type begins, so that versions and suffixes ("+json", ";version=1.5") do not matter.
-constexpr std::array artifact_payloads = std::to_array<std::string_view>({
-    "application/vnd.in-toto",
-    "application/vnd.dsse.envelope",
-    "application/spdx",
-    "text/spdx",
-    "application/vnd.cyclonedx",
-    "application/vnd.syft",
-    "application/vnd.dev.cosign.",
-    "application/vnd.dev.cosignproject.",
-    "application/vnd.dev.sigstore.",
-    "application/vnd.cncf.notary.",
-    "application/vnd.cncf.helm.",
-    "application/vnd.amazon.soci.",
-    "application/vnd.openvex",
-    "application/sarif",
-    "application/jose",
-    "application/pgp-signature",
-    "application/vnd.oci.empty.",
 });
 
 }  // namespace
@@ -94,9 +74,6 @@ bool is_file_system_layer(std::string_view media_type) noexcept {
     return std::find(other_layers.begin(), other_layers.end(), base) != other_layers.end();
 }
 
-bool is_artifact_payload(std::string_view media_type) noexcept {
-    return std::any_of(artifact_payloads.begin(), artifact_payloads.end(),
-                       [&](std::string_view begin) { return media_type.starts_with(begin); });
-}
+bool is_empty_type(std::string_view media_type) noexcept { return media_type.empty() || media_type == oci_empty; }
 
 }  // namespace refract::oci

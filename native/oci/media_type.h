@@ -34,8 +34,8 @@ bool is_legacy_docker_config(std::string_view manifest_type, std::string_view co
 /// images.IsLayerType): OCI's and Docker's in every compression, encrypted ones too, and EROFS.
 bool is_file_system_layer(std::string_view media_type) noexcept;
 
-/// A layer that is known to be no part of a root file system: in-toto, SPDX, CycloneDX, cosign, SOCI, Helm and the
-/// like.
-bool is_artifact_payload(std::string_view media_type) noexcept;
+/// Whether it says nothing of what it is the type of: there is none, or it is OCI's type of the empty document, which
+/// stands where something must (image-spec, manifest.md, "Guidance for an Empty Descriptor").
+bool is_empty_type(std::string_view media_type) noexcept;
 
 }  // namespace refract::oci

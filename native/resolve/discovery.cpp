@@ -24,18 +24,31 @@ std::string tag_of(std::string_view digest) {
     return std::string(digest.substr(0, colon)) + '-' + std::string(digest.substr(colon + 1, longest_hex));
 }
 
-/// Whether something is wrong with one document, and not with asking at all.
-bool is_about_content(status code) {
-    return code == status::malformed || code == status::ambiguous || code == status::type_mismatch ||
-           code == status::size_mismatch || code == status::digest_mismatch || code == status::unsupported;
-}
+/// So many notices are kept as they are.
+constexpr std::size_t most_notices = 20;
 
 bool is_cosign_suffix(std::string_view suffix) { return suffix == ".sig" || suffix == ".att" || suffix == ".sbom"; }
 
 }  // namespace
 
-discovery::discovery(const discovery_request& request)
+void notice_list::add(std::string text) {
+    if (std::find(kept_.begin(), kept_.end(), text) != kept_.end()) return;
+    if (kept_.size() < most_notices) {
+        kept_.push_back(std::move(text));
+    } else {
+        ++more_;
+    }
+}
+
+std::vector<std::string> notice_list::all() const {
+    auto all = kept_;
+    if (more_ > 0) all.push_back("and " + std::to_string(more_) + " more of the kind");
+    return all;
+}
+
+discovery::discovery(const discovery_request& request, artifact_reader& artifacts)
     : request_(request),
+      artifacts_(artifacts),
       reader_(request.listing.limits.json_depth),
       listing_(request.list_tags ? tag_listing::unknown : tag_listing::refused) {}
 discovery::~discovery() = default;
@@ -53,7 +66,7 @@ void discovery::add_subjects(const walk& image, const std::vector<reference>& kn
     add_subject(documents[0].digest);
     documents.for_each_entry([&](place where, const oci::descriptor& entry) {
         const role is = role_of(entry, documents.platform_of(where), image.asked());
-        if (is == role::image || is == role::index) add_subject(entry.digest);
+        if ((is == role::image || is == role::index) && !image.is_artifact(where)) add_subject(entry.digest);
     });
     for (const reference& one : known) add_subject(one.digest(), true);
 }
@@ -66,7 +79,12 @@ void discovery::ask(asked::purpose why, kind what, std::string_view reference, s
     next_.push_back(std::move(next));
 }
 
-result<std::vector<oci::question>> discovery::next() {
+std::vector<oci::question> discovery::next() {
+    if (stopped_) {
+        // What still waits for its bytes was found all the same.
+        for (auto& [digest, one] : std::exchange(waiting_, {})) add_complete(std::move(one.found));
+        return {};
+    }
     if (listing_ == tag_listing::unknown && wants(tag_sources)) {
         listing_ = tag_listing::asking;
         const bool all_sha256 = std::all_of(subjects_.begin(), subjects_.end(),
@@ -76,14 +94,14 @@ result<std::vector<oci::question>> discovery::next() {
         if (all_sha256) next_.back().question.prefix = sha256_tags;
     }
     if (wants(tag_sources) && listing_ != tag_listing::asking) {
-        while (tags_asked_ < subjects_.size()) ask_about_tags(tags_asked_++);
+        while (tags_asked_ < subjects_.size() && may_ask_more()) ask_about_tags(tags_asked_++);
     }
     if (wants(source_referrers_api) && api_ != knowledge::no && api_ != knowledge::asking) {
         // The first answer shows whether there is such an API at all.
         const std::size_t until =
             api_ == knowledge::yes ? subjects_.size() : std::min(subjects_.size(), referrers_asked_ + 1);
         if (api_ == knowledge::unknown && until > referrers_asked_) api_ = knowledge::asking;
-        while (referrers_asked_ < until) {
+        while (referrers_asked_ < until && may_ask_more()) {
             const std::size_t number = referrers_asked_++;
             ++asked_about_;
             ask(asked::purpose::referrers, kind::referrers, subjects_[number].digest, number);
@@ -100,24 +118,40 @@ result<std::vector<oci::question>> discovery::next() {
             if (subjects_.size() > before) return next();
         }
     }
-    if (asked_about_ > request_.limits.subjects) {
-        return error{status::limit_exceeded, "the repository would be asked about more than " +
-                                                 std::to_string(request_.limits.subjects) +
-                                                 " digests, which is the limit: narrow the sources"};
-    }
     under_way_ = std::exchange(next_, {});
     std::vector<oci::question> questions;
     questions.reserve(under_way_.size());
     for (const asked& one : under_way_) questions.push_back(one.question);
+    for (oci::question& one : artifacts_.questions()) {
+        asked about;
+        about.why = asked::purpose::artifact;
+        about.question = one;
+        under_way_.push_back(std::move(about));
+        questions.push_back(std::move(one));
+    }
     return questions;
+}
+
+/// Subjects come in their order, those of the image first.
+bool discovery::may_ask_more() {
+    if (asked_about_ < request_.limits.subjects) return true;
+    problems_.add("the repository was asked about " + std::to_string(request_.limits.subjects) +
+                  " digests, which is the limit: what is about the others was not looked for, narrow the sources");
+    return false;
+}
+
+void discovery::stop(std::string why) {
+    if (stopped_) return;
+    stopped_ = true;
+    next_.clear();
+    problems_.add(std::move(why));
 }
 
 bool discovery::is_wanted_tag(const subject& about, std::string_view tag) const {
     const auto rest = tag.substr(about.tag.size());
     if (is_cosign_suffix(rest)) return wants(source_cosign_tag);
-    static constexpr std::size_t suffix = 17;  // ".<16 hex>"
-    const bool suffixed = rest.size() == suffix && rest.front() == '.' &&
-                          rest.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
+    // Proposal F ends them with ".<16 hex>", regctl and others with what they like (".meta").
+    const bool suffixed = rest.size() > 1 && rest.front() == '.';
     return (rest.empty() || suffixed) && wants(source_digest_tag | source_referrers_tag);
 }
 
@@ -174,10 +208,9 @@ void discovery::add_scanned() {
 outcome discovery::answer(std::vector<result<oci::answer>> answers) {
     const std::vector<asked> round = std::exchange(under_way_, {});
     for (std::size_t i = 0; i < round.size(); ++i) {
-        outcome done = take(round[i], std::move(answers[i]));
-        if (!done.failed()) continue;
-        if (!request_.skip_unreadable || !is_about_content(done.why().code)) return done;
-        problems_.push_back(std::move(done).take().message);
+        if (answers[i].failed() && answers[i].why().code == status::cancelled) return std::move(answers[i]).take();
+        outcome done = stopped_ ? outcome() : take(round[i], std::move(answers[i]));
+        if (done.failed()) problems_.add(std::move(done).take().message);
     }
     return {};
 }

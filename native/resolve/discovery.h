@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "oci/document.h"
 #include "oci/repository.h"
+#include "resolve/artifact_facts.h"
 #include "resolve/references.h"
 #include "resolve/walk.h"
 
@@ -28,20 +30,34 @@ struct discovery_request {
     bool scan_tags = false;                ///< look into every index of the repository
     bool list_tags = true;                 ///< else the tags are tried that can be told without a list
     bool exact_referrers = true;           ///< else what is told as referrers may be what the digest's tag names
-    bool skip_unreadable = false;          ///< what was answered with and cannot be read is a problem and no error
     const request* follow = nullptr;       ///< only what is about references that this one wants; nullptr: all
     request listing;                       ///< of the walks through indexes that tags name: its mode is `list`
     discovery_limits limits;
 };
 
+/// Sentences for people, each once; after the first few it only counts.
+class notice_list {
+public:
+    void add(std::string text);
+    bool empty() const noexcept { return kept_.empty(); }
+    const std::string& front() const noexcept { return kept_.front(); }
+    /// All, and at the end how many are not shown.
+    std::vector<std::string> all() const;
+
+private:
+    std::vector<std::string> kept_;
+    std::size_t more_ = 0;
+};
+
 /// Looks for references that an image's own index does not hold: in digest tags, in the referrers API and its tags, in
 /// cosign's tags, and in other indexes; and for what is about those. Does no I/O: it says what to ask the repository
 /// for, in rounds of which each may be asked at once, and is given the answers. Ends by itself, because each digest is
-/// asked about once.
+/// asked about once. All of it is optional: what cannot be had or read, or is over a limit, is a notice, and the rest
+/// is looked for.
 class discovery {
 public:
-    /// The request must outlive it.
-    explicit discovery(const discovery_request& request);
+    /// The request and the reader, which may know some artifacts already, must outlive it.
+    discovery(const discovery_request& request, artifact_reader& artifacts);
     ~discovery();
 
     /// Something that references may be about. `is_reference`: it is one itself.
@@ -50,8 +66,8 @@ public:
     void add_subjects(const walk& image, const std::vector<reference>& known);
 
     /// What to ask next; nothing: it is done.
-    result<std::vector<oci::question>> next();
-    /// What the repository said, in the order of the questions.
+    std::vector<oci::question> next();
+    /// What the repository said, in the order of the questions. Only `cancelled` and what is no answer at all ends it.
     outcome answer(std::vector<result<oci::answer>> answers);
 
     /// How much more may be read.
@@ -63,11 +79,10 @@ public:
     std::vector<reference>& found() noexcept { return found_; }
     /// Digests that something here lists, so that what is about them is not weak. Views into this.
     const std::set<std::string_view>& listed() const noexcept { return listed_; }
-    /// What a person should know: what could not be looked for, and why.
-    const std::vector<std::string>& notices() const noexcept { return notices_; }
-
-    /// What was passed over because it cannot be read: what it may have told is not known.
-    const std::vector<std::string>& problems() const noexcept { return problems_; }
+    /// What a person should know.
+    const notice_list& notices() const noexcept { return notices_; }
+    /// What could not be looked for or read, and why: what that may have told is not known.
+    const notice_list& problems() const noexcept { return problems_; }
 
 private:
     struct subject {
@@ -83,7 +98,7 @@ private:
     };
     /// What a question is asked for.
     struct asked {
-        enum class purpose { listing, tags_of_subject, referrers, tag, nested, entry, everything, scanned };
+        enum class purpose { listing, tags_of_subject, referrers, tag, nested, entry, artifact, everything, scanned };
         asked::purpose why;
         std::size_t subject = 0;
         tagged_index* index = nullptr;
@@ -101,25 +116,38 @@ private:
     void add_scanned();
     bool is_wanted_tag(const subject& about, std::string_view tag) const;
 
+    /// An error is what could not be had or read.
     outcome take(const asked& one, result<oci::answer> came);
     outcome take_listing(const asked& one, result<oci::answer> came);
     outcome take_referrers(const asked& one, result<oci::answer> came);
+    outcome take_page(const std::string& page, const std::string& about);
     outcome take_tag(const asked& one, const std::string& bytes);
+    outcome take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
+                                 const std::string& digest);
     outcome take_scanned(const asked& one, const std::string& bytes);
     outcome take_nested(const asked& one, result<oci::answer> came);
     outcome take_entry(const asked& one, result<oci::answer> came);
+    void take_artifact(const std::string& digest);
     outcome begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
                        std::string media_type);
     outcome go_on(tagged_index& index, result<walk::step> step);
     /// All of the index has been read: takes what it holds.
     outcome read_index(tagged_index& index);
-    bool is_referrer(const oci::descriptor& entry, std::string_view about) const;
-    outcome add(reference found);
+    enum class standing { referrer, unsure, other };
+    standing standing_of(const oci::descriptor& entry, std::string_view about) const;
+    /// Adds what was found as soon as its bytes have said what its listing does not. `unsure`: and only if they say
+    /// that it is about its subject.
+    void add(reference found, bool unsure = false);
+    void add_complete(reference found);
+    bool may_ask_more();
+    /// Nothing more is asked or found: a limit is reached.
+    void stop(std::string why);
     std::string too_many() const;  ///< a message
-    outcome count_bytes(std::size_t bytes);
+    void count_bytes(std::size_t bytes);
     std::string_view keep(std::string_view text) { return strings_.emplace_back(text); }
 
     const discovery_request& request_;
+    artifact_reader& artifacts_;
     oci::json_reader reader_;
     std::vector<subject> subjects_;
     std::set<std::string, std::less<>> known_;     ///< digests of subjects
@@ -143,10 +171,16 @@ private:
     std::deque<std::unique_ptr<oci::index>> pages_;
     std::deque<std::unique_ptr<tagged_index>> indexes_;
     std::vector<reference> scanned_references_;  ///< those of scanned indexes, before it is known what they are about
+    struct waiting {
+        reference found;
+        bool unsure = false;
+    };
+    std::multimap<std::string, waiting, std::less<>> waiting_;  ///< for the bytes of the artifact with this digest
     std::vector<reference> found_;
     std::set<std::string_view> listed_;
-    std::vector<std::string> notices_;
-    std::vector<std::string> problems_;
+    notice_list notices_;
+    notice_list problems_;
+    bool stopped_ = false;
 };
 
 }  // namespace refract::resolve

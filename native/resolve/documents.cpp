@@ -42,6 +42,7 @@ result<std::uint32_t> documents::add(const expected_document& expected, std::spa
     next.size = expected.size;
     next.place = expected.place;
     next.depth = expected.depth;
+    next.is_artifact = false;
     if (outcome done = read(next, bytes); done.failed()) return done;
     numbers_.emplace(next.digest, count_);
     return count_++;

@@ -40,6 +40,8 @@ struct document {
     std::int64_t size = 0;
     resolve::place place;     ///< of the entry that led to it first; none for the root
     std::uint32_t depth = 0;  ///< of an index: how many indexes are around it
+    /// Of an index that is not the root: its bytes say that it is an artifact, so what it lists belongs to that.
+    bool is_artifact = false;
     std::unique_ptr<oci::index> index;
     std::unique_ptr<oci::manifest> manifest;
     std::unique_ptr<oci::config> config;
@@ -81,11 +83,14 @@ public:
         return kept_[where.document]->index->platform_of(entry(where));
     }
 
-    /// Calls `visit(place, entry)` for each entry of each index, in the order in which the indexes were read.
+    void mark_artifact(std::uint32_t number) noexcept { kept_[number]->is_artifact = true; }
+
+    /// Calls `visit(place, entry)` for each entry of each index that is no artifact, in the order in which the indexes
+    /// were read.
     template <class Visit>
     void for_each_entry(Visit&& visit) const {
         for (std::uint32_t number = 0; number < count_; ++number) {
-            if (kept_[number]->kind != document_kind::index) continue;
+            if (kept_[number]->kind != document_kind::index || kept_[number]->is_artifact) continue;
             std::uint32_t position = 0;
             for (const oci::descriptor& entry : kept_[number]->index->entries()) {
                 visit(resolve::place{number, position++}, entry);

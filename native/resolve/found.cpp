@@ -39,6 +39,12 @@ outcome discovery::take(const asked& one, result<oci::answer> came) {
             return take_nested(one, std::move(came));
         case purpose::entry:
             return take_entry(one, std::move(came));
+        case purpose::artifact: {
+            if (came.ok()) count_bytes(came.value().documents.front().size());
+            outcome read = artifacts_.answer(one.question.reference, came);
+            take_artifact(one.question.reference);
+            return read;
+        }
         case purpose::tag:
         case purpose::scanned:
             break;
@@ -49,7 +55,7 @@ outcome discovery::take(const asked& one, result<oci::answer> came) {
         return std::move(came).take();
     }
     const std::string& bytes = came.value().documents.front();
-    if (outcome done = count_bytes(bytes.size()); done.failed()) return done;
+    count_bytes(bytes.size());
     return one.why == purpose::tag ? take_tag(one, bytes) : take_scanned(one, bytes);
 }
 
@@ -72,57 +78,70 @@ outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
         }
         return {};
     }
-    const status code = came.why().code;
-    if (one.why == purpose::listing && code == status::limit_exceeded) {
+    if (one.why == purpose::listing && came.why().code == status::limit_exceeded) {
         listing_ = tag_listing::by_subject;
         return {};
     }
-    const bool refused = code == status::missing || code == status::denied || code == status::unsupported;
-    if (!refused || one.why == purpose::everything) return std::move(came).take();
     if (one.why == purpose::listing) {
         listing_ = tag_listing::refused;
-        notices_.push_back(came.why().message + "; so digest tags with a suffix were not looked for");
+        notices_.add(came.why().message + "; so digest tags with a suffix were not looked for");
+        return {};
     }
-    return {};
+    if (one.why == purpose::everything) scanned_ = knowledge::no;
+    // Where only the tags of one digest are asked for, the digest's own tag is asked for, too.
+    return std::move(came).take();
 }
 
 outcome discovery::take_referrers(const asked& one, result<oci::answer> came) {
+    const bool is_absent =
+        came.failed() && (came.why().code == status::missing || came.why().code == status::unsupported);
     if (came.failed()) {
-        const status code = came.why().code;
-        if (code != status::missing && code != status::unsupported) return std::move(came).take();
+        // Whatever is no list of referrers says that there is no such API here. A tag may list them all the same.
         if (api_ != knowledge::yes) api_ = knowledge::no;
-        return {};
+        return is_absent ? outcome() : outcome(std::move(came).take());
     }
-    api_ = knowledge::yes;
     const std::string& about = strings_.emplace_back(subjects_[one.subject].digest);
     for (const auto& page : came.value().documents) {
-        if (outcome done = count_bytes(page.size()); done.failed()) return done;
-        auto& index = *pages_.emplace_back(std::make_unique<oci::index>());
-        if (outcome done = index.read(reader_, bytes_of(page), request_.listing.limits); done.failed()) {
-            return std::move(done).in("referrers of " + about);
-        }
-        for (const oci::descriptor& entry : index.entries()) {
-            if (!request_.exact_referrers && !is_referrer(entry, about)) continue;
-            reference next;
-            next.descriptor = &entry;
-            next.platform = index.platform_of(entry);
-            next.subject = about;
-            next.type = oci::annotation_of(entry, oci::annotation::reference_type);
-            if (next.type.empty()) next.type = entry.artifact_type;
-            next.description = oci::annotation_of(entry, oci::annotation::reference_description);
-            next.sources = source_referrers_api;
-            if (outcome done = add(std::move(next)); done.failed()) return done;
-        }
+        outcome read = take_page(page, about);
+        if (!read.failed()) continue;
+        if (api_ != knowledge::yes) api_ = knowledge::no;
+        return std::move(read).in("referrers of " + about);
+    }
+    api_ = knowledge::yes;
+    return {};
+}
+
+outcome discovery::take_page(const std::string& page, const std::string& about) {
+    count_bytes(page.size());
+    auto& index = *pages_.emplace_back(std::make_unique<oci::index>());
+    if (outcome done = index.read(reader_, bytes_of(page), request_.listing.limits); done.failed()) return done;
+    for (const oci::descriptor& entry : index.entries()) {
+        if (stopped_) break;
+        const auto is = request_.exact_referrers ? standing::referrer : standing_of(entry, about);
+        if (is == standing::other) continue;
+        reference next;
+        next.descriptor = &entry;
+        next.platform = index.platform_of(entry);
+        next.subject = about;
+        if (!oci::is_empty_type(entry.artifact_type)) next.artifact_type = entry.artifact_type;
+        next.type = oci::annotation_of(entry, oci::annotation::reference_type);
+        if (next.type.empty()) next.type = next.artifact_type;
+        next.description = oci::annotation_of(entry, oci::annotation::reference_description);
+        next.sources = source_referrers_api;
+        add_stated_types(next);
+        add(std::move(next), is == standing::unsure);
     }
     return {};
 }
 
-/// Whether an entry under the digest's tag is what a registry would tell as a referrer. Images and what is about
+/// Whether an entry under the digest's tag is what a registry would list as a referrer. Images and what is about
 /// something else may stand there, too (Proposal F).
-bool discovery::is_referrer(const oci::descriptor& entry, std::string_view about) const {
-    if (of_image_.contains(entry.digest)) return false;
-    if (!oci::has(entry.marks, says_subject)) return !entry.artifact_type.empty();
-    return oci::annotation_of(entry, oci::annotation::reference_digest) == about;
+discovery::standing discovery::standing_of(const oci::descriptor& entry, std::string_view about) const {
+    if (of_image_.contains(entry.digest)) return standing::other;
+    if (!oci::has(entry.marks, says_subject)) {
+        return oci::is_empty_type(entry.artifact_type) ? standing::unsure : standing::referrer;
+    }
+    return oci::annotation_of(entry, oci::annotation::reference_digest) == about ? standing::referrer : standing::other;
 }
 
 outcome discovery::take_tag(const asked& one, const std::string& bytes) {
@@ -135,28 +154,40 @@ outcome discovery::take_tag(const asked& one, const std::string& bytes) {
     auto what = oci::identify(reader_, bytes_of(bytes));
     if (what.failed()) return outcome(std::move(what).take()).in("tag " + tag);
 
-    const auto type = cosign_type(tag);
-    if (type.empty()) {
-        if (what.value().kind == oci::media_kind::index) {
-            return begin_walk(tag, about.digest, bytes, digest.value(), what.value().media_type);
-        }
-        notices_.push_back("tag " + tag + " names a manifest, not an index: it holds no references");
+    const bool is_index = what.value().kind == oci::media_kind::index;
+    if (is_index && cosign_type(tag).empty()) {
+        return begin_walk(tag, about.digest, bytes, digest.value(), what.value().media_type);
+    }
+    if (tag == about.tag) {
+        notices_.add("tag " + tag + " names a manifest, not an index: it holds no references");
         return {};
     }
+    return take_tagged_manifest(one, bytes, what.value(), digest.value());
+}
+
+/// What stands under a tag that begins with the digest's: cosign's, or another tool's.
+outcome discovery::take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
+                                        const std::string& digest) {
+    const std::string& tag = one.question.reference;
     oci::descriptor& descriptor = descriptors_.emplace_back();
-    descriptor.media_type = keep(what.value().media_type);
-    descriptor.digest = keep(digest.value());
+    descriptor.media_type = keep(what.media_type);
+    descriptor.digest = keep(digest);
     descriptor.size = static_cast<std::int64_t>(bytes.size());
-    descriptor.kind = what.value().kind;
+    descriptor.kind = what.kind;
     descriptor.algorithm = oci::digest_algorithm::sha256;
     reference next;
     next.descriptor = &descriptor;
-    next.subject = keep(about.digest);
-    next.type = type;
+    next.type = cosign_type(tag);
+    next.sources = next.type.empty() ? source_digest_tag : source_cosign_tag;
     next.tag = keep(tag);
     next.present = answer::yes;
-    next.sources = source_cosign_tag;
-    return add(std::move(next));
+    next.kinds = kinds_of(next);
+    outcome read = artifacts_.take(digest, what.kind, what.media_type, bytes);
+    artifacts_.complete(next);
+    // cosign's manifests name no subject; where one does, the tag may be an old one.
+    if (next.subject.empty()) next.subject = keep(subjects_[one.subject].digest);
+    add(std::move(next));
+    return std::move(read).in("tag " + tag);
 }
 
 outcome discovery::take_scanned(const asked& one, const std::string& bytes) {
@@ -164,14 +195,14 @@ outcome discovery::take_scanned(const asked& one, const std::string& bytes) {
     auto what = oci::identify(reader_, bytes_of(bytes));
     if (what.failed() || what.value().kind != oci::media_kind::index) {
         // Whatever else the repository holds is no concern of this image.
-        if (what.failed()) notices_.push_back("tag " + tag + " was not looked into: " + what.why().message);
+        if (what.failed()) notices_.add("tag " + tag + " was not looked into: " + what.why().message);
         return {};
     }
     auto digest = oci::sha256_digest(bytes_of(bytes));
     if (digest.failed()) return std::move(digest).take();
     if (of_image_.contains(digest.value())) return {};
     outcome done = begin_walk(tag, {}, bytes, digest.value(), what.value().media_type);
-    if (done.failed()) notices_.push_back("tag " + tag + " was not looked into: " + done.why().message);
+    if (done.failed()) notices_.add("tag " + tag + " was not looked into: " + done.why().message);
     return {};
 }
 
@@ -202,12 +233,9 @@ outcome discovery::go_on(tagged_index& index, result<walk::step> step) {
 
 outcome discovery::take_nested(const asked& one, result<oci::answer> came) {
     walk& walk = *one.index->walk;
-    if (came.failed()) {
-        if (came.why().code == status::cancelled) return std::move(came).take();
-        return go_on(*one.index, walk.missing(came.why().message));
-    }
+    if (came.failed()) return go_on(*one.index, walk.missing(came.why().message));
     const std::string& bytes = came.value().documents.front();
-    if (outcome done = count_bytes(bytes.size()); done.failed()) return done;
+    count_bytes(bytes.size());
     return go_on(*one.index, walk.feed(bytes_of(bytes)));
 }
 
@@ -229,8 +257,8 @@ outcome discovery::read_index(tagged_index& index) {
         one.place = {};
         if (scanned) {
             scanned_references_.push_back(std::move(one));
-        } else if (outcome done = add(std::move(one)); done.failed()) {
-            return done;
+        } else {
+            add(std::move(one));
         }
     }
     if (scanned) return {};
@@ -248,7 +276,8 @@ outcome discovery::read_index(tagged_index& index) {
         }
         // Before they are asked, because each answer takes memory.
         if (looked_into_.size() + found_.size() > request_.limits.found) {
-            return {status::limit_exceeded, too_many()};
+            stop(too_many());
+            break;
         }
         ask(asked::purpose::entry, oci::question::kind::manifest, entry.digest);
         next_.back().index = &index;
@@ -265,76 +294,82 @@ outcome discovery::take_entry(const asked& one, result<oci::answer> came) {
     reference next;
     next.descriptor = &entry;
     next.platform = documents.platform_of(where);
-    next.subject = one.index->subject;
-    next.type = entry.artifact_type;
+    if (!oci::is_empty_type(entry.artifact_type)) next.artifact_type = entry.artifact_type;
+    next.type = next.artifact_type;
     next.description = oci::annotation_of(entry, oci::annotation::reference_description);
     next.tag = one.index->tag;
     next.sources = source_digest_tag;
-    if (came.failed()) {
-        if (came.why().code != status::missing) return std::move(came).take();
+    add_stated_types(next);
+    outcome read;
+    if (came.ok()) {
+        const std::string& bytes = came.value().documents.front();
+        count_bytes(bytes.size());
+        read = artifacts_.take(entry.digest, entry.kind, entry.media_type, bytes);
+        if (const auto* const facts = artifacts_.find(entry.digest)) {
+            if (facts->is_image && facts->subject.empty() && entry.artifact_type.empty()) return {};
+            if (facts->subject == one.index->subject) next.sources = source_referrers_tag;
+        }
+        artifacts_.complete(next);
+    } else if (came.why().code == status::missing) {
         next.present = answer::no;
-        return add(std::move(next));
-    }
-    next.present = answer::yes;
-    const std::string& bytes = came.value().documents.front();
-    if (outcome done = count_bytes(bytes.size()); done.failed()) return done;
-
-    std::string_view about;
-    std::string_view type;
-    bool is_image = false;
-    oci::manifest manifest;
-    oci::index index;
-    outcome read = entry.kind == oci::media_kind::index
-                       ? index.read(reader_, bytes_of(bytes), request_.listing.limits)
-                       : manifest.read(reader_, bytes_of(bytes), request_.listing.limits);
-    if (read.failed()) {
-        notices_.push_back("tag " + one.index->tag + ", manifest " + std::string(entry.digest) + ": " +
-                           read.why().message);
-        return {};
-    }
-    if (entry.kind == oci::media_kind::index) {
-        about = index.subject();
-        type = index.artifact_type();
-        is_image = about.empty() && type.empty() && entry.artifact_type.empty();
     } else {
-        about = manifest.subject();
-        const auto config = manifest.config().media_type;
-        type = manifest.artifact_type().empty() ? config : manifest.artifact_type();
-        is_image = about.empty() && entry.artifact_type.empty() && request_.listing.is_image_config(config);
+        read = std::move(came).take();
     }
-    if (is_image) return {};
-    if (about == one.index->subject)
-        next.sources = source_referrers_tag;
-    else if (!about.empty())
-        next.subject = keep(about);
-    if (next.type.empty()) next.type = keep(type);
-    return add(std::move(next));
+    if (next.subject.empty()) next.subject = one.index->subject;
+    add(std::move(next));
+    return std::move(read).in("tag " + one.index->tag);
 }
 
-outcome discovery::add(reference found) {
-    const bool wanted = (found.sources & request_.sources) != 0;
-    if (!wanted) return {};
+void discovery::add(reference found, bool unsure) {
+    if ((found.sources & request_.sources) == 0 || stopped_) return;
+    const bool reads = (found.unread || unsure) && found.present != answer::no;
+    if (reads && found_.size() + waiting_.size() >= request_.limits.found) return stop(too_many());
+    if (reads && artifacts_.want(*found.descriptor)) {
+        const std::string digest(found.digest());
+        const bool is_known = !artifacts_.is_waiting_for(digest);
+        waiting_.emplace(digest, waiting{std::move(found), unsure});
+        if (is_known) take_artifact(digest);
+        return;
+    }
+    add_complete(std::move(found));
+}
+
+/// Its bytes were read, or cannot be had.
+void discovery::take_artifact(const std::string& digest) {
+    const auto* const facts = artifacts_.find(digest);
+    for (auto one = waiting_.find(digest); one != waiting_.end(); one = waiting_.find(digest)) {
+        waiting next = std::move(one->second);
+        waiting_.erase(one);
+        if (next.unsure && (facts == nullptr || facts->subject != next.found.subject)) continue;
+        artifacts_.complete(next.found);
+        add_complete(std::move(next.found));
+    }
+}
+
+void discovery::add_complete(reference found) {
     if (!found.digest().empty()) {
         listed_.insert(found.digest());
         if (request_.follow == nullptr || is_of_wanted_type(*request_.follow, found)) add_subject(found.digest(), true);
     }
     found_.push_back(std::move(found));
-    if (found_.size() <= request_.limits.found) return {};
-    return {status::limit_exceeded, too_many()};
+    if (found_.size() > request_.limits.found) {
+        found_.pop_back();
+        stop(too_many());
+    }
 }
 
 std::string discovery::too_many() const {
     return "more than " + std::to_string(request_.limits.found) +
-           " references were found outside of the image's index, which is the limit: "
+           " references were found outside of the image's index, which is the limit: the rest was not looked for, "
            "narrow the sources";
 }
 
-outcome discovery::count_bytes(std::size_t bytes) {
+void discovery::count_bytes(std::size_t bytes) {
     bytes_ += bytes;
-    if (bytes_ <= request_.limits.bytes) return {};
-    return {status::limit_exceeded, "looking for references would take more than " +
-                                        std::to_string(request_.limits.bytes) +
-                                        " bytes, which is the limit: narrow the sources"};
+    if (bytes_ > request_.limits.bytes) {
+        stop("looking for references would take more than " + std::to_string(request_.limits.bytes) +
+             " bytes, which is the limit: narrow the sources");
+    }
 }
 
 }  // namespace refract::resolve

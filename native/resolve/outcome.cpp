@@ -72,6 +72,18 @@ const rejection* walk::rejected(place where) const {
     return found == rejections_.end() ? nullptr : &found->second;
 }
 
+bool walk::is_artifact(place where) const {
+    const rejection* const known = rejected(where);
+    if (known != nullptr) return known->artifact;
+    // Another entry that names the same bytes may have been looked at.
+    const oci::descriptor& entry = documents_.entry(where);
+    const auto number = documents_.find(entry.digest);
+    if (number == none) return false;
+    if (documents_[number].kind == document_kind::index) return documents_[number].is_artifact;
+    const auto judged = verdicts_.find({number, entry.media_type});
+    return judged != verdicts_.end() && judged->second.foreign.has_value();
+}
+
 bool walk::is_child(place where) const { return std::binary_search(children_.begin(), children_.end(), where); }
 
 std::string walk::why_not(place where) const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/printable.h"
+#include "oci/kind.h"
 
 namespace refract::resolve {
 
@@ -24,6 +25,15 @@ std::optional<std::string> disprove(const oci::manifest& manifest, std::string_v
     if (!layers.empty() && std::all_of(layers.begin(), layers.end(), is_payload)) {
         return "its layers are no file system but " + quoted(layers.front().media_type, 80);
     }
+    return std::nullopt;
+}
+
+std::optional<std::string> disprove(const oci::index& index, const request& request) {
+    const auto type = index.artifact_type();
+    if (!oci::is_empty_type(type) && !request.is_image_config(type)) {
+        return "it has the artifactType " + quoted(type, 80);
+    }
+    if (!index.subject().empty()) return "it is about " + std::string(index.subject()) + ", its subject";
     return std::nullopt;
 }
 

@@ -16,6 +16,7 @@ namespace {
 namespace annotation = oci::annotation;
 
 constexpr char between_sources = ',';
+constexpr char between_types = '\n';
 
 std::string names_of(std::uint32_t sources) {
     std::string names;
@@ -26,6 +27,24 @@ std::string names_of(std::uint32_t sources) {
         names += name;
     }
     return names;
+}
+
+std::string lines_of(const std::vector<std::string_view>& types) {
+    std::string lines;
+    for (const auto type : types) {
+        if (!lines.empty()) lines += between_types;
+        lines += type;
+    }
+    return lines;
+}
+
+std::vector<std::string_view> types_of(std::string_view lines) {
+    std::vector<std::string_view> types;
+    while (!lines.empty()) {
+        types.push_back(lines.substr(0, lines.find(between_types)));
+        lines.remove_prefix(std::min(lines.size(), types.back().size() + 1));
+    }
+    return types;
 }
 
 std::uint32_t sources_of(std::string_view names) {
@@ -46,18 +65,19 @@ std::string write_record(const std::vector<reference>& found) {
     using json = nlohmann::ordered_json;
     json entries = json::array();
     for (const reference& one : found) {
-        if (one.descriptor == nullptr || one.subject.empty()) continue;
+        if (one.descriptor == nullptr || !one.malformed.empty()) continue;
         json annotations;
-        annotations[std::string(annotation::reference_digest)] = one.subject;
+        if (!one.subject.empty()) annotations[std::string(annotation::reference_digest)] = one.subject;
         if (!one.type.empty()) annotations[std::string(annotation::reference_type)] = one.type;
         if (!one.description.empty()) annotations[std::string(annotation::reference_description)] = one.description;
         annotations[std::string(annotation::found_source)] = names_of(one.sources);
         if (!one.tag.empty()) annotations[std::string(annotation::found_tag)] = one.tag;
+        if (!one.other_types.empty()) annotations[std::string(annotation::found_types)] = lines_of(one.other_types);
         json entry;
         entry["mediaType"] = one.descriptor->media_type;
         entry["digest"] = one.descriptor->digest;
         entry["size"] = one.descriptor->size;
-        if (!one.descriptor->artifact_type.empty()) entry["artifactType"] = one.descriptor->artifact_type;
+        if (!one.artifact_type.empty()) entry["artifactType"] = one.artifact_type;
         entry["annotations"] = std::move(annotations);
         entries.push_back(std::move(entry));
     }
@@ -84,10 +104,13 @@ outcome record::read(std::span<const std::byte> bytes, const limits& limits) {
         one.description = oci::annotation_of(entry, annotation::reference_description);
         one.tag = oci::annotation_of(entry, annotation::found_tag);
         one.sources = sources_of(oci::annotation_of(entry, annotation::found_source));
+        one.artifact_type = entry.artifact_type;
+        one.other_types = types_of(oci::annotation_of(entry, annotation::found_types));
+        one.kinds = kinds_of(one);
         oci::digest_algorithm algorithm{};
-        if (one.sources == 0 || !oci::parse_digest(one.subject, algorithm)) {
+        if (one.sources == 0 || !(one.subject.empty() || oci::parse_digest(one.subject, algorithm))) {
             return {status::malformed,
-                    "entry " + std::string(entry.digest) + " does not say what it is about, or where it was found"};
+                    "entry " + std::string(entry.digest) + " does not say where it was found, or is about no digest"};
         }
         references_.push_back(std::move(one));
     }

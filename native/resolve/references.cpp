@@ -13,6 +13,8 @@
 
 #include "base/printable.h"
 #include "oci/annotations.h"
+#include "oci/kind.h"
+#include "resolve/artifact_facts.h"
 #include "resolve/role.h"
 
 namespace refract::resolve {
@@ -59,18 +61,39 @@ void read_marks(const oci::descriptor& entry, reference& into) {
         if (into.type.empty() && entry.artifact_type.empty()) into.type = "soci-index";
     }
     if (into.sources == 0) into.sources = source_index;
-    if (into.type.empty()) into.type = entry.artifact_type;
+    if (oci::is_empty_type(into.type)) into.type = into.artifact_type;
     if (!subject.empty()) set_subject(subject, into);
 }
 
 /// What the bytes say where the descriptor is silent; the descriptor wins where they disagree.
-void read_manifest(const walk& walk, const oci::descriptor& entry, reference& into) {
-    const auto number = walk.read().find(entry.digest, document_kind::manifest);
+void read_bytes(const walk& walk, reference& into) {
+    const auto number = walk.read().find(into.digest());
     if (number == none) return;
-    const oci::manifest& manifest = *walk.read()[number].manifest;
-    if (into.type.empty()) into.type = manifest.artifact_type();
-    if (into.type.empty()) into.type = manifest.config().media_type;
-    if (into.subject.empty() && into.malformed.empty()) into.subject = manifest.subject();
+    const document& read = walk.read()[number];
+    if (read.kind == document_kind::manifest) {
+        complete(into, facts_of(*read.manifest, into.descriptor->media_type, walk.asked()));
+    } else if (read.kind == document_kind::index) {
+        complete(into, facts_of(*read.index, walk.asked()));
+    }
+}
+
+reference reference_to(const walk& walk, place where, const oci::descriptor& entry) {
+    reference found;
+    found.descriptor = &entry;
+    found.platform = walk.read().platform_of(where);
+    found.place = where;
+    if (!oci::is_empty_type(entry.artifact_type)) found.artifact_type = entry.artifact_type;
+    read_marks(entry, found);
+    add_stated_types(found);
+    read_bytes(walk, found);
+    return found;
+}
+
+/// What bytes alone can tell from an image: an entry without a whole platform, which was not read.
+bool is_candidate(const walk& walk, place where, const oci::descriptor& entry) {
+    const oci::platform* const declared = walk.read().platform_of(where);
+    return (declared == nullptr || !is_whole(*declared)) && entry.algorithm != oci::digest_algorithm::other &&
+           walk.read().find(entry.digest) == none;
 }
 
 void add_inline_signatures(const oci::descriptor& entry, place where, std::vector<reference>& into) {
@@ -80,6 +103,7 @@ void add_inline_signatures(const oci::descriptor& entry, place where, std::vecto
         reference found;
         if (!oci::is_inline_signature(key, found.type) || field.get(found.value) != simdjson::SUCCESS) continue;
         found.annotation = key;
+        if (!found.value.empty()) found.kinds = oci::kinds_of(found.type);
         found.subject = entry.digest;
         found.sources = source_annotation;
         found.place = where;
@@ -138,10 +162,10 @@ void settle_wanted(const told_image& image, const request& policy, std::vector<r
 /// often.
 void add_types(const reference& again, reference& kept) {
     const auto add = [&](std::string_view type) {
-        if (!type.empty() && type != kept.type && type != kept.artifact_type()) kept.other_types.push_back(type);
+        if (!type.empty() && type != kept.type && type != kept.artifact_type) kept.other_types.push_back(type);
     };
     add(again.type);
-    add(again.artifact_type());
+    add(again.artifact_type);
     for (const std::string_view type : again.other_types) add(type);
 }
 
@@ -156,9 +180,91 @@ std::string_view source_name(std::uint32_t one) noexcept {
 }
 
 bool reference::is_of(std::string_view asked) const noexcept {
-    return type == asked || artifact_type() == asked ||
+    if (const auto kind = oci::kind_named(asked); kind != 0) return (kinds & kind) != 0;
+    return type == asked || artifact_type == asked ||
            std::find(other_types.begin(), other_types.end(), asked) != other_types.end();
 }
+
+void add_stated_types(reference& one) {
+    const auto predicate = oci::annotation_of(*one.descriptor, annotation::bundle_predicate);
+    if (!predicate.empty()) one.other_types.push_back(predicate);
+    const auto content = oci::annotation_of(*one.descriptor, annotation::bundle_content);
+    if (oci::kinds_of(content) != 0) one.other_types.push_back(content);
+    one.kinds = kinds_of(one);
+    one.unread = needs_reading(one);
+}
+
+bool needs_reading(const reference& one) {
+    if (one.descriptor == nullptr || one.descriptor->kind == oci::media_kind::other ||
+        one.descriptor->algorithm == oci::digest_algorithm::other) {
+        return false;
+    }
+    if (one.subject.empty() && one.malformed.empty()) return true;
+    if (oci::is_empty_type(one.type)) return true;
+    if ((one.kinds & ~static_cast<std::uint32_t>(oci::kind_attestation)) != 0) return false;
+    const auto& types = one.other_types;
+    return oci::is_envelope(one.type) || oci::is_envelope(one.artifact_type) ||
+           std::any_of(types.begin(), types.end(), oci::is_envelope);
+}
+
+bool needs_reading(const reference& one, const std::vector<std::string>& asked) {
+    if (needs_reading(one)) return true;
+    if (one.descriptor == nullptr || one.descriptor->kind == oci::media_kind::other ||
+        one.descriptor->algorithm == oci::digest_algorithm::other || !one.artifact_type.empty()) {
+        return false;
+    }
+    return std::any_of(asked.begin(), asked.end(), [&](const std::string& type) {
+        // What is of a known kind by one name is not looked into for another kind.
+        return oci::kind_named(type) == 0 ? !one.is_of(type) : one.kinds == 0;
+    });
+}
+
+std::uint32_t kinds_of(const reference& one) {
+    std::uint32_t kinds = oci::kinds_of(one.type) | oci::kinds_of(one.artifact_type);
+    for (const auto type : one.other_types) kinds |= oci::kinds_of(type);
+    return kinds;
+}
+
+namespace {
+
+/// Adds what `again` tells of the same reference.
+void fold(const reference& again, reference& kept) {
+    kept.sources |= again.sources;
+    if (oci::is_empty_type(kept.artifact_type)) kept.artifact_type = again.artifact_type;
+    if (kept.type.empty()) kept.type = again.type;
+    add_types(again, kept);
+    kept.kinds |= again.kinds;
+    kept.unread = kept.unread && again.unread;
+    kept.by_bytes = kept.by_bytes || again.by_bytes;
+    if (kept.description.empty()) kept.description = again.description;
+    if (kept.tag.empty()) kept.tag = again.tag;
+    if (kept.present == answer::unknown) kept.present = again.present;
+    if (kept.place.document == none) kept.place = again.place;
+}
+
+/// Whoever lists an artifact and leaves out what it is about means the one that others name.
+void fold_unstated(std::vector<reference>& merged) {
+    std::unordered_map<std::string_view, std::size_t> stated;  // number of the first, by digest
+    for (std::size_t i = 0; i < merged.size(); ++i) {
+        if (!merged[i].subject.empty() && !merged[i].digest().empty()) stated.try_emplace(merged[i].digest(), i);
+    }
+    const auto is_folded = [&](reference& one) {
+        const bool unstated = one.descriptor != nullptr && one.subject.empty() && one.malformed.empty();
+        const auto found = unstated ? stated.find(one.digest()) : stated.end();
+        if (found == stated.end()) return false;
+        fold(one, merged[found->second]);
+        return true;
+    };
+    std::vector<reference> all;
+    std::vector<bool> gone(merged.size());
+    for (std::size_t i = 0; i < merged.size(); ++i) gone[i] = is_folded(merged[i]);
+    for (std::size_t i = 0; i < merged.size(); ++i) {
+        if (!gone[i]) all.push_back(std::move(merged[i]));
+    }
+    merged = std::move(all);
+}
+
+}  // namespace
 
 void merge(std::vector<reference>& references) {
     std::map<std::tuple<std::string_view, std::string_view, std::string>, std::size_t> first;
@@ -170,16 +276,11 @@ void merge(std::vector<reference>& references) {
         const auto [known, is_new] = first.try_emplace(key, merged.size());
         if (is_new) {
             merged.push_back(std::move(one));
-            continue;
+        } else {
+            fold(one, merged[known->second]);
         }
-        reference& kept = merged[known->second];
-        kept.sources |= one.sources;
-        if (kept.type.empty()) kept.type = one.type;
-        add_types(one, kept);
-        if (kept.description.empty()) kept.description = one.description;
-        if (kept.tag.empty()) kept.tag = one.tag;
-        if (kept.present == answer::unknown) kept.present = one.present;
     }
+    fold_unstated(merged);
     for (reference& one : merged) {
         auto& types = one.other_types;
         std::sort(types.begin(), types.end());
@@ -207,9 +308,7 @@ std::vector<std::string_view> subjects_of(const told_image& image, const request
     }
     if (policy.references_of_all_platforms) {
         for_each_entry(*image.walk, [&](place where, const oci::descriptor& entry, role is) {
-            const rejection* const rejected = image.walk->rejected(where);
-            const bool artifact = rejected != nullptr && rejected->artifact;
-            if ((is == role::image || is == role::index) && !artifact) add(entry.digest);
+            if ((is == role::image || is == role::index) && !image.walk->is_artifact(where)) add(entry.digest);
         });
     }
     return subjects;
@@ -233,18 +332,18 @@ std::vector<std::string_view> subjects_around(const walk& walk, const selection&
     return subjects;
 }
 
+bool is_whole(const oci::platform& declared) { return !declared.os.empty() && !declared.architecture.empty(); }
+
 attached find_attached(const walk& walk) {
     attached all;
     for_each_entry(walk, [&](place where, const oci::descriptor& entry, role is) {
-        const rejection* const rejected = walk.rejected(where);
-        if (is == role::artifact || is == role::other || (rejected != nullptr && rejected->artifact)) {
-            reference found;
-            found.descriptor = &entry;
-            found.platform = walk.read().platform_of(where);
-            found.place = where;
-            read_marks(entry, found);
-            read_manifest(walk, entry, found);
-            all.references.push_back(std::move(found));
+        if (is == role::artifact || is == role::other || walk.is_artifact(where)) {
+            all.references.push_back(reference_to(walk, where, entry));
+            all.references.back().by_bytes = is == role::image || is == role::index;
+        } else if (is == role::image && is_candidate(walk, where, entry)) {
+            reference perhaps = reference_to(walk, where, entry);
+            perhaps.by_bytes = true;
+            all.candidates.push_back(std::move(perhaps));
         }
         if (oci::has(entry.marks, oci::mark::inline_signature)) add_inline_signatures(entry, where, all.references);
     });

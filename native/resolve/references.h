@@ -40,9 +40,11 @@ struct reference {
     std::string_view subject;  ///< digest of what it is about; empty if nothing says so
     std::string malformed;     ///< a malformed subject, safe to show
     std::string_view type;
-    /// What else it is called where it is told of more than once: by reference types and artifact types. Each once,
+    std::string_view artifact_type;  ///< its descriptor's, else what its bytes say in its place; empty if not known
+    /// Further types: what else it is called where it is listed again, and what its bytes say is in it. Each once,
     /// sorted.
     std::vector<std::string_view> other_types;
+    std::uint32_t kinds = 0;  ///< bits of oci::kind
     std::string_view description;
     std::string_view annotation;  ///< key and value of an inline annotation
     std::string_view value;
@@ -51,23 +53,35 @@ struct reference {
     answer weak = answer::no;
     answer present = answer::unknown;  ///< whether the artifact itself is there
     bool wanted = false;
-    resolve::place place;  ///< none where it was not the image's own index that told of it
+    bool unread = false;    ///< where it is listed does not say all, and its bytes were not read
+    bool by_bytes = false;  ///< only its bytes say that it is an artifact: its entry looks like an image's
+    resolve::place place;   ///< none where it was not the image's own index that told of it
 
     std::string_view digest() const noexcept { return descriptor == nullptr ? std::string_view{} : descriptor->digest; }
-    std::string_view artifact_type() const noexcept {
-        return descriptor == nullptr ? std::string_view{} : descriptor->artifact_type;
-    }
-    /// Whether anything that tells of it calls it that: compared exactly.
+    /// Whether it is of that kind or, if that names no kind, of exactly that type.
     bool is_of(std::string_view asked) const noexcept;
 };
 
 /// All that a finished walk saw attached, in document order, each once.
 struct attached {
     std::vector<reference> references;
-    std::uint32_t unread_indexes = 0;  ///< nested indexes that were not read: what they hold is not known
+    std::vector<reference> candidates;  ///< entries that may be images or artifacts: only their bytes will say
+    std::uint32_t unread_indexes = 0;   ///< nested indexes that were not read: what they hold is not known
 };
 
 attached find_attached(const walk& walk);
+
+/// Whether a platform names an operating system and an architecture. Some tools declare half of one for an artifact.
+bool is_whole(const oci::platform& declared);
+/// Sets what its descriptor says besides of types, and which kinds that makes.
+void add_stated_types(reference& one);
+/// Bits of oci::kind of all its types.
+std::uint32_t kinds_of(const reference& one);
+
+/// Whether its bytes may say what its entry does not: what it is about, of which type it is, or what is in an envelope.
+bool needs_reading(const reference& one);
+/// The same for whoever asks for these kinds or types: an exact type may be stated by its bytes alone.
+bool needs_reading(const reference& one, const std::vector<std::string>& asked);
 
 /// Whose references are told: an index that was walked through, or a single manifest.
 struct told_image {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/printable.h"
+#include "oci/kind.h"
 
 namespace refract::resolve {
 namespace {
@@ -65,23 +66,44 @@ std::vector<chosen_image> chosen_of(const told_image& image, const request& poli
     return all;
 }
 
-std::set<std::string_view> types_about(const told_image& image, const chosen_image& chosen, const attached& all) {
-    std::set<std::string_view> types;
+bool counts(const reference& one) {
+    if (one.descriptor == nullptr) return !one.value.empty();
+    if (one.descriptor->algorithm == oci::digest_algorithm::other || one.descriptor->size == 0) return false;
+    const bool is_about_unknown = one.unread && one.subject.empty();
+    return one.malformed.empty() && !is_about_unknown && one.present != answer::no;
+}
+
+std::vector<const reference*> counted_for(const told_image& image, const chosen_image& chosen, const attached& all) {
+    std::vector<const reference*> counted;
+    const auto& subjects = chosen.subjects;
     for (const reference& one : all.references) {
-        const auto& subjects = chosen.subjects;
-        if (!one.malformed.empty()) continue;
+        if (!counts(one)) continue;
         if (std::find(subjects.begin(), subjects.end(), subject_of(image, one)) == subjects.end()) continue;
-        types.insert({one.type, one.artifact_type()});
-        types.insert(one.other_types.begin(), one.other_types.end());
+        counted.push_back(&one);
+    }
+    return counted;
+}
+
+/// Every kind and type of what is there; for messages.
+std::set<std::string_view> types_of(const std::vector<const reference*>& counted) {
+    std::set<std::string_view> types;
+    for (const reference* const one : counted) {
+        types.insert({one->type, one->artifact_type});
+        types.insert(one->other_types.begin(), one->other_types.end());
+        for (std::uint32_t kind = 1; kind <= oci::kind_nydus; kind <<= 1)
+            types.insert(oci::kind_name(one->kinds & kind));
     }
     types.erase(std::string_view());
     return types;
 }
 
-std::set<std::string_view> missing_of(const std::vector<std::string>& wanted, const std::set<std::string_view>& types) {
+std::set<std::string_view> missing_of(const std::vector<std::string>& wanted,
+                                      const std::vector<const reference*>& counted) {
     std::set<std::string_view> missing;
     for (const std::string& type : wanted) {
-        if (!types.contains(type)) missing.insert(type);
+        const bool is_there =
+            std::any_of(counted.begin(), counted.end(), [&](const reference* one) { return one->is_of(type); });
+        if (!is_there) missing.insert(type);
     }
     return missing;
 }
@@ -92,11 +114,11 @@ outcome check_required(const told_image& image, const request& policy, const att
     if (policy.required_types.empty()) return {};
     const bool alone = image.walk == nullptr;
     for (const chosen_image& chosen : chosen_of(image, policy)) {
-        const auto types = types_about(image, chosen, all);
-        const auto missing = missing_of(policy.required_types, types);
+        const auto counted = counted_for(image, chosen, all);
+        const auto missing = missing_of(policy.required_types, counted);
         if (missing.empty()) continue;
         const std::string also = (alone ? "; it is in no index" : unread(all.unread_indexes)) + std::string(but);
-        return refusal(chosen.name, missing, types, also, alone ? "pull it by its index" : "attach it");
+        return refusal(chosen.name, missing, types_of(counted), also, alone ? "pull it by its index" : "attach it");
     }
     return {};
 }
@@ -105,7 +127,7 @@ bool lacks_any(const told_image& image, const request& policy, const std::vector
                const attached& all) {
     const auto chosen = chosen_of(image, policy);
     return std::any_of(chosen.begin(), chosen.end(), [&](const chosen_image& one) {
-        return !missing_of(types, types_about(image, one, all)).empty();
+        return !missing_of(types, counted_for(image, one, all)).empty();
     });
 }
 

@@ -16,7 +16,6 @@ search::search(const request& policy, purpose what) : policy_(policy), purpose_(
     // Whoever feeds a pull's search has no way to list tags.
     asked_.list_tags = false;
     asked_.exact_referrers = false;
-    asked_.skip_unreadable = true;
     asked_.follow = &policy;
     asked_.listing.mode = mode::list;
     asked_.listing.config_types = policy.config_types;
@@ -26,42 +25,90 @@ search::search(const request& policy, purpose what) : policy_(policy), purpose_(
 void search::begin(const told_image& image, const attached* told) {
     image_ = image;
     told_ = told == nullptr ? &nothing_ : told;
+    merged_ = *told_;
     record_.clear();
-    found_anything_ = false;
     round_.clear();
     answers_.clear();
+    unread_ = {};
     discovery_.reset();
-    finished_ = !is_worth_asking();
-    if (finished_) return;
-    discovery_ = std::make_unique<discovery>(asked_);
-    for (const std::string_view subject : subjects_of(image_, policy_)) discovery_->add_subject(subject);
-    for (const reference& one : told_->references) {
-        if (one.wanted) discovery_->add_subject(one.digest(), true);
-    }
+    artifacts_ = std::make_unique<artifact_reader>(asked_.listing, asked_.limits.found);
+    phase_ = phase::reading;
+    if (is_worth_reading()) want_artifacts();
+}
+
+bool search::lacks_something() const {
+    return lacks_any(image_, policy_, policy_.required_types, merged_) ||
+           (policy_.fetch_references && !policy_.reference_types.empty() &&
+            lacks_any(image_, policy_, policy_.reference_types, merged_));
+}
+
+bool search::is_worth_reading() const {
+    if (purpose_.always) return purpose_.sources != 0;
+    return policy_.fetch_references || lacks_something();
 }
 
 /// A request is not made where the index has told what it is made for.
 bool search::is_worth_asking() const {
     if ((purpose_.sources & ~in_index_sources) == 0) return false;
-    if (purpose_.always) return true;
-    if (lacks_any(image_, policy_, policy_.required_types, *told_)) return true;
-    if (!policy_.fetch_references) return false;
-    return policy_.reference_types.empty() || policy_.references_of_all_platforms ||
-           lacks_any(image_, policy_, policy_.reference_types, *told_);
+    if (purpose_.always || lacks_something()) return true;
+    return policy_.fetch_references && (policy_.reference_types.empty() || policy_.references_of_all_platforms);
+}
+
+/// The bytes of artifacts of which the index does not say all, and of entries that may be artifacts.
+void search::want_artifacts() {
+    std::vector<std::string> types = policy_.required_types;
+    types.insert(types.end(), policy_.reference_types.begin(), policy_.reference_types.end());
+    bool fits = true;
+    for (const reference& one : merged_.references) {
+        if (needs_reading(one, types)) fits = artifacts_->want(*one.descriptor) && fits;
+    }
+    for (const reference& one : merged_.candidates) fits = artifacts_->want(*one.descriptor) && fits;
+    if (fits) return;
+    unread_.add(describe(image_) + ": more than " + std::to_string(asked_.limits.found) +
+                " artifacts do not say in their entries what they are about or of which type they are, which is the "
+                "limit: the rest was not read");
+}
+
+/// Completes what the index tells with what its artifacts say of themselves.
+void search::read_artifacts() {
+    for (reference& one : merged_.references) artifacts_->complete(one);
+    for (reference& one : merged_.candidates) {
+        const auto* const facts = artifacts_->find(one.digest());
+        if (facts == nullptr || facts->is_image) continue;
+        artifacts_->complete(one);
+        merged_.references.push_back(one);
+    }
+    merge(merged_.references);
+    settle(image_, policy_, merged_);
+}
+
+void search::begin_asking() {
+    discovery_ = std::make_unique<discovery>(asked_, *artifacts_);
+    for (const std::string_view subject : subjects_of(image_, policy_)) discovery_->add_subject(subject);
+    for (const reference& one : merged_.references) {
+        if (one.wanted) discovery_->add_subject(one.digest(), true);
+    }
 }
 
 result<std::span<const oci::question>> search::next() {
-    if (finished_) return std::span<const oci::question>();
+    if (phase_ == phase::finished) return std::span<const oci::question>();
     if (!round_.empty()) {
         if (outcome done = hand_over(); done.failed()) return done;
     }
-    auto questions = discovery_->next();
-    if (questions.failed()) return std::move(questions).take();
-    round_ = std::move(questions).value();
+    if (phase_ == phase::reading) {
+        round_ = artifacts_->questions();
+        if (round_.empty()) {
+            read_artifacts();
+            phase_ = phase::asking;
+            if (is_worth_asking()) begin_asking();
+        }
+    }
+    if (phase_ == phase::asking && discovery_) round_ = discovery_->next();
     answers_.assign(round_.size(), std::nullopt);
     if (round_.empty()) {
-        if (outcome done = take(discovery_->found()); done.failed()) return done;
-        finished_ = true;
+        static const std::vector<reference> none_found;
+        if (outcome done = take(discovery_ ? discovery_->found() : none_found); done.failed()) return done;
+        phase_ = phase::finished;
     }
     return std::span<const oci::question>(round_);
 }
@@ -102,8 +149,15 @@ outcome search::hand_over() {
         outcome same = oci::verify_digest(round_[i].reference, std::as_bytes(std::span(bytes)));
         if (same.failed()) answers[i] = error{status::missing, std::move(same).take().message};
     }
-    round_.clear();
-    return discovery_->answer(std::move(answers));
+    const auto round = std::exchange(round_, {});
+    if (phase_ == phase::asking) return discovery_->answer(std::move(answers));
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        outcome read = artifacts_->answer(round[i].reference, answers[i]);
+        if (!read.failed()) continue;
+        // What nobody has is known to be missing; anything else is not known.
+        if (answers[i].ok() || answers[i].why().code != status::missing) unread_.add(std::move(read).take().message);
+    }
+    return {};
 }
 
 outcome search::recall(std::string_view digest, std::span<const std::byte> bytes) {
@@ -112,14 +166,27 @@ outcome search::recall(std::string_view digest, std::span<const std::byte> bytes
     // What was recalled before is in use until this has been read.
     auto recalled = std::make_unique<resolve::record>();
     if (outcome done = recalled->read(bytes, policy_.limits); done.failed()) return std::move(done).in(name);
-    if (outcome done = take(recalled->references()); done.failed()) return done;
+    auto found = recalled->references();
+    for (reference& one : found) {
+        const auto& candidates = merged_.candidates;
+        const auto same = std::find_if(candidates.begin(), candidates.end(),
+                                       [&](const reference& other) { return other.digest() == one.digest(); });
+        if (same == candidates.end() || (one.sources & in_index_sources) == 0) continue;
+        one.by_bytes = true;
+        one.place = same->place;
+    }
+    if (outcome done = take(found); done.failed()) return done;
     recalled_ = std::move(recalled);
-    finished_ = true;
+    phase_ = phase::finished;
     return {};
 }
 
 outcome search::take(const std::vector<reference>& found) {
     auto distinct = found;
+    // What the index lists and does not say all of: a later listing has no way to ask.
+    for (const reference& one : merged_.references) {
+        if (artifacts_->find(one.digest()) != nullptr) distinct.push_back(one);
+    }
     merge(distinct);
     std::string record = write_record(distinct);
     if (record.size() > policy_.limits.document_bytes) {
@@ -129,9 +196,7 @@ outcome search::take(const std::vector<reference>& found) {
                                             std::to_string(policy_.limits.document_bytes) + " bytes"};
     }
     record_ = std::move(record);
-    found_anything_ = !distinct.empty();
-    if (!found_anything_) return {};
-    merged_ = *told_;
+    if (distinct.empty()) return {};
     merged_.references.insert(merged_.references.end(), distinct.begin(), distinct.end());
     merge(merged_.references);
     settle(image_, policy_, merged_);
@@ -139,16 +204,23 @@ outcome search::take(const std::vector<reference>& found) {
 }
 
 std::vector<std::string> search::notices() const {
-    if (!discovery_) return {};
-    std::vector<std::string> all = discovery_->problems();
-    all.insert(all.end(), discovery_->notices().begin(), discovery_->notices().end());
+    std::vector<std::string> all = unread_.all();
+    if (!discovery_) return all;
+    for (const notice_list* const list : {&discovery_->problems(), &discovery_->notices()}) {
+        const auto more = list->all();
+        all.insert(all.end(), more.begin(), more.end());
+    }
     return all;
 }
 
 outcome search::check_required() const {
     std::string but;
-    if (discovery_ && !discovery_->problems().empty()) but = "; not read: " + discovery_->problems().front();
-    if (!finished_) but = "; the search for more in the repository was not carried through";
+    const auto add = [&](const notice_list& list) {
+        if (but.empty() && !list.empty()) but = "; not known: " + list.front();
+    };
+    add(unread_);
+    if (discovery_) add(discovery_->problems());
+    if (phase_ != phase::finished) but = "; the search for more in the repository was not carried through";
     return resolve::check_required(image_, policy_, all(), but);
 }
 

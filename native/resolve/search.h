@@ -23,7 +23,9 @@ class search {
 public:
     /// What is asked for.
     struct purpose {
-        std::uint32_t sources = 0;  ///< bits of places outside of the index; 0: nothing is asked
+        /// Bits of places to ask; those in the index stand for the bytes of artifacts of which the index does not say
+        /// enough. What is required or fetched has its bytes read in any case.
+        std::uint32_t sources = 0;
         /// Ask although the index tells of every type that the request requires, or names to be fetched.
         bool always = false;
     };
@@ -37,7 +39,7 @@ public:
     /// What to ask the repository next; nothing: it is done.
     result<std::span<const oci::question>> next();
     /// How many bytes all answers to a round may take.
-    std::uint64_t bytes_left() const noexcept { return discovery_ ? discovery_->bytes_left() : 0; }
+    std::uint64_t bytes_left() const noexcept { return discovery_ ? discovery_->bytes_left() : asked_.limits.bytes; }
     /// What the repository said to a question of this round: a document's bytes, or status::missing. Other errors end
     /// the search; what the index told stays.
     outcome answer(std::size_t number, result<std::string> came);
@@ -48,7 +50,7 @@ public:
     const told_image& image() const noexcept { return image_; }
     /// What a person should know: what was passed over, and why.
     std::vector<std::string> notices() const;
-    const attached& all() const noexcept { return found_anything_ ? merged_ : *told_; }
+    const attached& all() const noexcept { return merged_; }
     std::vector<node> tree() const { return tree_of(image_, all().references); }
     /// See resolve::check_required; a search that was not carried through may have missed what is required.
     outcome check_required() const;
@@ -57,8 +59,17 @@ public:
     const std::string& record() const noexcept { return record_; }
 
 private:
+    /// First what the index lists is read as far as it takes, then the repository is asked for more.
+    enum class phase { reading, asking, finished };
+
+    bool lacks_something() const;
+    bool is_worth_reading() const;
     bool is_worth_asking() const;
+    void want_artifacts();
+    void read_artifacts();
+    void begin_asking();
     outcome hand_over();
+    /// Makes one list of what the index and the repository tell.
     outcome take(const std::vector<reference>& found);
 
     const request& policy_;
@@ -68,13 +79,14 @@ private:
     attached nothing_;
 
     discovery_request asked_;
+    phase phase_ = phase::finished;
+    std::unique_ptr<artifact_reader> artifacts_;
     std::unique_ptr<discovery> discovery_;
     std::vector<oci::question> round_;
     std::vector<std::optional<result<oci::answer>>> answers_;
-    bool finished_ = false;
+    notice_list unread_;  ///< artifacts of the index that could not be read
     std::unique_ptr<resolve::record> recalled_;
     std::string record_;
-    bool found_anything_ = false;
     attached merged_;
 };
 

@@ -17,6 +17,7 @@ public:
         : walk_(image.walk), root_(image.root), references_(references), shown_(references.size(), false) {
         for (std::uint32_t number = 0; number < references.size(); ++number) {
             by_subject_[about(references[number])].push_back(number);
+            if (references[number].by_bytes) artifacts_.insert(references[number].digest());
         }
         if (walk_ == nullptr) return;
         for (const selection& chosen : walk_->selections()) selected_.insert(chosen.place);
@@ -51,8 +52,9 @@ private:
             const place where{document, position};
             const oci::descriptor& entry = documents.entry(where);
             const role is = role_of(entry, documents.platform_of(where), walk_->asked());
-            const rejection* const rejected = walk_->rejected(where);
-            if (is == role::other || is == role::artifact || (rejected != nullptr && rejected->artifact)) continue;
+            if (is == role::other || is == role::artifact || walk_->is_artifact(where)) continue;
+            const bool perhaps = documents.platform_of(where) == nullptr || !is_whole(*documents.platform_of(where));
+            if (perhaps && artifacts_.contains(entry.digest)) continue;
 
             node next;
             next.kind = is == role::index ? node::kind::index : node::kind::image;
@@ -109,6 +111,7 @@ private:
     std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_subject_;
     std::set<place> selected_;
     std::set<std::pair<std::string_view, role>> seen_;
+    std::set<std::string_view> artifacts_;  ///< digests of those whose entries look like an image's
     std::set<std::string_view> descended_;  ///< digests of references below which theirs were shown
     std::vector<bool> shown_;
     std::vector<node> nodes_;

@@ -119,7 +119,12 @@ outcome walk::open(const frontier::item& item) {
     std::uint32_t document = none;
     outcome done = acquire(documents_.entry(where), document_kind::index, where, required, got, document);
     if (done.failed() || got == acquired::waiting) return done;
-    if (got == acquired::have) {
+    auto artifact = got == acquired::have ? disprove(*documents_[document].index, request_) : std::nullopt;
+    if (artifact) {
+        documents_.mark_artifact(document);
+        rejections_.insert_or_assign(where, rejection{"artifact after all: " + *artifact, true, status::no_match});
+    }
+    if (got == acquired::have && !artifact) {
         frontier_.expand(document);
     } else {
         frontier_.remove();

@@ -69,6 +69,8 @@ public:
     /// What the selected manifest's entry declares, else what its config says.
     const oci::platform& platform_of(const selection& chosen) const;
     const rejection* rejected(place where) const;
+    /// Whether the entry's own bytes, if they were read, say that it is an artifact.
+    bool is_artifact(place where) const;
     bool is_child(place where) const;
     /// Why the entry is not a child, for people.
     std::string why_not(place where) const;

@@ -24,7 +24,17 @@ type Manifest struct {
 	Subject      digest.Digest // empty if there is none
 	Config       Descriptor
 	Layers       []Descriptor
+	LayerTypes   []LayerTypes // one for each layer
 }
+
+// LayerTypes are what is known of a layer: its media type and the predicates that it attests.
+type LayerTypes struct {
+	Types []string
+	Kinds Kinds
+}
+
+// IsOf tells whether the layer is of that kind or, if that names no kind, of exactly that type.
+func (l *LayerTypes) IsOf(asked string) bool { return isOf(asked, l.Kinds, l.Types...) }
 
 // ReadManifest checks the bytes against the digest and the limits, and reads them as strictly as everything else.
 func ReadManifest(manifestDigest string, bytes []byte) (*Manifest, error) {
@@ -47,8 +57,10 @@ func ReadManifest(manifestDigest string, bytes []byte) (*Manifest, error) {
 	}
 	layers := unsafe.Slice(view.layers, int(view.layers_count))
 	manifest.Layers = make([]Descriptor, len(layers))
-	for i := range layers {
+	manifest.LayerTypes = make([]LayerTypes, len(layers))
+	for i, types := range unsafe.Slice(view.layer_types, int(view.layers_count)) {
 		manifest.Layers[i] = text.descriptor(&layers[i])
+		manifest.LayerTypes[i] = LayerTypes{Types: text.copies(types.types, types.types_count), Kinds: Kinds(types.kinds)}
 	}
 	return manifest, nil
 }

@@ -9,7 +9,6 @@ package native
 import "C"
 
 import (
-	"slices"
 	"unsafe"
 
 	"github.com/opencontainers/go-digest"
@@ -79,7 +78,8 @@ type Reference struct {
 	Subject     digest.Digest // what it is about; empty if its entry does not say, or says it malformed
 	Malformed   string        // the malformed subject as it stands there, control characters escaped
 	Type        string        // reference type, else artifactType, else what the source implies; may be empty
-	OtherTypes  []string      // what else it is called where it is told of again, by reference types and artifact types: each once, sorted
+	OtherTypes  []string      // what else it is called where it is listed again, and what its bytes say is in it: each once, sorted
+	Kinds       Kinds         // of all its types
 	Description string
 	Annotation  string // key of an inline annotation
 	Value       string // its value: the content itself
@@ -87,12 +87,13 @@ type Reference struct {
 	Weak        Answer // yes: nothing in the root or a nested index is the subject
 	Wanted      bool   // the request's policy wants it fetched
 	Tag         string // under which it was found; empty where an index on the way to the image told of it
+	Unread      bool   // its entry does not say all, and its bytes were not read: its subject and kinds may be missing
 	Place       Place  // the first entry that tells of it; [None] twice where that is not in the index
 }
 
-// IsOf tells whether anything that tells of the reference calls it that: compared exactly.
-func (r *Reference) IsOf(kind string) bool {
-	return r.Type == kind || r.Descriptor.ArtifactType == kind || slices.Contains(r.OtherTypes, kind)
+// IsOf tells whether the reference is of that kind or, if that names no kind, of exactly that type.
+func (r *Reference) IsOf(asked string) bool {
+	return isOf(asked, r.Kinds, append(r.OtherTypes[:len(r.OtherTypes):len(r.OtherTypes)], r.Type, r.Descriptor.ArtifactType)...)
 }
 
 // NodeKind is what a line of the tree stands for.
@@ -152,6 +153,8 @@ func newReferences(from *C.refract_references) *References {
 			Weak:        Answer(list[i].weak),
 			Wanted:      list[i].wanted != 0,
 			Tag:         text.copy(list[i].tag),
+			Kinds:       Kinds(list[i].kinds),
+			Unread:      list[i].unread != 0,
 			Place:       place(list[i].place),
 		}
 	}

@@ -42,7 +42,7 @@ const (
 type Policy struct {
 	ImageTarget ImageTarget
 	References  References
-	// Types are the reference types or artifact types to fetch, compared exactly; none: all.
+	// Types are the kinds (sbom, signature, …) or exact types to fetch; none: all.
 	Types []string
 	// Platforms are whose references are fetched.
 	Platforms Platforms
@@ -50,7 +50,7 @@ type Policy struct {
 	Discover []Place
 	// MaxBytes is the most that one reference with all its blobs may take; a larger one is listed and warned about.
 	MaxBytes int64
-	// Required are reference types or artifact types, compared exactly: an image of which neither its index nor the places in
+	// Required are kinds (sbom, signature, …) or exact types: an image of which neither its index nor the places in
 	// Discover tell of a reference of each of them is not pulled, or warned about.
 	Required       []string
 	RequiredAction RequiredAction
@@ -214,7 +214,7 @@ func quoted[T ~string](allowed []T) string {
 }
 
 func texts(key string, value any) ([]string, error) {
-	bad := fmt.Errorf("%s = %s is not a list of reference types or artifact types, such as [\"sbom\"]: %w",
+	bad := fmt.Errorf("%s = %s is not a list of kinds or types, such as [\"sbom\"]: %w",
 		key, show(value), errdefs.ErrInvalidArgument)
 	switch list := value.(type) {
 	case []string:

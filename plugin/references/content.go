@@ -33,6 +33,8 @@ type Layer struct {
 	ocispec.Descriptor
 	// Title is what the artifact's maker calls it, as it stands there: nothing that may be a file's name unchecked.
 	Title string
+	// Types are what is known of it: its media type and the predicates that it attests.
+	Types native.LayerTypes
 	// inline is the content itself, where an annotation holds it.
 	inline []byte
 }
@@ -58,7 +60,7 @@ func Open(ctx context.Context, store content.Provider, reference Reference) (*Ar
 		opened.Manifest = raw
 		titles := titlesOf(raw)
 		for i, layer := range manifest.Layers {
-			opened.Layers = append(opened.Layers, Layer{Descriptor: layer})
+			opened.Layers = append(opened.Layers, Layer{Descriptor: layer, Types: manifest.LayerTypes[i]})
 			if i < len(titles) {
 				opened.Layers[i].Title = titles[i]
 			}
@@ -93,6 +95,17 @@ func titlesOf(raw []byte) []string {
 		titles[i] = layer.Annotations[ocispec.AnnotationTitle]
 	}
 	return titles
+}
+
+// LayersOf are the layers of a kind or, if that names no kind, of exactly a type.
+func (a *Artifact) LayersOf(asked string) []Layer {
+	var found []Layer
+	for _, layer := range a.Layers {
+		if layer.Types.IsOf(asked) {
+			found = append(found, layer)
+		}
+	}
+	return found
 }
 
 // Layer finds one by its number, counted from 0, or by its digest or the beginning of one.

@@ -13,7 +13,7 @@ import (
 type Query struct {
 	// Name is a digest, the beginning of one with or without its algorithm, or the key of an inline annotation.
 	Name string
-	// Type is a reference type or an artifact type, compared exactly with all by which anything tells of a reference.
+	// Type is a kind (sbom, signature, …) or, if it names none, exactly one of a reference's types.
 	Type string
 }
 

@@ -36,9 +36,12 @@ func referenceOf(from *refractv1.Reference) references.Reference {
 		Reference: native.Reference{
 			Descriptor: descriptorOf(from.GetArtifact()), Subject: digest.Digest(from.GetSubject()), Malformed: from.GetMalformedSubject(),
 			Type: from.GetType(), Description: from.GetDescription(), Tag: from.GetTag(), Annotation: from.GetAnnotation(), Value: from.GetValue(),
-			OtherTypes: from.GetOtherTypes(), Weak: answerOf(from.GetWeak()),
+			OtherTypes: from.GetOtherTypes(), Unread: from.GetUnread(), Weak: answerOf(from.GetWeak()),
 		},
 		Present: answerOf(from.GetPresent()),
+	}
+	for _, name := range from.GetKinds() {
+		made.Kinds |= native.KindNamed(name)
 	}
 	for _, name := range from.GetSources() {
 		made.Sources |= native.SourceOf(name)

@@ -190,6 +190,14 @@ func (b *builder) indexOf(mediaType string, entries ...ocispec.Descriptor) ocisp
 	return b.document(mediaType, encode(index))
 }
 
+// indexWith adds an OCI index that says more of itself.
+func (b *builder) indexWith(change func(*ocispec.Index), entries ...ocispec.Descriptor) ocispec.Descriptor {
+	index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: slices.Clip(entries)}
+	index.SchemaVersion = 2
+	change(&index)
+	return b.document(index.MediaType, encode(index))
+}
+
 // root makes an index of the entries the root.
 func (b *builder) root(entries ...ocispec.Descriptor) {
 	b.Root = b.index(entries...)

@@ -16,6 +16,8 @@ func nestings() []entry {
 		{"match-first-then-nested", "a matching image stands before a nested index, which is not even read", matchFirst},
 		{"nested-without-match-first", "the nested index that stands first holds nothing that matches", nestedWithoutMatch},
 		{"marked-index-first", "a marked index is an artifact, whatever it holds", markedIndex},
+		{"typed-index-first", "an index that stands first has an artifactType in its own bytes, and its entry does not say so", typedIndex},
+		{"index-with-subject-first", "an index that stands first is about the image by its own bytes, and its entry does not say so", subjectIndex},
 		{"docker-manifest-list", "a Docker manifest list of Docker manifests, an artifact among them", dockerList},
 		{"docker-list-in-oci-index", "an OCI index nests a Docker manifest list", dockerListNested},
 		{"oci-index-in-docker-list", "a Docker manifest list nests an OCI index", ociIndexNested},
@@ -66,6 +68,25 @@ func nestedFirst(b *builder) {
 	b.asks(inner, image)
 	b.leavesOut(at(b.Root, 1))
 	b.lists()
+}
+
+func typedIndex(b *builder) {
+	wrong, image := b.wrong("one in an artifact"), b.right()
+	artifact := b.indexWith(func(index *ocispec.Index) { index.ArtifactType = "application/vnd.example.collection" }, wrong)
+	b.root(artifact, image)
+	b.selects(image, at(b.Root, 1))
+	b.asks(image)
+	b.leavesOut(at(b.Root, 0))
+}
+
+func subjectIndex(b *builder) {
+	wrong, image := b.wrong("one in a referrer"), b.right()
+	artifact := b.indexWith(func(index *ocispec.Index) { index.Subject = &ocispec.Descriptor{MediaType: image.MediaType, Digest: image.Digest, Size: image.Size} }, wrong)
+	nested := b.index(artifact, image)
+	b.root(nested)
+	b.selects(image, at(b.Root, 0), at(nested, 1))
+	b.asks(nested, image)
+	b.leavesOut(at(nested, 0))
 }
 
 func matchFirst(b *builder) {

@@ -212,7 +212,7 @@ func unread(listing *references.Listing) string {
 }
 
 func typeFlag() cli.Flag {
-	return &cli.StringFlag{Name: "type", Usage: "only references of this reference type or artifact type, compared exactly"}
+	return &cli.StringFlag{Name: "type", Usage: "only references of this kind (sbom, signature, …), or of exactly this type"}
 }
 
 func outputFlag() cli.Flag {

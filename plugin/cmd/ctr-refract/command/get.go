@@ -148,15 +148,23 @@ func chosen(cmd *cli.Command, artifact *references.Artifact) ([]piece, error) {
 		return []piece{{layer: layer}}, err
 	case len(artifact.Layers) == 0:
 		return nil, fmt.Errorf("%s has no layers, --manifest writes what it is", of)
-	case len(artifact.Layers) > 1 && cmd.String("o") == toStandardOutput:
+	}
+	layers := artifact.Layers
+	// An artifact may hold several things, as BuildKit's do: what was asked for is one of them.
+	if asked := cmd.String("type"); asked != "" && len(layers) > 1 {
+		if some := artifact.LayersOf(asked); len(some) > 0 {
+			layers = some
+		}
+	}
+	if len(layers) > 1 && cmd.String("o") == toStandardOutput {
 		for i, layer := range artifact.Layers {
 			fmt.Fprintf(cmd.Root().ErrWriter, "%d %s %s %v %s\n", i, printable(layer.Digest.String()), printable(layer.MediaType),
 				progress.Bytes(layer.Size), printable(layer.Title))
 		}
 		return nil, fmt.Errorf("%s has %d layers: choose one with --layer, or write all into a directory with -o", of, len(artifact.Layers))
 	}
-	pieces := make([]piece, len(artifact.Layers))
-	for i, layer := range artifact.Layers {
+	pieces := make([]piece, len(layers))
+	for i, layer := range layers {
 		pieces[i].layer = layer
 	}
 	return pieces, nil

@@ -56,9 +56,11 @@ type referenceJSON struct {
 	ArtifactType string            `json:"artifactType,omitempty"`
 	Size         int64             `json:"size"`
 	Platform     *ocispec.Platform `json:"platform,omitempty"`
+	// Kinds are what it is, whoever made it: sbom, signature, provenance, attestation, vex, vulnerabilities, soci, nydus.
+	Kinds []string `json:"kinds,omitempty"`
 	// Type is the reference type, else the artifactType, else what the source implies.
 	Type string `json:"type,omitempty"`
-	// OtherTypes are what else it is called where it is told of again: reference types and artifact types.
+	// OtherTypes are what else it is called where it is listed again, and what its bytes say is in it.
 	OtherTypes  []string `json:"otherTypes,omitempty"`
 	Description string   `json:"description,omitempty"`
 	// Subject is the digest of what it is about. MalformedSubject is what stands in its place and is no digest, escaped.
@@ -119,6 +121,7 @@ func newReferenceJSON(reference references.Reference) referenceJSON {
 		ArtifactType:     reference.Descriptor.ArtifactType,
 		Size:             sizeOf(reference),
 		Platform:         reference.Descriptor.Platform,
+		Kinds:            reference.Kinds.Names(),
 		Type:             reference.Type,
 		OtherTypes:       reference.OtherTypes,
 		Description:      reference.Description,

@@ -84,9 +84,10 @@ func explain(to io.Writer, listing *references.Listing) {
 
 func printTable(to io.Writer, found []references.Reference, style style) error {
 	table := tabwriter.NewWriter(to, 1, 8, 1, ' ', 0)
-	fmt.Fprintln(table, "DIGEST\tTYPE\tARTIFACT TYPE\tSIZE\tSUBJECT\tSOURCE\tPRESENT\tNOTES")
+	fmt.Fprintln(table, "KIND\tDIGEST\tTYPE\tARTIFACT TYPE\tSIZE\tSUBJECT\tSOURCE\tPRESENT\tNOTES")
 	for _, reference := range found {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			orDash(strings.Join(reference.Kinds.Names(), ",")),
 			orDash(style.digest(reference.Descriptor.Digest.String())),
 			orDash(style.text(reference.Type)),
 			orDash(style.text(artifactText(reference))),
@@ -105,6 +106,8 @@ func remarks(reference references.Reference, style style) []string {
 	switch {
 	case reference.Malformed != "":
 		remarks = append(remarks, "malformed subject \""+style.text(reference.Malformed)+"\"")
+	case reference.Subject == "" && reference.Unread:
+		remarks = append(remarks, "not read: subject unknown")
 	case reference.Subject == "":
 		remarks = append(remarks, "no subject stated")
 	case reference.Weak == native.Yes:

@@ -94,14 +94,19 @@ func platformText(platform *ocispec.Platform) string {
 	return printable(platforms.FormatAll(*platform))
 }
 
-// typeText is what kind of thing a reference is, for people: its reference type, else the media type of its content.
-func typeText(reference references.Reference) string {
-	return cmp.Or(reference.Type, reference.Descriptor.ArtifactType, reference.Descriptor.MediaType)
+// nameText is what a reference is, for people: its kinds, else its type.
+func nameText(reference references.Reference) string {
+	return cmp.Or(strings.Join(reference.Kinds.Names(), ","), typeText(reference))
 }
 
-// artifactText is what the content of a reference is.
+// typeText is the type of a reference, else the media type of its manifest or the key of its annotation.
+func typeText(reference references.Reference) string {
+	return cmp.Or(reference.Type, reference.Annotation, reference.Descriptor.MediaType)
+}
+
+// artifactText is the artifact type of a reference, or the key of its annotation; empty if it is not known.
 func artifactText(reference references.Reference) string {
-	return cmp.Or(reference.Annotation, reference.Descriptor.ArtifactType, reference.Descriptor.MediaType)
+	return cmp.Or(reference.Annotation, reference.Descriptor.ArtifactType)
 }
 
 func sizeOf(reference references.Reference) int64 {

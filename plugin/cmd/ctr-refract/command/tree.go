@@ -94,9 +94,13 @@ func nodeText(listing *references.Listing, number int, style style) string {
 	case node.Reference >= 0 && node.Reference < len(listing.References):
 		reference := listing.References[node.Reference]
 		parts = parts[:0]
-		add(style.text(typeText(reference)))
+		name, kind, artifact := nameText(reference), typeText(reference), artifactText(reference)
+		add(style.text(name))
 		add(style.digest(reference.Descriptor.Digest.String()))
-		if artifact := artifactText(reference); artifact != typeText(reference) {
+		if kind != name {
+			add(style.text(kind))
+		}
+		if artifact != name && artifact != kind {
 			add(style.text(artifact))
 		}
 		add(fmt.Sprint(progress.Bytes(sizeOf(reference))))
