@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/bytes.h"
 #include "base/printable.h"
 #include "cli/files.h"
@@ -26,14 +28,25 @@ struct entries {
     std::vector<resolve::role> roles;
 };
 
-entries entries_of(const resolve::walk& walk) {
+entries entries_of(const inspect::image& image, const inspect::listing& listing) {
+    const resolve::walk& walk = *image.listed_walk();
+    std::set<std::string_view> by_bytes;
+    for (const auto& one : listing.references) {
+        if (one.by_bytes) by_bytes.insert(one.digest());
+    }
     entries all;
     std::uint32_t position = 0;
     for (const auto& entry : walk.read()[0].index->entries()) {
-        const auto* const platform = walk.read().platform_of({0, position++});
+        const resolve::place where{0, position++};
+        const auto* const platform = walk.read().platform_of(where);
+        auto role = resolve::role_of(entry, platform, walk.asked());
+        const bool perhaps = platform == nullptr || !resolve::is_whole(*platform);
+        if (walk.is_artifact(where) || (role == resolve::role::image && perhaps && by_bytes.contains(entry.digest))) {
+            role = resolve::role::artifact;
+        }
         all.descriptors.push_back(&entry);
         all.platforms.push_back(platform);
-        all.roles.push_back(resolve::role_of(entry, platform, walk.asked()));
+        all.roles.push_back(role);
     }
     return all;
 }
@@ -45,8 +58,8 @@ std::string head_text(const inspect::image& image, const style& style) {
                        size_text(root.size()));
 }
 
-std::string entries_text(const resolve::walk& walk, const style& style) {
-    const entries all = entries_of(walk);
+std::string entries_text(const inspect::image& image, const inspect::listing& listing, const style& style) {
+    const entries all = entries_of(image, listing);
     table rows({"#", "ROLE", "PLATFORM", "DIGEST", "SIZE", "TYPE"});
     for (std::size_t i = 0; i < all.descriptors.size(); ++i) {
         const auto& entry = *all.descriptors[i];
@@ -58,8 +71,8 @@ std::string entries_text(const resolve::walk& walk, const style& style) {
     return rows.text();
 }
 
-json entries_json(const resolve::walk& walk) {
-    const entries all = entries_of(walk);
+json entries_json(const inspect::image& image, const inspect::listing& listing) {
+    const entries all = entries_of(image, listing);
     json made = json::array();
     for (std::size_t i = 0; i < all.descriptors.size(); ++i) {
         json one = descriptor_json(*all.descriptors[i], all.platforms[i]);
@@ -117,7 +130,7 @@ outcome inspect_image(context& with, const inspect_options& options) {
     if (with.options.json()) {
         json made{{"schemaVersion", schema_version}, {"image", image.name().text()}, {"root", root_json(image)}};
         if (image.is_index()) {
-            made["entries"] = entries_json(*image.listed_walk());
+            made["entries"] = entries_json(image, listing);
         } else {
             made["manifest"] = manifest_json(manifest);
         }
@@ -127,9 +140,10 @@ outcome inspect_image(context& with, const inspect_options& options) {
     }
     const style style = style::of_output(options.listing.whole);
     print(head_text(image, style));
-    print(image.is_index() ? '\n' + entries_text(*image.listed_walk(), style) : manifest_text(manifest, style));
+    print(image.is_index() ? '\n' + entries_text(image, listing, style) : manifest_text(manifest, style));
     if (listing.told.empty()) {
-        print("\nNothing is attached.\n");
+        const bool is_known = listing.notices.empty() && listing.unread_indexes == 0;
+        print(is_known ? "\nNothing is attached.\n" : "\nNothing was found attached, and not all was looked at.\n");
     } else {
         print(fmt::format("\nAttached: {}\n", listing.told.size()) + references_table(listing, style));
     }

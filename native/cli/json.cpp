@@ -77,6 +77,7 @@ json reference_json(const resolve::reference& one) {
     made["sources"] = source_names(one.sources);
     made["weak"] = name_of(one.weak);
     made["present"] = name_of(one.present);
+    if (one.unread) made["unread"] = true;
     return made;
 }
 

@@ -9,6 +9,8 @@
 #include "base/printable.h"
 #include "lint/rules.h"
 #include "oci/annotations.h"
+#include "oci/kind.h"
+#include "resolve/artifact_facts.h"
 
 namespace refract::lint {
 namespace {
@@ -116,8 +118,14 @@ void check_type_disagrees(const facts& about, report& to) {
             disagree(to, where, "the media type", entry.media_type, "its manifest", media_type);
         }
         const auto artifact_type = known->manifest->artifact_type();
-        if (artifact_type.empty() || entry.artifact_type.empty() || artifact_type == entry.artifact_type) return;
-        disagree(to, where, "the artifactType", entry.artifact_type, "its manifest", artifact_type);
+        if (!artifact_type.empty() && !entry.artifact_type.empty() && artifact_type != entry.artifact_type) {
+            disagree(to, where, "the artifactType", entry.artifact_type, "its manifest", artifact_type);
+        }
+        const auto type = oci::annotation_of(entry, oci::annotation::reference_type);
+        const auto facts = facts_of(*known->manifest, entry.media_type, about.walk->asked());
+        if (oci::kinds_of(type) != 0 && facts.kinds != 0 && (oci::kinds_of(type) & facts.kinds) == 0) {
+            disagree(to, where, "the reference type", type, "its manifest holds", facts.types.front());
+        }
     });
 }
 

@@ -184,7 +184,9 @@ void discovery::ask_for_tag(std::size_t number, const std::string& tag) {
 
 void discovery::ask_for_everything() {
     for (const auto& tag : tags_) {
-        if (!read_tags_.insert(tag).second) continue;
+        if (read_tags_.contains(tag)) continue;
+        if (!may_ask_more()) break;
+        read_tags_.insert(tag);
         ++asked_about_;
         ask(asked::purpose::scanned, kind::manifest, tag);
     }

@@ -58,9 +58,15 @@ bool search::is_worth_asking() const {
 void search::want_artifacts() {
     std::vector<std::string> types = policy_.required_types;
     types.insert(types.end(), policy_.reference_types.begin(), policy_.reference_types.end());
+    // For what is required, what says that it is about something else need not be read.
+    const bool all = purpose_.always || policy_.fetch_references;
+    const auto subjects = subjects_of(image_, policy_);
+    const auto may_count = [&](const reference& one) {
+        return all || one.subject.empty() || std::find(subjects.begin(), subjects.end(), one.subject) != subjects.end();
+    };
     bool fits = true;
     for (const reference& one : merged_.references) {
-        if (needs_reading(one, types)) fits = artifacts_->want(*one.descriptor) && fits;
+        if (may_count(one) && needs_reading(one, types)) fits = artifacts_->want(*one.descriptor) && fits;
     }
     for (const reference& one : merged_.candidates) fits = artifacts_->want(*one.descriptor) && fits;
     if (fits) return;

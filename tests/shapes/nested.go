@@ -81,7 +81,9 @@ func typedIndex(b *builder) {
 
 func subjectIndex(b *builder) {
 	wrong, image := b.wrong("one in a referrer"), b.right()
-	artifact := b.indexWith(func(index *ocispec.Index) { index.Subject = &ocispec.Descriptor{MediaType: image.MediaType, Digest: image.Digest, Size: image.Size} }, wrong)
+	artifact := b.indexWith(func(index *ocispec.Index) {
+		index.Subject = &ocispec.Descriptor{MediaType: image.MediaType, Digest: image.Digest, Size: image.Size}
+	}, wrong)
 	nested := b.index(artifact, image)
 	b.root(nested)
 	b.selects(image, at(b.Root, 0), at(nested, 1))

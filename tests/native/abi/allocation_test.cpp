@@ -49,7 +49,7 @@ struct documents {
         const blob sbom = from.artifact();
         const blob inner =
             from.index({annotated(sbom.about(digest_of('a'), "sbom"), "x", "y"), sbom.descriptor(), image.on(here)});
-        json entry = sbom.about(image.digest, "bad\nsubject");
+        json entry = from.artifact("application/spdx+json", "other").about(image.digest, "bad\nsubject");
         root = from.index({entry, sbom.about("malformed", "sbom"), inner.descriptor()});
     }
     registry from;

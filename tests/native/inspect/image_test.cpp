@@ -33,6 +33,8 @@ public:
     std::map<std::string, std::vector<std::string>> referrers;  ///< pages, by digest
     bool has_api = true;
     bool lists_tags = true;
+    std::map<kind, error> failing;  ///< questions that are answered so
+    std::uint32_t with_budget = 0;  ///< how many questions were optional
     std::vector<std::string> asked;
 
     const std::string& name() const noexcept override { return name_; }
@@ -49,6 +51,11 @@ private:
 
     result<oci::answer> reply(const oci::question& question) {
         oci::answer answer;
+        if (question.budget != nullptr) ++with_budget;
+        if (const auto fails = failing.find(question.what); fails != failing.end() && question.budget != nullptr) {
+            asked.push_back("failing");
+            return fails->second;
+        }
         if (question.what == kind::tags) {
             asked.push_back("tags");
             if (!lists_tags) return missing();
@@ -180,11 +187,14 @@ TEST_F(Inspect, FindsSuffixedDigestTagsAndCosignTagsInOneListOfTags) {
     const blob tagged = store.index({image.on(here), scan.about(image.digest, "scan")});
     const blob signature = store.artifact("application/vnd.dev.cosign.simplesigning.v1+json", "signature");
     from.tags[digest_tag(image.digest) + ".0123456789abcdef"] = tagged.digest;
-    from.tags[digest_tag(image.digest) + ".0123456789abcdeg"] = root.digest;
+    const blob meta = store.artifact("application/vnd.example.meta", "meta");
+    from.tags[digest_tag(image.digest) + ".meta"] = meta.digest;
+    from.tags[digest_tag(image.digest) + "0"] = meta.digest;
     from.tags[digest_tag(image.digest) + ".sig"] = signature.digest;
     const listed got(from);
     EXPECT_THAT(got.told(), UnorderedElementsAre(std::pair(sbom.digest, resolve::source_index),
                                                  std::pair(scan.digest, resolve::source_digest_tag),
+                                                 std::pair(meta.digest, resolve::source_digest_tag),
                                                  std::pair(signature.digest, resolve::source_cosign_tag)));
     EXPECT_EQ(std::count(from.asked.begin(), from.asked.end(), "tags"), 1);
 }
@@ -197,6 +207,46 @@ TEST_F(Inspect, ProbesForTagsWhereTheyCannotBeListedAndSaysSo) {
     EXPECT_THAT(got.told(), UnorderedElementsAre(std::pair(sbom.digest, resolve::source_index),
                                                  std::pair(signature.digest, resolve::source_cosign_tag)));
     EXPECT_THAT(got.listing.notices, ElementsAre(HasSubstr("suffix were not looked for")));
+}
+
+/// Registries without the API answer with many things; all mean that there is none here, and the tags are looked at.
+TEST_F(Inspect, ShowsWhatItFindsWhereListsCannotBeHad) {
+    const blob scan = store.artifact("application/sarif+json", "scan");
+    from.tags[digest_tag(image.digest)] = store.index({scan.about(image.digest, "scan")}).digest;
+    const auto both = UnorderedElementsAre(std::pair(sbom.digest, resolve::source_index),
+                                           std::pair(scan.digest, resolve::source_digest_tag));
+    for (const status code : {status::unreachable, status::denied, status::malformed, status::limit_exceeded,
+                              status::type_mismatch, status::internal}) {
+        from.failing = {{kind::referrers, {code, "429 and a page for people"}}};
+        const listed got(from);
+        EXPECT_EQ(got.code, status::ok) << got.message;
+        EXPECT_THAT(got.told(), both);
+        EXPECT_THAT(got.listing.notices, ElementsAre(HasSubstr("a page for people")));
+        from.failing = {{kind::tags, {code, "tags of app: 500"}}};
+        EXPECT_THAT(listed(from).told(), both);
+        EXPECT_THAT(listed(from).listing.notices, SizeIs(1));
+    }
+    for (const char* const page : {"{}", "<html>", "[]", "", R"({"schemaVersion":2,"layers":[]})"}) {
+        from.failing.clear();
+        from.referrers[root.digest] = {page};
+        const listed got(from);
+        EXPECT_EQ(got.code, status::ok) << got.message;
+        EXPECT_THAT(got.told(), both) << page;
+        EXPECT_THAT(got.listing.notices, ElementsAre(HasSubstr("referrers of " + root.digest))) << page;
+    }
+    from.failing = {{kind::manifest, {status::unreachable, "the deadline has passed"}},
+                    {kind::referrers, {status::unreachable, "the deadline has passed"}},
+                    {kind::tags, {status::unreachable, "the deadline has passed"}}};
+    const listed got(from);
+    EXPECT_THAT(got.told(), ElementsAre(std::pair(sbom.digest, resolve::source_index)));
+    EXPECT_THAT(got.listing.notices, testing::Contains(HasSubstr("deadline")));
+    from.failing = {{kind::referrers, {status::cancelled, "cancelled"}}};
+    EXPECT_EQ(listed(from).code, status::cancelled);
+}
+
+TEST_F(Inspect, OnlyTheImageItselfIsNotOptional) {
+    const listed got(from);
+    EXPECT_EQ(from.with_budget + 1, from.asked.size());
 }
 
 TEST_F(Inspect, FollowsReferencesOfReferencesAndEndsAtACycle) {
@@ -245,7 +295,7 @@ TEST_F(Inspect, ScansEveryIndexOfTheRepositoryWhenAskedTo) {
     EXPECT_THAT(without.told(), IsEmpty());
 }
 
-TEST_F(Inspect, RefusesMoreThanTheLimitAllows) {
+TEST_F(Inspect, StopsAtTheLimitAndSaysSo) {
     std::vector<json> entries;
     for (int i = 0; i < 4; ++i) {
         const std::string type = "application/vnd.example.v" + std::to_string(i);
@@ -257,8 +307,9 @@ TEST_F(Inspect, RefusesMoreThanTheLimitAllows) {
     EXPECT_EQ(listed(from, request).code, status::ok);
     request.discovery.found = 3;
     const listed got(from, request);
-    EXPECT_EQ(got.code, status::limit_exceeded);
-    EXPECT_THAT(got.message, HasSubstr("more than 3 references"));
+    EXPECT_EQ(got.code, status::ok);
+    EXPECT_EQ(got.listing.told.size(), 4u) << "the index's own, and three";
+    EXPECT_THAT(got.listing.notices, ElementsAre(HasSubstr("more than 3 references")));
 }
 
 TEST_F(Inspect, ATagThatStandsForTheDigestItselfHoldsNothing) {

@@ -71,8 +71,9 @@ TEST(Kind, IsToldByWhatProducersWrite) {
 }
 
 TEST(Kind, OfAnEnvelopeIsToldByWhatIsInIt) {
-    for (const char* type : {"attestation", "attestation-manifest", "application/vnd.in-toto+json",
-                             "application/vnd.dsse.envelope.v1+json", "application/vnd.dev.sigstore.bundle.v0.3+json"}) {
+    for (const char* type :
+         {"attestation", "attestation-manifest", "application/vnd.in-toto+json",
+          "application/vnd.dsse.envelope.v1+json", "application/vnd.dev.sigstore.bundle.v0.3+json"}) {
         EXPECT_TRUE(oci::is_envelope(type)) << type;
     }
     for (const char* type : {"sbom", "https://spdx.dev/Document", "application/spdx+json", ""}) {

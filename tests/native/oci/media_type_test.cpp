@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "oci/kind.h"
+
 #include "registry.h"
 
 namespace refract::oci {
