@@ -739,8 +739,14 @@ type Reference struct {
 	Present Answer `protobuf:"varint,10,opt,name=present,proto3,enum=refract.v1.Answer" json:"present,omitempty"`
 	// The tag under which it, or the index that tells of it, was found; empty where that is the image's own index.
 	Tag string `protobuf:"bytes,11,opt,name=tag,proto3" json:"tag,omitempty"`
-	// What else it is called where it is told of again, by reference types and artifact types: each once, sorted.
-	OtherTypes    []string `protobuf:"bytes,12,rep,name=other_types,json=otherTypes,proto3" json:"other_types,omitempty"`
+	// What else it is called where it is listed again, and what its bytes say is in it: types of its config, layers and
+	// predicates. Each once, sorted.
+	OtherTypes []string `protobuf:"bytes,12,rep,name=other_types,json=otherTypes,proto3" json:"other_types,omitempty"`
+	// What it is, whoever made it: "sbom", "signature", "provenance", "attestation", "vex", "vulnerabilities", "soci", "nydus".
+	// It may be of several kinds. Later versions may have others.
+	Kinds []string `protobuf:"bytes,13,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Whether its entry does not say all and its bytes were not read, so that its subject and kinds may be missing.
+	Unread        bool `protobuf:"varint,14,opt,name=unread,proto3" json:"unread,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -859,6 +865,20 @@ func (x *Reference) GetOtherTypes() []string {
 	return nil
 }
 
+func (x *Reference) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *Reference) GetUnread() bool {
+	if x != nil {
+		return x.Unread
+	}
+	return false
+}
+
 // Node is one line of the tree.
 type Node struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -967,7 +987,7 @@ type GetRequest struct {
 	// The reference: its digest, the beginning of one with or without the algorithm, or the key of an inline annotation. It may
 	// be empty where the type says enough, or where only one thing is attached.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Only references of this reference type or artifact type, compared exactly. Empty for all.
+	// Only references of this kind ("sbom", "signature", …) or, if it names none, of exactly this type. Empty for all.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	// What of it to send. Without this, its only layer.
 	//
@@ -1876,7 +1896,7 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\n" +
 	"os_version\x18\x04 \x01(\tR\tosVersion\x12\x1f\n" +
 	"\vos_features\x18\x05 \x03(\tR\n" +
-	"osFeatures\"\x95\x03\n" +
+	"osFeatures\"\xc3\x03\n" +
 	"\tReference\x122\n" +
 	"\bartifact\x18\x01 \x01(\v2\x16.refract.v1.DescriptorR\bartifact\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12+\n" +
@@ -1893,7 +1913,9 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	" \x01(\x0e2\x12.refract.v1.AnswerR\apresent\x12\x10\n" +
 	"\x03tag\x18\v \x01(\tR\x03tag\x12\x1f\n" +
 	"\vother_types\x18\f \x03(\tR\n" +
-	"otherTypes\"\xf9\x01\n" +
+	"otherTypes\x12\x14\n" +
+	"\x05kinds\x18\r \x03(\tR\x05kinds\x12\x16\n" +
+	"\x06unread\x18\x0e \x01(\bR\x06unread\"\xf9\x01\n" +
 	"\x04Node\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.refract.v1.NodeKindR\x04kind\x12\x14\n" +
 	"\x05depth\x18\x02 \x01(\rR\x05depth\x120\n" +
