@@ -27,5 +27,5 @@ func (s Stores) List(ctx context.Context, name string) (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return List(ctx, s.Content, image)
+	return s.Of(ctx, image)
 }

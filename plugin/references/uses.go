@@ -133,7 +133,7 @@ type lookup struct {
 
 func (l *lookup) look(ctx context.Context, image images.Image) {
 	l.add(Use{Role: RoleTarget, Digest: image.Target.Digest})
-	listing, err := List(ctx, l.stores.Content, image)
+	listing, err := l.stores.Of(ctx, image)
 	if err != nil {
 		// The record itself says which index it is from.
 		if root, ok := records.Root(image.Labels); ok {

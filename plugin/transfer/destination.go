@@ -81,6 +81,10 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 	}
 	filter := d.imageStore.ImageFilter(capturing, store)
 	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		if d.pull.isMistyped(desc) {
+			// Then containerd goes through it as what it is.
+			return []ocispec.Descriptor{d.pull.root}, nil
+		}
 		if d.pull.chosen == nil {
 			return filter(ctx, desc)
 		}
@@ -142,13 +146,16 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 		return nil, err
 	}
 	fetched := settled.kept.Fetched
-	d.pull.fetched, d.pull.avoided = len(fetched), chosen.avoided(ctx, d.pull.store, fetched)
+	d.pull.fetched, d.pull.avoided = len(fetched), chosen.avoided(ctx, d.pull.store, slices.Concat(fetched, settled.completed))
 	chosen.report(ctx, d.pull.reference, settled)
 	return stored, nil
 }
 
 // storeAlone writes the records of a single manifest, as containerd does. They keep what was found attached to it, now or before.
 func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, store images.Store) ([]images.Image, error) {
+	if d.pull.isMistyped(root) {
+		root.MediaType = d.pull.root.MediaType
+	}
 	kept := records.Kept{Root: root.Digest, Optional: true}
 	if alone := d.pull.alone; alone != nil {
 		var err error
