@@ -180,6 +180,7 @@ func isCRI(ctx context.Context) bool {
 
 // storeRootName gives the Kubernetes runtime interface the name by which a pod may ask for what was pulled. It makes such names itself,
 // but only for an image's target, which may be the manifest; and with nothing that keeps what is attached when the tag has moved.
+// The index's is the first that CRI tells a pod.
 func (d *destination) storeRootName(ctx context.Context, store *records.Store, root, target ocispec.Descriptor) error {
 	attached := len(store.Kept.Fetched) > 0 || store.Kept.Found != ""
 	if !isCRI(ctx) || target.Digest == root.Digest && !attached {
@@ -190,15 +191,25 @@ func (d *destination) storeRootName(ctx context.Context, store *records.Store, r
 		// Not a name that a pod could have: nothing to add.
 		return nil
 	}
-	byDigest, err := reference.WithDigest(reference.TrimNamed(named), root.Digest)
-	if err != nil {
-		return fmt.Errorf("name of %s: %w: %w", root.Digest, err, errdefs.ErrInvalidArgument)
+	names := []reference.Named{reference.TrimNamed(named)}
+	if _, tagged := named.(reference.NamedTagged); tagged && !d.pull.namesByIndex && root.Digest > target.Digest {
+		// CRI names the image by its manifest, too, and tells a pod that it runs the first name with a digest: in the order of the
+		// texts, but one with a tag goes before others.
+		names = append(names, named)
 	}
 	labels := maps.Clone(d.pull.options.labels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels[records.ManagedLabel] = records.ManagedValue
-	_, err = store.Put(ctx, images.Image{Name: byDigest.String(), Target: target, Labels: labels})
-	return err
+	for _, one := range names {
+		byDigest, err := reference.WithDigest(one, root.Digest)
+		if err != nil {
+			return fmt.Errorf("name of %s: %w: %w", root.Digest, err, errdefs.ErrInvalidArgument)
+		}
+		if _, err := store.Put(ctx, images.Image{Name: byDigest.String(), Target: target, Labels: labels}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
