@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/pkg/reference"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
@@ -38,31 +37,50 @@ type left struct {
 	about map[digest.Digest][]digest.Digest // by what they say they are about
 }
 
-// leftBeside looks at the images of the same repository. Without a store of images it has none.
-func leftBeside(ctx context.Context, store content.InfoReaderProvider, all images.Store, name string) (*left, error) {
-	beside := &left{store: store, tags: map[string]ocispec.Descriptor{}, about: map[digest.Digest][]digest.Digest{}}
+// repositoryOf is where an image's name says that it is from; empty if it does not: CRI names images by their ids, too.
+func repositoryOf(name string) string {
 	spec, err := reference.Parse(name)
-	if all == nil || err != nil {
-		// CRI names an image by its id, too: that is in no repository.
+	if err != nil {
+		return ""
+	}
+	return spec.Locator
+}
+
+// leftBeside looks at the images of the same repository. Without a store of images it has none.
+func (s Stores) leftBeside(ctx context.Context, name string) (*left, error) {
+	beside := &left{store: s.Content, tags: map[string]ocispec.Descriptor{}, about: map[digest.Digest][]digest.Digest{}}
+	repository := repositoryOf(name)
+	if s.Images == nil || repository == "" {
 		return beside, nil
 	}
-	siblings, err := all.List(ctx, "name~="+strconv.Quote("^"+regexp.QuoteMeta(spec.Locator)+"[:@]"))
+	siblings, err := s.Images.List(ctx, "name~="+strconv.Quote("^"+regexp.QuoteMeta(repository)+"[:@]"))
 	if err != nil {
-		return nil, fmt.Errorf("images of %s: %w", spec.Locator, err)
+		return nil, fmt.Errorf("images of %s: %w", repository, err)
+	}
+	subjects := s.subjects
+	if subjects == nil {
+		subjects = map[digest.Digest]digest.Digest{}
 	}
 	for _, sibling := range siblings {
 		if sibling.Name == name {
 			continue
 		}
-		if tag, ok := strings.CutPrefix(sibling.Name, spec.Locator+":"); ok {
+		target := sibling.Target.Digest
+		if tag, ok := strings.CutPrefix(sibling.Name, repository+":"); ok {
 			beside.tags[tag] = sibling.Target
 		}
-		raw, err := beside.read(ctx, sibling.Target.Digest)
-		if err != nil {
-			return nil, err
+		if _, known := subjects[target]; !known {
+			raw, err := beside.read(ctx, target)
+			if err != nil {
+				return nil, err
+			}
+			subjects[target] = ""
+			if is, err := native.Identify(sibling.Target.MediaType, raw); err == nil {
+				subjects[target] = is.Subject
+			}
 		}
-		if is, err := native.Identify(sibling.Target.MediaType, raw); err == nil && is.Subject != "" {
-			beside.about[is.Subject] = append(beside.about[is.Subject], sibling.Target.Digest)
+		if subject := subjects[target]; subject != "" {
+			beside.about[subject] = append(beside.about[subject], target)
 		}
 	}
 	return beside, nil

@@ -69,7 +69,7 @@ func (s Stores) Of(ctx context.Context, image images.Image) (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, err := leftBeside(ctx, store, s.Images, image.Name)
+	left, err := s.leftBeside(ctx, image.Name)
 	if err != nil {
 		return nil, err
 	}
