@@ -22,7 +22,7 @@ import (
 // plain multi-platform image.
 var (
 	ordinary = []string{"multi-platform", "buildkit-attestations", "docker-manifest-list", "nested"}
-	extended = []string{"images-first", "artifact-first-same-platform", "artifact-first-no-platform", "soci-v2", nestedOnly}
+	extended = []string{"images-first", "artifact-first-same-platform", "artifact-first-no-platform", nestedOnly}
 )
 
 // nestedOnly is an index that lists its images in another one: containerd exports no such index.
