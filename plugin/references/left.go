@@ -32,9 +32,10 @@ const leftSources = native.SourceReferrersAPI | native.SourceDigestTag | native.
 // left is what other clients left on the node of an image's repository: referrers that a content's labels name, and artifacts and
 // tags that were pulled as if they were images. A search asks for it as it would ask the repository, and nobody else is asked.
 type left struct {
-	store content.InfoReaderProvider
-	tags  map[string]ocispec.Descriptor
-	about map[digest.Digest][]digest.Digest // by what they say they are about
+	store      content.InfoReaderProvider
+	repository string // empty if no image of it is of interest
+	tags       map[string]digest.Digest
+	about      map[digest.Digest][]digest.Digest // by what they say they are about
 }
 
 // repositoryOf is where an image's name says that it is from; empty if it does not: CRI names images by their ids, too.
@@ -46,41 +47,42 @@ func repositoryOf(name string) string {
 	return spec.Locator
 }
 
-// leftBeside looks at the images of the same repository. Without a store of images it has none.
+// leftBeside looks at the images of the same repository, once for all of them. Without a store of images there are none.
 func (s Stores) leftBeside(ctx context.Context, name string) (*left, error) {
-	beside := &left{store: s.Content, tags: map[string]ocispec.Descriptor{}, about: map[digest.Digest][]digest.Digest{}}
 	repository := repositoryOf(name)
+	if known, ok := s.left[repository]; ok {
+		return known, nil
+	}
+	beside := &left{store: s.Content, tags: map[string]digest.Digest{}, about: map[digest.Digest][]digest.Digest{}}
+	if s.left != nil {
+		s.left[repository] = beside
+	}
 	if s.Images == nil || repository == "" {
 		return beside, nil
 	}
-	siblings, err := s.Images.List(ctx, "name~="+strconv.Quote("^"+regexp.QuoteMeta(repository)+"[:@]"))
+	all, err := s.Images.List(ctx, "name~="+strconv.Quote("^"+regexp.QuoteMeta(repository)+"[:@]"))
 	if err != nil {
 		return nil, fmt.Errorf("images of %s: %w", repository, err)
 	}
-	subjects := s.subjects
-	if subjects == nil {
-		subjects = map[digest.Digest]digest.Digest{}
-	}
-	for _, sibling := range siblings {
-		if sibling.Name == name {
+	seen := map[digest.Digest]bool{}
+	for _, image := range all {
+		target := image.Target.Digest
+		// Only tags that are made of a digest are ever asked for.
+		if tag, ok := strings.CutPrefix(image.Name, repository+":"); ok {
+			if algorithm, _, ok := strings.Cut(tag, "-"); ok && digest.Algorithm(algorithm).Available() {
+				beside.tags[tag], beside.repository = target, repository
+			}
+		}
+		if seen[target] {
 			continue
 		}
-		target := sibling.Target.Digest
-		if tag, ok := strings.CutPrefix(sibling.Name, repository+":"); ok {
-			beside.tags[tag] = sibling.Target
+		seen[target] = true
+		raw, err := beside.read(ctx, target)
+		if err != nil {
+			return nil, err
 		}
-		if _, known := subjects[target]; !known {
-			raw, err := beside.read(ctx, target)
-			if err != nil {
-				return nil, err
-			}
-			subjects[target] = ""
-			if is, err := native.Identify(sibling.Target.MediaType, raw); err == nil {
-				subjects[target] = is.Subject
-			}
-		}
-		if subject := subjects[target]; subject != "" {
-			beside.about[subject] = append(beside.about[subject], target)
+		if is, err := native.Identify(image.Target.MediaType, raw); err == nil && is.Subject != "" {
+			beside.about[is.Subject], beside.repository = append(beside.about[is.Subject], target), repository
 		}
 	}
 	return beside, nil
@@ -164,7 +166,7 @@ func (l *left) answer(ctx context.Context, search *native.Search, number int, qu
 	case asked.Validate() == nil:
 		raw, err = l.read(ctx, asked)
 	default:
-		raw, err = l.read(ctx, l.tags[question.Reference].Digest)
+		raw, err = l.read(ctx, l.tags[question.Reference])
 	}
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
-	"github.com/opencontainers/go-digest"
 )
 
 // Stores are where a node has its images.
@@ -18,8 +17,8 @@ type Stores struct {
 	Images  images.Store
 	Content content.InfoReaderProvider
 
-	// subjects of images, by the target, where many images are looked at: each target is read once.
-	subjects map[digest.Digest]digest.Digest
+	// left is what is known of repositories, where many images are looked at.
+	left map[string]*left
 }
 
 // List tells what is attached to the image of that name. It is errdefs.ErrNotFound if there is none, or if its index is gone.

@@ -79,8 +79,8 @@ type Uses struct {
 // longestType is the longest type that a use tells.
 const longestType = 64 << 10
 
-// Uses finds the images that something belongs to: what is named by a digest, or by the beginning of one. Image records of a
-// repository that share their target, their index and what was found elsewhere are read once.
+// Uses finds the images that something belongs to: what is named by a digest, or by the beginning of one. Image records that
+// share their target, their index and what was found elsewhere are read once.
 func (s Stores) Uses(ctx context.Context, name string) (*Uses, error) {
 	if name == "" {
 		return nil, fmt.Errorf("the digest is empty: %w", errdefs.ErrInvalidArgument)
@@ -94,15 +94,19 @@ func (s Stores) Uses(ctx context.Context, name string) (*Uses, error) {
 		root, found, target digest.Digest
 		mediaType           string
 		size                int64
-		repository          string // what other clients left differs
+		repository          string // in which other clients left something
 	}
 	known := map[content]*lookup{}
-	s.subjects = map[digest.Digest]digest.Digest{}
+	s.left = map[string]*left{}
 	found := &Uses{}
 	for _, image := range all {
 		root, _ := records.Root(image.Labels)
 		elsewhere, _ := records.Found(image.Labels)
-		of := content{root, elsewhere, image.Target.Digest, image.Target.MediaType, image.Target.Size, repositoryOf(image.Name)}
+		left, err := s.leftBeside(ctx, image.Name)
+		if err != nil {
+			return nil, err
+		}
+		of := content{root, elsewhere, image.Target.Digest, image.Target.MediaType, image.Target.Size, left.repository}
 		one, ok := known[of]
 		if !ok {
 			one = &lookup{stores: s, name: name, read: map[digest.Digest]bool{}}
