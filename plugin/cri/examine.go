@@ -64,7 +64,7 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 	}
 	store := n.client.ContentStore()
 	inner := local.NewTransferService(ofTheLiving{store}, n.client.ImageService(), config)
-	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics), refract.WithNamesByIndex()), nil
+	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics)), nil
 }
 
 // ofTheLiving tells callers that have gone of no downloads. Containerd's progress asks once more when a pull has ended; over a

@@ -29,18 +29,14 @@ const (
 )
 
 // namesOf are the names besides the pulled one under which CRI keeps an image: its id, and by tag and digest (GetRepoDigestAndTag
-// in internal/cri/util). What the pull has named by its index is not named by its manifest, too: CRI tells
-// a pod that it runs the first name with a digest, and that would be either.
-func namesOf(pulled reference.Named, id string, target digest.Digest, byIndex string) []string {
+// in internal/cri/util).
+func namesOf(pulled reference.Named, id string, target digest.Digest) []string {
 	names := []string{id}
 	if _, ok := pulled.(reference.NamedTagged); ok {
 		names = append(names, pulled.String())
 	}
 	if _, ok := pulled.(reference.Canonical); ok {
 		return append(names, pulled.String())
-	}
-	if byIndex != "" {
-		return names
 	}
 	return append(names, pulled.Name()+"@"+target.String())
 }

@@ -108,14 +108,13 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 	if err := s.node.known(ctx, []string{named.String()}, id, stored.Target.Digest); err != nil {
 		return "", err
 	}
-	byIndex := indexName(named, stored)
-	names := namesOf(named, id, stored.Target.Digest, byIndex)
+	names := namesOf(named, id, stored.Target.Digest)
 	for _, name := range names {
 		if err := record(ctx, s.node.client.ImageService(), name, stored.Target, labels); err != nil {
 			return "", fmt.Errorf("image record %q: %w", name, err)
 		}
 	}
-	if byIndex != "" && !slices.Contains(names, byIndex) {
+	if byIndex := indexName(named, stored); byIndex != "" && !slices.Contains(names, byIndex) {
 		names = append(names, byIndex)
 	}
 	return id, s.node.known(ctx, names, id, stored.Target.Digest)

@@ -192,7 +192,7 @@ func (d *destination) storeRootName(ctx context.Context, store *records.Store, r
 		return nil
 	}
 	names := []reference.Named{reference.TrimNamed(named)}
-	if _, tagged := named.(reference.NamedTagged); tagged && !d.pull.namesByIndex && root.Digest > target.Digest {
+	if _, tagged := named.(reference.NamedTagged); tagged && root.Digest > target.Digest {
 		// CRI names the image by its manifest, too, and tells a pod that it runs the first name with a digest: in the order of the
 		// texts, but one with a tag goes before others.
 		names = append(names, named)

@@ -28,12 +28,6 @@ func WithMetrics(m *metrics.Metrics) Option {
 	return func(t *transferrer) { t.metrics = m }
 }
 
-// WithNamesByIndex says that whoever pulls gives an image no name by its manifest's digest where it comes from an index: the index's
-// then needs no place before that.
-func WithNamesByIndex() Option {
-	return func(t *transferrer) { t.namesByIndex = true }
-}
-
 // count counts a pull that has ended. One whose root is no index passed through, unless the policy refused it: it is not refract's.
 func (p *pull) count(err error) {
 	if p.root.Digest != "" && native.MediaTypeKind(p.root.MediaType) != native.KindIndex && p.failed == nil {

@@ -33,8 +33,6 @@ type transferrer struct {
 	policies    policy.Policy // with the rules for some repositories
 	configTypes []string
 	metrics     *metrics.Metrics
-	// namesByIndex: no image of an index gets a name by its manifest's digest.
-	namesByIndex bool
 }
 
 // New decorates a transfer service. The content store is the one that it pulls into. configTypes are media types of configs
