@@ -479,6 +479,29 @@ REFRACT_API refract_status refract_manifest_new(refract_manifest** out, const ch
                                                 refract_error* error) REFRACT_NOEXCEPT;
 REFRACT_API void refract_manifest_free(refract_manifest* manifest) REFRACT_NOEXCEPT;
 
+/* ---- what unknown bytes are ---------------------------------------------------------------------------------- */
+
+typedef struct refract_identity refract_identity;
+
+typedef struct refract_identity_view {
+    refract_document_kind kind; /* index or manifest, by the structure */
+    /* What the bytes say of themselves; else what they were served as, if that is of their kind; else OCI's. */
+    refract_string media_type;
+    /* As a list of referrers has it: of a manifest that has none, its config's media type (distribution-spec, "Listing
+     * Referrers"). May be empty. */
+    refract_string artifact_type;
+    refract_string subject; /* digest; empty if there is none */
+} refract_identity_view;
+
+/* Tells whether bytes are an index or a manifest, whatever they were served as (a Content-Type; may be empty). Refused
+ * is what can be read as both, what is neither, and Docker's schema 1. The caller checks the digest. `view` lives as
+ * long as the identity. */
+REFRACT_API refract_status refract_identity_new(refract_identity** out, const char* served_as, size_t served_as_size,
+                                                const void* bytes, size_t bytes_size,
+                                                const refract_identity_view** view,
+                                                refract_error* error) REFRACT_NOEXCEPT;
+REFRACT_API void refract_identity_free(refract_identity* identity) REFRACT_NOEXCEPT;
+
 /* ---- images in registries and layouts ------------------------------------------------------------------------ */
 
 /* A log-in for one registry; before those that docker and podman keep. */

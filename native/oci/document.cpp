@@ -4,6 +4,7 @@
 #include "oci/document.h"
 
 #include "base/printable.h"
+#include "oci/digest.h"
 
 namespace refract::oci {
 namespace {
@@ -26,6 +27,13 @@ outcome read_string_map(json_element value) {
         if (outcome done = read_string(field, text); done.failed()) return std::move(done).in(printable(key, 64));
     }
     return check_keys(value);
+}
+
+/// Of an object that is not read strictly here; empty if it is no object or has no such text.
+std::string_view text_in(json_element object, std::string_view key) {
+    std::string_view text;
+    if (object.at_key(key).get(text) != simdjson::SUCCESS) return {};
+    return text;
 }
 
 }  // namespace
@@ -79,14 +87,20 @@ outcome read_document_root(json_element value, document_root& into) {
     return {};
 }
 
-result<identity> identify(json_reader& reader, std::span<const std::byte> bytes) {
+result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as) {
     simdjson::dom::document document;
     auto root = reader.read(document, bytes);
     if (root.failed()) return std::move(root).take();
     document_root top;
     if (outcome done = read_document_root(root.value(), top); done.failed()) return done;
-    const auto type = top.media_type.empty() ? default_type(top.structure) : top.media_type;
-    return identity{top.structure, std::string(type)};
+    auto type = top.media_type;
+    if (type.empty()) type = kind_of(served_as) == top.structure ? served_as : default_type(top.structure);
+    auto artifact_type = top.artifact_type;
+    if (artifact_type.empty() && top.config) artifact_type = text_in(*top.config, "mediaType");
+    auto subject = top.subject ? text_in(*top.subject, "digest") : std::string_view();
+    digest_algorithm algorithm{};
+    if (!parse_digest(subject, algorithm)) subject = {};
+    return identity{top.structure, std::string(type), std::string(artifact_type), std::string(subject)};
 }
 
 outcome read_document_root(json_element value, media_kind wanted, document_root& into) {

@@ -29,13 +29,17 @@ struct document_root {
 /// Refuses what can be read as both an index and a manifest, what is neither, and Docker's schema 1.
 outcome read_document_root(json_element value, document_root& into);
 
-/// What unknown bytes are: an index or a manifest, with the media type that they say, else OCI's. The bytes need not
-/// stay.
+/// What unknown bytes are: an index or a manifest, and what they say of themselves. The bytes need not stay.
 struct identity {
     media_kind kind = media_kind::other;
+    /// What they say; else what they were served as, if that is of their kind; else OCI's.
     std::string media_type;
+    /// As a list of referrers has it: of a manifest without one it is its config's media type (distribution-spec,
+    /// "Listing Referrers"). May be empty.
+    std::string artifact_type;
+    std::string subject;  ///< digest of the subject, valid; or empty
 };
-result<identity> identify(json_reader& reader, std::span<const std::byte> bytes);
+result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as = {});
 
 /// read_document_root, and a `type_mismatch` if the bytes are not of the wanted kind.
 outcome read_document_root(json_element value, media_kind wanted, document_root& into);

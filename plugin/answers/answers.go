@@ -40,9 +40,10 @@ type readable struct {
 func (r *readable) Error() string { return r.text }
 func (r *readable) Unwrap() error { return r.cause }
 
-// queryOfURL and userOfURL are the parts of URLs that are nobody's business, in texts that others put together.
+// queryOfURL and userOfURL are the parts of URLs that are nobody's business, in texts that others put together. What ends such a
+// text's part is no part of the URL before it.
 var (
-	queryOfURL = regexp.MustCompile(`\?[^\s"]*`)
+	queryOfURL = regexp.MustCompile(`\?([^\s"]*[^\s":;,.)])?`)
 	userOfURL  = regexp.MustCompile(`//[^/\s"]*@`)
 )
 

@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -31,8 +32,11 @@ var ErrTooLarge = errors.New("artifact is too large")
 // the garbage collector keeps that as long as the manifest: whoever keeps the artifact's own digest keeps all of it.
 //
 // The caller holds a lease: until a label keeps the artifact, nothing else does.
-func Fetch(ctx context.Context, store content.Store, fetcher remotes.Fetcher, artifact ocispec.Descriptor, maxBytes int64) ([]digest.Digest, error) {
+func Fetch(ctx context.Context, store content.Store, fetcher remotes.Fetcher, artifact ocispec.Descriptor, maxBytes int64, options ...Option) ([]digest.Digest, error) {
 	plan := &plan{store: store, fetcher: fetcher, artifact: artifact.Digest, maxBytes: maxBytes, seen: map[digest.Digest]bool{}}
+	for _, option := range options {
+		option(plan)
+	}
 	if err := plan.add(ctx, artifact); err != nil {
 		return nil, err
 	}
@@ -48,6 +52,12 @@ func Fetch(ctx context.Context, store content.Store, fetcher remotes.Fetcher, ar
 	}
 	return plan.content, nil
 }
+
+// Option changes what is downloaded.
+type Option func(*plan)
+
+// For leaves out of an index the entries that declare another platform, as containerd's own pulls do.
+func For(matcher platforms.Matcher) Option { return func(p *plan) { p.matcher = matcher } }
 
 // document is a manifest or index that was read, and what it names.
 type document struct {

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -25,6 +27,7 @@ type plan struct {
 	fetcher  remotes.Fetcher
 	artifact digest.Digest
 	maxBytes int64
+	matcher  platforms.Matcher // of entries of an index; nil: all
 
 	content   []digest.Digest
 	documents []document // each before what it names
@@ -56,6 +59,11 @@ func (p *plan) add(ctx context.Context, desc ocispec.Descriptor) error {
 	children, err := Children(desc, raw)
 	if err != nil {
 		return err
+	}
+	if p.matcher != nil {
+		children = slices.DeleteFunc(children, func(child ocispec.Descriptor) bool {
+			return child.Platform != nil && !p.matcher.Match(*child.Platform)
+		})
 	}
 	for i := range children {
 		children[i] = plain(children[i])

@@ -50,8 +50,16 @@ type Reference struct {
 }
 
 // List tells what is attached to an image. The index is the one that the pull recorded, else the image's target. Of an image
-// that was pulled as a single manifest the listing has no root.
+// that was pulled as a single manifest the listing has no root, unless something is known to be attached to it.
+//
+// What other clients left in the store is listed, too, but for what was pulled as an image of its own: [Stores.List] knows that.
 func List(ctx context.Context, store content.InfoReaderProvider, image images.Image) (*Listing, error) {
+	return Stores{Content: store}.Of(ctx, image)
+}
+
+// Of is [List] for an image of the stores.
+func (s Stores) Of(ctx context.Context, image images.Image) (*Listing, error) {
+	store := s.Content
 	listing := &Listing{Image: image.Name, Target: image.Target}
 	root, err := rootOf(ctx, store, image)
 	if err != nil {
@@ -61,15 +69,20 @@ func List(ctx context.Context, store content.InfoReaderProvider, image images.Im
 	if err != nil {
 		return nil, err
 	}
+	left, err := s.leftBeside(ctx, image.Name)
+	if err != nil {
+		return nil, err
+	}
+	elsewhere := elsewhere{record: record, left: left}
 	var found *index
-	switch {
-	case root.Digest != "":
-		found, err = readIndex(ctx, store, root, image.Target, record)
-	case record != nil:
+	if root.Digest != "" {
+		found, err = readIndex(ctx, store, root, image.Target, elsewhere)
+	} else {
+		found, err = readAlone(ctx, image.Target, elsewhere)
+		if err == nil && len(found.references.List) == 0 {
+			return listing, nil
+		}
 		root = image.Target
-		found, err = readAlone(root, record)
-	default:
-		return listing, nil
 	}
 	listing.Root = root
 	if err != nil {
@@ -80,6 +93,7 @@ func List(ctx context.Context, store content.InfoReaderProvider, image images.Im
 	listing.UnreadIndexes = found.unread
 	listing.References = make([]Reference, len(found.references.List))
 	for i, reference := range found.references.List {
+		reference.Wanted = false // it was marked for the search alone
 		listing.References[i].Reference = reference
 	}
 	return listing, listing.look(ctx, store)

@@ -16,6 +16,9 @@ import (
 type Stores struct {
 	Images  images.Store
 	Content content.InfoReaderProvider
+
+	// left is what is known of repositories, where many images are looked at.
+	left map[string]*left
 }
 
 // List tells what is attached to the image of that name. It is errdefs.ErrNotFound if there is none, or if its index is gone.
@@ -27,5 +30,5 @@ func (s Stores) List(ctx context.Context, name string) (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return List(ctx, s.Content, image)
+	return s.Of(ctx, image)
 }

@@ -94,13 +94,19 @@ func (s Stores) Uses(ctx context.Context, name string) (*Uses, error) {
 		root, found, target digest.Digest
 		mediaType           string
 		size                int64
+		repository          string // in which other clients left something
 	}
 	known := map[content]*lookup{}
+	s.left = map[string]*left{}
 	found := &Uses{}
 	for _, image := range all {
 		root, _ := records.Root(image.Labels)
 		elsewhere, _ := records.Found(image.Labels)
-		of := content{root, elsewhere, image.Target.Digest, image.Target.MediaType, image.Target.Size}
+		left, err := s.leftBeside(ctx, image.Name)
+		if err != nil {
+			return nil, err
+		}
+		of := content{root, elsewhere, image.Target.Digest, image.Target.MediaType, image.Target.Size, left.repository}
 		one, ok := known[of]
 		if !ok {
 			one = &lookup{stores: s, name: name, read: map[digest.Digest]bool{}}
@@ -133,7 +139,7 @@ type lookup struct {
 
 func (l *lookup) look(ctx context.Context, image images.Image) {
 	l.add(Use{Role: RoleTarget, Digest: image.Target.Digest})
-	listing, err := List(ctx, l.stores.Content, image)
+	listing, err := l.stores.Of(ctx, image)
 	if err != nil {
 		// The record itself says which index it is from.
 		if root, ok := records.Root(image.Labels); ok {

@@ -34,8 +34,8 @@ type index struct {
 // descriptor is known by its bytes, and the image that was chosen is marked. A pull stops when it has found its image, though.
 // Where that leaves indexes unread, or where the image is not found again, a listing walk reads them all.
 //
-// To what the index holds comes what the pull found elsewhere, if there is a record of that.
-func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor, record []byte) (*index, error) {
+// To what the index holds comes what is known of elsewhere.
+func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor, elsewhere elsewhere) (*index, error) {
 	selecting := native.RequestOptions{Match: native.Compatible, Platforms: []ocispec.Platform{platforms.DefaultSpec()}}
 	targetIsImage := target.Digest != root.Digest && native.MediaTypeKind(target.MediaType) == native.KindManifest
 	if targetIsImage {
@@ -48,7 +48,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 	if targetIsImage {
 		selected[target.Digest] = true
 	}
-	pulled, err := through(ctx, store, root, selecting, record)
+	pulled, err := through(ctx, store, root, selecting, elsewhere)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -61,7 +61,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 			selected[selection.Manifest.Digest] = true
 		}
 	}
-	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List}, record)
+	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List}, elsewhere)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (i *index) selects(manifest digest.Digest) bool {
 // Images are those that an index in the store holds for the platforms, the best for each, or for any platform if none is named.
 // Each is proven by its bytes.
 func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor, wanted ...ocispec.Platform) ([]native.Selection, error) {
-	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted}, nil)
+	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted}, elsewhere{})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,9 @@ func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor
 }
 
 // through walks through an index, feeding the walk from the store alone.
-func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, record []byte) (*index, error) {
+func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, elsewhere elsewhere) (*index, error) {
+	// What in the index is marked so is asked about, too, where something was left on the node.
+	options.FetchReferences, options.AllReferences = elsewhere.left != nil, elsewhere.left != nil
 	request, err := native.NewRequest(options)
 	if err != nil {
 		return nil, err
@@ -120,12 +122,35 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 		return nil, err
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
-	found.references, err = recall(request, record, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
+	found.references, err = elsewhere.recall(ctx, options, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
 	return found, err
 }
 
-// recall tells what is attached without asking anyone: what the search is begun with tells, and what a pull wrote down.
-func recall(request *native.Request, record []byte, begin func(*native.Search) (*native.Round, error)) (*native.References, error) {
+// elsewhere is what is known to be attached to an image besides what its index says.
+type elsewhere struct {
+	record []byte // what a pull wrote down
+	left   *left  // nil: nobody is asked
+}
+
+// recall tells what is attached without asking a registry: what the search is begun with tells, what a pull wrote down, and what
+// other clients left.
+func (e elsewhere) recall(ctx context.Context, options native.RequestOptions, begin func(*native.Search) (*native.Round, error)) (*native.References, error) {
+	record := e.record
+	if e.left != nil {
+		found, err := e.left.record(ctx, options, begin)
+		if err != nil {
+			return nil, err
+		}
+		if record, err = join(record, found); err != nil {
+			return nil, err
+		}
+	}
+	options.FetchReferences, options.AllReferences = false, false
+	request, err := native.NewRequest(options)
+	if err != nil {
+		return nil, err
+	}
+	defer request.Close()
 	search, err := native.NewSearch(request, 0, false)
 	if err != nil {
 		return nil, err
@@ -134,7 +159,7 @@ func recall(request *native.Request, record []byte, begin func(*native.Search) (
 	if _, err := begin(search); err != nil {
 		return nil, err
 	}
-	if record != nil {
+	if len(record) > 0 {
 		if err := search.Recall(digest.FromBytes(record).String(), record); err != nil {
 			return nil, err
 		}
@@ -143,14 +168,12 @@ func recall(request *native.Request, record []byte, begin func(*native.Search) (
 }
 
 // readAlone reads what is attached to a manifest that no index leads to.
-func readAlone(manifest ocispec.Descriptor, record []byte) (*index, error) {
-	request, err := native.NewRequest(native.RequestOptions{})
-	if err != nil {
-		return nil, err
-	}
-	defer request.Close()
+func readAlone(ctx context.Context, manifest ocispec.Descriptor, elsewhere elsewhere) (*index, error) {
 	found := &index{mediaType: manifest.MediaType}
-	found.references, err = recall(request, record, func(search *native.Search) (*native.Round, error) { return search.BeginManifest(manifest) })
+	var err error
+	found.references, err = elsewhere.recall(ctx, native.RequestOptions{}, func(search *native.Search) (*native.Round, error) {
+		return search.BeginManifest(manifest)
+	})
 	return found, err
 }
 

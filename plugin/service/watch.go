@@ -104,7 +104,7 @@ func (s *Server) tell(ctx context.Context, name string, change change, send func
 func (s *Server) inShort(ctx context.Context, image images.Image) (*refractv1.Image, error) {
 	var listing *references.Listing
 	err := s.reading(ctx, func() (err error) {
-		listing, err = references.List(ctx, s.stores.Content, image)
+		listing, err = s.stores.Of(ctx, image)
 		return err
 	})
 	if ctx.Err() != nil {

@@ -4,6 +4,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ import (
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/records"
@@ -82,11 +84,23 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 		return &beside{Resolver: r.Resolver, close: func() {}}, nil
 	}}
 	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
+	documents := &documents{store: r.client.ContentStore(), fetcher: fetcher}
 	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
-		return name, root, r.resolveAlone(ctx, root, from, options)
+		if root, err = documents.identify(ctx, root); err != nil {
+			return name, root, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
+		}
 	}
-	target, err := r.choose(ctx, root, from, options)
-	return name, target, err
+	if native.MediaTypeKind(root.MediaType) == native.KindIndex {
+		target, err := r.choose(ctx, root, from, options)
+		if err == nil {
+			return name, target, nil
+		}
+		is, failed := documents.isManifest(ctx, &root, err)
+		if !is {
+			return name, target, cmp.Or(failed, err)
+		}
+	}
+	return name, root, r.resolveAlone(ctx, root, from, options)
 }
 
 // resolveAlone is for a root that is no index: it stays the target.

@@ -114,10 +114,6 @@ func TestClientFollowsTheSelectionThroughAnIndex(t *testing.T) {
 			_, err := client.Fetch(ctx, image, append(options, containerd.WithPlatform("linux/amd64"), containerd.WithAllMetadata())...)
 			return err
 		},
-		"fetch of all": func(ctx context.Context, client *containerd.Client, image string, options ...containerd.RemoteOpt) error {
-			_, err := client.Fetch(ctx, image, options...)
-			return err
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, node := newNode(t)

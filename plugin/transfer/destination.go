@@ -81,6 +81,10 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 	}
 	filter := d.imageStore.ImageFilter(capturing, store)
 	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		if d.pull.isMistyped(desc) {
+			// Then containerd goes through it as what it is.
+			return []ocispec.Descriptor{d.pull.root}, nil
+		}
 		if d.pull.chosen == nil {
 			return filter(ctx, desc)
 		}
@@ -142,13 +146,16 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 		return nil, err
 	}
 	fetched := settled.kept.Fetched
-	d.pull.fetched, d.pull.avoided = len(fetched), chosen.avoided(ctx, d.pull.store, fetched)
+	d.pull.fetched, d.pull.avoided = len(fetched), chosen.avoided(ctx, d.pull.store, slices.Concat(fetched, settled.completed))
 	chosen.report(ctx, d.pull.reference, settled)
 	return stored, nil
 }
 
 // storeAlone writes the records of a single manifest, as containerd does. They keep what was found attached to it, now or before.
 func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, store images.Store) ([]images.Image, error) {
+	if d.pull.isMistyped(root) {
+		root.MediaType = d.pull.root.MediaType
+	}
 	kept := records.Kept{Root: root.Digest, Optional: true}
 	if alone := d.pull.alone; alone != nil {
 		var err error
@@ -173,6 +180,7 @@ func isCRI(ctx context.Context) bool {
 
 // storeRootName gives the Kubernetes runtime interface the name by which a pod may ask for what was pulled. It makes such names itself,
 // but only for an image's target, which may be the manifest; and with nothing that keeps what is attached when the tag has moved.
+// The index's is the first that CRI tells a pod.
 func (d *destination) storeRootName(ctx context.Context, store *records.Store, root, target ocispec.Descriptor) error {
 	attached := len(store.Kept.Fetched) > 0 || store.Kept.Found != ""
 	if !isCRI(ctx) || target.Digest == root.Digest && !attached {
@@ -183,15 +191,25 @@ func (d *destination) storeRootName(ctx context.Context, store *records.Store, r
 		// Not a name that a pod could have: nothing to add.
 		return nil
 	}
-	byDigest, err := reference.WithDigest(reference.TrimNamed(named), root.Digest)
-	if err != nil {
-		return fmt.Errorf("name of %s: %w: %w", root.Digest, err, errdefs.ErrInvalidArgument)
+	names := []reference.Named{reference.TrimNamed(named)}
+	if _, tagged := named.(reference.NamedTagged); tagged && root.Digest > target.Digest {
+		// CRI names the image by its manifest, too, and tells a pod that it runs the first name with a digest: in the order of the
+		// texts, but one with a tag goes before others. Made first: who waits until CRI knows the other name waits for both.
+		names = append([]reference.Named{named}, names...)
 	}
 	labels := maps.Clone(d.pull.options.labels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels[records.ManagedLabel] = records.ManagedValue
-	_, err = store.Put(ctx, images.Image{Name: byDigest.String(), Target: target, Labels: labels})
-	return err
+	for _, one := range names {
+		byDigest, err := reference.WithDigest(one, root.Digest)
+		if err != nil {
+			return fmt.Errorf("name of %s: %w: %w", root.Digest, err, errdefs.ErrInvalidArgument)
+		}
+		if _, err := store.Put(ctx, images.Image{Name: byDigest.String(), Target: target, Labels: labels}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

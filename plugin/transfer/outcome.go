@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/native"
@@ -24,11 +25,17 @@ import (
 type outcome struct {
 	target ocispec.Descriptor
 	kept   records.Kept
+	// completed is what is here of the index besides what was selected and what is kept.
+	completed []digest.Digest
 }
 
-// settle fetches what the policy wants and decides on the image's target.
+// settle fetches what the policy and the index want and decides on the image's target.
 func (s *selection) settle(ctx context.Context, store content.Store) (outcome, error) {
 	kept, err := s.keep(ctx, store)
+	if err != nil {
+		return outcome{}, err
+	}
+	completed, err := s.complete(ctx, store, kept.Fetched)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -37,7 +44,7 @@ func (s *selection) settle(ctx context.Context, store content.Store) (outcome, e
 		return outcome{}, err
 	}
 	kept.Optional = target.Digest == s.root.Digest && s.result.References == 0
-	return outcome{target: target, kept: kept}, nil
+	return outcome{target: target, kept: kept, completed: completed}, nil
 }
 
 // keepIndexes has the garbage collector keep what was read of indexes that containerd does not go through itself, as it keeps

@@ -5,10 +5,14 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/core/transfer/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/answers"
+	"github.com/refract-oci/refract/plugin/native"
 )
 
 // source is a registry whose fetcher is handed out only once the pull knows what to fetch.
@@ -17,11 +21,24 @@ type source struct {
 	pull *pull
 }
 
-// Resolve remembers the root and leaves it as it is.
+// Resolve remembers the root and leaves it as it is. Only one that was served as what is no image at all is looked at: containerd
+// would take it for a blob, or refuse it, and its verifiers are to judge what it is.
 func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error) {
 	name, root, err := s.OCIRegistry.Resolve(ctx)
-	s.pull.root = root
-	return name, root, err
+	if err != nil {
+		return name, root, err
+	}
+	if native.MediaTypeKind(root.MediaType) == native.KindOther {
+		fetcher, err := s.OCIRegistry.Fetcher(ctx, name)
+		if err != nil {
+			return name, root, err
+		}
+		if root, err = s.pull.documents(withBodies(ctx, fetcher)).identify(ctx, root); err != nil {
+			return name, root, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
+		}
+	}
+	s.pull.root, s.pull.served = root, root.MediaType
+	return name, root, nil
 }
 
 // Fetcher makes the selection. By now containerd has had the root verified, and the context carries the lease of the transfer.

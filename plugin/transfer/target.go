@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -25,8 +24,7 @@ import (
 // target decides what the image record points at. containerd selects again, whenever it runs, lists, exports or checks an
 // image, from whatever that is; and it does so as it always did.
 func (s *selection) target(ctx context.Context, store content.Store, fetched []digest.Digest) (ocispec.Descriptor, error) {
-	if len(s.platforms) != 1 || len(s.result.Selections) != 1 {
-		// One manifest cannot stand for several.
+	if s.isSeveral() {
 		s.warnOfOthers(ctx, store)
 		return s.root, nil
 	}
@@ -59,28 +57,6 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched []d
 		return s.root, nil
 	}
 	return manifest, nil
-}
-
-// whole tells whether all that a plain containerd expects of the index is here: nothing was left out, or what was left out
-// was fetched with the references.
-func (s *selection) whole(ctx context.Context, store content.Store, fetched []digest.Digest) (bool, error) {
-	if len(s.result.LeftOut) == 0 {
-		return true, nil
-	}
-	if len(fetched) == 0 {
-		return false, nil
-	}
-	leftOut, err := s.leftOut(ctx, store)
-	if err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(leftOut, func(entry ocispec.Descriptor) bool { return !contains(fetched, entry.Digest) }), nil
-}
-
-// contains looks into sorted digests.
-func contains(sorted []digest.Digest, d digest.Digest) bool {
-	_, found := slices.BinarySearch(sorted, d)
-	return found
 }
 
 // selectedAgain tells why containerd would not find the selected manifest in the index, or could not say how large it is;

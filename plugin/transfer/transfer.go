@@ -11,6 +11,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ type pull struct {
 	remote    *registry.OCIRegistry
 	reference string
 	root      ocispec.Descriptor
+	served    string // as what media type the root is known to containerd
 	fetcher   transfer.Fetcher
 	chosen    *selection // nil for a root that is no index
 	alone     *attached  // what is attached to such a root, if the policy wants to know
@@ -91,17 +93,39 @@ func (p *pull) place() place {
 	return place{name: p.reference, fetcher: p.fetcher, beside: func(ctx context.Context) (*beside, error) { return besideOf(ctx, p.remote) }}
 }
 
-// choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.
+func (p *pull) documents(fetcher transfer.Fetcher) *documents {
+	return &documents{store: p.store, fetcher: fetcher}
+}
+
+// choose decides which entries of the root are pulled. Of a root that is no index nothing is to be chosen.
 func (p *pull) choose(ctx context.Context) (err error) {
 	options := native.RequestOptions{
 		Platforms:      p.options.platforms,
 		OtherPlatforms: p.options.allMetadata,
 		ConfigTypes:    p.configTypes,
 	}
-	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
-		p.alone, err = attachedAlone(ctx, options, p.place(), p.root, p.policy)
-		return err
+	from := p.documents(p.fetcher)
+	if native.MediaTypeKind(p.root.MediaType) == native.KindManifest {
+		// What goes wrong here goes wrong again when containerd asks, and that says so.
+		if identified, err := from.identify(ctx, p.root); err == nil {
+			p.root = identified
+		}
 	}
-	p.chosen, err = choose(ctx, p.store, p.place(), p.root, options, p.policy)
+	if native.MediaTypeKind(p.root.MediaType) == native.KindIndex {
+		p.chosen, err = choose(ctx, p.store, p.place(), p.root, options, p.policy)
+		if err == nil {
+			return nil
+		}
+		is, failed := from.isManifest(ctx, &p.root, err)
+		if !is {
+			return cmp.Or(failed, err)
+		}
+	}
+	p.alone, err = attachedAlone(ctx, options, p.place(), p.root, p.policy)
 	return err
+}
+
+// isMistyped tells whether containerd goes through the root as something else than it is.
+func (p *pull) isMistyped(desc ocispec.Descriptor) bool {
+	return desc.Digest == p.root.Digest && desc.MediaType == p.served && p.served != p.root.MediaType
 }

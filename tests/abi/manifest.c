@@ -11,6 +11,37 @@ static refract_status read_manifest(const struct document* from, refract_manifes
     return refract_manifest_new(out, from->digest, strlen(from->digest), from->bytes, from->size, view, error);
 }
 
+static refract_status identify(const struct document* from, const char* served_as, refract_identity** out,
+                               const refract_identity_view** view, refract_error* error) {
+    return refract_identity_new(out, served_as, strlen(served_as), from->bytes, from->size, view, error);
+}
+
+static void test_identity(void) {
+    const refract_identity_view* view = NULL;
+    refract_identity* identity = NULL;
+    refract_error error;
+
+    CHECK_STATUS(REFRACT_OK, identify(&sbom_document, "application/json", &identity, &view, &error));
+    CHECK(view->kind == REFRACT_DOCUMENT_MANIFEST && same(view->media_type, MANIFEST_TYPE));
+    CHECK(same(view->artifact_type, "application/spdx+json") && view->subject.size == 0);
+    refract_identity_free(identity);
+    refract_identity_free(NULL);
+
+    identity = NULL;
+    view = NULL;
+    CHECK_STATUS(REFRACT_OK, identify(&index_document, "", &identity, &view, NULL));
+    CHECK(view->kind == REFRACT_DOCUMENT_INDEX && same(view->media_type, INDEX_TYPE));
+    refract_identity_free(identity);
+
+    identity = NULL;
+    view = NULL;
+    CHECK_STATUS(REFRACT_MALFORMED, identify(&config_document, INDEX_TYPE, &identity, &view, &error));
+    CHECK_STATUS(REFRACT_MALFORMED, refract_identity_new(&identity, NULL, 0, NULL, 0, &view, &error));
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, identify(&index_document, "", NULL, &view, &error));
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, identify(&index_document, "", &identity, NULL, NULL));
+    CHECK(identity == NULL && view == NULL);
+}
+
 void test_manifest(void) {
     const refract_manifest_view* view = NULL;
     refract_manifest* manifest = NULL;
@@ -40,4 +71,5 @@ void test_manifest(void) {
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, NULL, &view, &error));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, read_manifest(&sbom_document, &manifest, NULL, NULL));
     CHECK(manifest == NULL && view == NULL);
+    test_identity();
 }

@@ -99,6 +99,9 @@ func knowsEveryName(t *testing.T, daemon *harness.Daemon) {
 				if err := programs.Poll(eventLimit, func() error { return answers(t, daemon, shape, asked) }); err != nil {
 					t.Error(err)
 				}
+				if image, err := daemon.CRIStatus(t.Context(), pulled); err != nil || !strings.HasSuffix(image.RepoDigests[0], "@"+shape.Root.Digest.String()) {
+					t.Errorf("the first of %q is not the root's: %v", image.GetRepoDigests(), err)
+				}
 				if err := removed(t, daemon, pulled, names); err != nil {
 					t.Error(err)
 				}
@@ -106,6 +109,35 @@ func knowsEveryName(t *testing.T, daemon *harness.Daemon) {
 		})
 	}
 	nothingStays(t, daemon, criNamespace)
+}
+
+// TestPodsAreToldTheIndex: what CRI tells of a running image is the digest of its index, whatever the record points at, and
+// whichever of the two digests stands first in the order of the texts.
+func TestPodsAreToldTheIndex(t *testing.T) {
+	inOrder := map[bool]shapes.Shape{}
+	for i := 0; len(inOrder) < 2; i++ {
+		shape := noted(byName(t, "artifact-first-same-platform"), fmt.Sprint("told ", i))
+		inOrder[shape.Root.Digest < shape.Selected] = shape
+	}
+	for name, lazy := range map[string]*lazyDaemon{"containerd-refract": &shared.refract, "refractd": &shared.behind} {
+		t.Run(name, func(t *testing.T) {
+			daemon := map[string]func(testing.TB) *harness.Daemon{"containerd-refract": refractDaemon, "refractd": behindDaemon}[name](t)
+			for first, shape := range inOrder {
+				_, image := ownRegistry(t, shape)
+				if _, err := daemon.CRIPull(t.Context(), image); err != nil {
+					t.Fatal(err)
+				}
+				told, err := lazy.pod.ImageRef(t.Context(), image)
+				if err != nil || !strings.HasSuffix(told, "@"+shape.Root.Digest.String()) {
+					t.Errorf("the index stands first: %v: told is %s, %v, want %s", first, told, err, shape.Root.Digest)
+				}
+				if err := daemon.CRIRemove(t.Context(), image); err != nil {
+					t.Error(err)
+				}
+			}
+			nothingStays(t, daemon, criNamespace)
+		})
+	}
 }
 
 // known asks for a shape by all its names.

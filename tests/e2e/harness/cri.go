@@ -119,6 +119,25 @@ func (p *Pod) Run(ctx context.Context, image string) (output string, err error) 
 	return plainLog(string(text)), err
 }
 
+// ImageRef is what CRI tells of a container's image: what becomes the pod's imageID.
+func (p *Pod) ImageRef(ctx context.Context, image string) (reference string, err error) {
+	p.number++
+	service := p.daemon.Runtime
+	made, err := service.CreateContainer(ctx, &cri.CreateContainerRequest{PodSandboxId: p.id, SandboxConfig: p.config, Config: &cri.ContainerConfig{
+		Metadata: &cri.ContainerMetadata{Name: fmt.Sprintf("reference-%d", p.number)},
+		Image:    &cri.ImageSpec{Image: image},
+		Linux: &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{
+			NamespaceOptions: p.config.Linux.SecurityContext.NamespaceOptions,
+		}},
+	}})
+	if err != nil {
+		return "", fmt.Errorf("create: %w", err)
+	}
+	status, err := service.ContainerStatus(ctx, &cri.ContainerStatusRequest{ContainerId: made.ContainerId})
+	_, removed := service.RemoveContainer(ctx, &cri.RemoveContainerRequest{ContainerId: made.ContainerId})
+	return status.GetStatus().GetImageRef(), errors.Join(err, removed)
+}
+
 // plainLog takes time, stream and tag away from the lines of a container's log.
 func plainLog(text string) string {
 	var lines []string

@@ -133,6 +133,42 @@ TEST(Document, ErrorsNameThePlace) {
     EXPECT_EQ(got.code, status::malformed);
 }
 
+TEST(Document, IsWhatItsBytesAre) {
+    json_reader reader(64);
+    const auto told = [&](const std::string& text, std::string_view served_as) {
+        auto got = identify(reader, test::bytes_of(text), served_as);
+        return got.ok() ? std::move(got).value() : identity{};
+    };
+    const std::string silent_index = R"({"manifests":[]})";
+    const std::string silent_manifest = R"({"config":)" + config_descriptor + '}';
+    // What was served as the wrong kind, or as nothing that is known, is no word on the type; what is of the kind is.
+    for (const std::string_view served_as : {"", "application/json", "text/plain", "application/octet-stream"}) {
+        EXPECT_EQ(told(silent_index, served_as).media_type, test::oci_index) << served_as;
+        EXPECT_EQ(told(silent_manifest, served_as).media_type, test::oci_manifest) << served_as;
+    }
+    EXPECT_EQ(told(silent_index, test::docker_index).media_type, test::docker_index);
+    EXPECT_EQ(told(silent_index, test::docker_manifest).media_type, test::oci_index);
+    EXPECT_EQ(told(silent_manifest, test::docker_manifest).media_type, test::docker_manifest);
+    EXPECT_EQ(told(silent_manifest, test::docker_index).media_type, test::oci_manifest);
+    EXPECT_EQ(told(silent_index, {}).kind, media_kind::index);
+    EXPECT_EQ(told(silent_manifest, {}).kind, media_kind::manifest);
+    // The document's own word goes first.
+    const std::string oci = R"({"mediaType":")" + std::string(test::oci_index) + R"(","manifests":[]})";
+    EXPECT_EQ(told(oci, test::docker_index).media_type, test::oci_index);
+    EXPECT_EQ(told("{}", test::oci_index).kind, media_kind::other);
+    EXPECT_EQ(told("no JSON", test::oci_index).kind, media_kind::other);
+
+    const std::string about = R"(,"subject":)" + config_descriptor + '}';
+    const auto referrer = told(R"({"artifactType":"application/x","config":)" + config_descriptor + about, {});
+    EXPECT_EQ(referrer.artifact_type, "application/x");
+    EXPECT_EQ(referrer.subject, test::digest_of('c'));
+    EXPECT_EQ(told(silent_manifest, {}).artifact_type, test::oci_config);
+    EXPECT_EQ(told(silent_index, {}).artifact_type, "");
+    EXPECT_EQ(told(R"({"manifests":[],"artifactType":"application/y")" + about, {}).subject, test::digest_of('c'));
+    EXPECT_EQ(told(R"({"manifests":[],"subject":{"digest":"sha256:x"}})", {}).subject, "");
+    EXPECT_EQ(told(R"({"manifests":[],"subject":7})", {}).subject, "");
+}
+
 TEST(Manifest, Parts) {
     const std::string begin = R"({"config":)" + config_descriptor;
     EXPECT_EQ(read_manifest(begin + '}'), status::ok);

@@ -1,0 +1,63 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"fmt"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/refract-oci/refract/plugin/answers"
+	"github.com/refract-oci/refract/plugin/native"
+)
+
+// identify gives a root the media type that its bytes have: registries, mirrors and file servers serve documents as whatever they
+// like, and containerd believes them. The document is one that the pull wants anyhow, and stays for it in the store. What is too
+// large, is not there, or is neither an index nor a manifest is left for containerd to judge.
+func (d *documents) identify(ctx context.Context, root ocispec.Descriptor) (ocispec.Descriptor, error) {
+	limit := native.DefaultLimits().DocumentBytes
+	if root.Size <= 0 || uint64(root.Size) > limit {
+		return root, nil
+	}
+	asked := root
+	if native.MediaTypeKind(root.MediaType) == native.KindOther {
+		// containerd would ask for a blob.
+		asked.MediaType = ocispec.MediaTypeImageIndex
+	}
+	read, err := d.read(ctx, asked, limit)
+	if err != nil {
+		if _, final := answers.Final(err); final {
+			err = nil
+		}
+		return root, err
+	}
+	if native.VerifyDigest(root.Digest.String(), read.bytes) != nil {
+		read.discard(ctx)
+		return root, nil
+	}
+	if err := read.keep(ctx, asked); err != nil {
+		return root, err
+	}
+	if is, err := native.Identify(root.MediaType, read.bytes); err == nil {
+		root.MediaType = is.MediaType
+	}
+	return root, nil
+}
+
+// isManifest tells whether a walk failed because its root is no index, though it was served as one.
+func (d *documents) isManifest(ctx context.Context, root *ocispec.Descriptor, failed error) (bool, error) {
+	if status, ours := native.StatusOf(failed); !ours || status != native.StatusTypeMismatch {
+		return false, nil
+	}
+	is, err := d.identify(ctx, *root)
+	if err != nil {
+		return false, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
+	}
+	if native.MediaTypeKind(is.MediaType) != native.KindManifest {
+		return false, nil
+	}
+	*root = is
+	return true, nil
+}
