@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/printable.h"
 #include "cli/files.h"
@@ -26,14 +28,26 @@ struct entries {
     std::vector<resolve::role> roles;
 };
 
-entries entries_of(const resolve::walk& walk) {
+/// What an entry is here. No client ever takes one for an image whose platform names no architecture.
+resolve::role role_of(const oci::descriptor& entry, const oci::platform* platform, const resolve::walk& walk,
+                      const inspect::listing& listing) {
+    const auto is = resolve::role_of(entry, platform, walk.asked());
+    if (is != resolve::role::image || platform == nullptr || !platform->architecture.empty()) return is;
+    const auto& known = listing.references;
+    const bool attached = std::any_of(known.begin(), known.end(), [&](const resolve::reference& one) {
+        return one.digest() == entry.digest && (one.sources & resolve::in_index_sources) != 0;
+    });
+    return attached ? resolve::role::artifact : resolve::role::other;
+}
+
+entries entries_of(const resolve::walk& walk, const inspect::listing& listing) {
     entries all;
     std::uint32_t position = 0;
     for (const auto& entry : walk.read()[0].index->entries()) {
         const auto* const platform = walk.read().platform_of({0, position++});
         all.descriptors.push_back(&entry);
         all.platforms.push_back(platform);
-        all.roles.push_back(resolve::role_of(entry, platform, walk.asked()));
+        all.roles.push_back(role_of(entry, platform, walk, listing));
     }
     return all;
 }
@@ -45,8 +59,8 @@ std::string head_text(const inspect::image& image, const style& style) {
                        size_text(root.size()));
 }
 
-std::string entries_text(const resolve::walk& walk, const style& style) {
-    const entries all = entries_of(walk);
+std::string entries_text(const resolve::walk& walk, const inspect::listing& listing, const style& style) {
+    const entries all = entries_of(walk, listing);
     table rows({"#", "ROLE", "PLATFORM", "DIGEST", "SIZE", "TYPE"});
     for (std::size_t i = 0; i < all.descriptors.size(); ++i) {
         const auto& entry = *all.descriptors[i];
@@ -58,8 +72,8 @@ std::string entries_text(const resolve::walk& walk, const style& style) {
     return rows.text();
 }
 
-json entries_json(const resolve::walk& walk) {
-    const entries all = entries_of(walk);
+json entries_json(const resolve::walk& walk, const inspect::listing& listing) {
+    const entries all = entries_of(walk, listing);
     json made = json::array();
     for (std::size_t i = 0; i < all.descriptors.size(); ++i) {
         json one = descriptor_json(*all.descriptors[i], all.platforms[i]);
@@ -92,7 +106,7 @@ json manifest_json(const oci::manifest& manifest) {
     return made;
 }
 
-outcome inspect_image(context& with, const inspect_options& options) {
+outcome inspect_image(context& with, inspect_options& options) {
     if (options.raw && with.options.json()) {
         return {status::invalid_argument, "--raw prints the bytes as they are, --output json cannot go with it"};
     }
@@ -117,7 +131,7 @@ outcome inspect_image(context& with, const inspect_options& options) {
     if (with.options.json()) {
         json made{{"schemaVersion", schema_version}, {"image", image.name().text()}, {"root", root_json(image)}};
         if (image.is_index()) {
-            made["entries"] = entries_json(*image.listed_walk());
+            made["entries"] = entries_json(*image.listed_walk(), listing);
         } else {
             made["manifest"] = manifest_json(manifest);
         }
@@ -127,9 +141,10 @@ outcome inspect_image(context& with, const inspect_options& options) {
     }
     const style style = style::of_output(options.listing.whole);
     print(head_text(image, style));
-    print(image.is_index() ? '\n' + entries_text(*image.listed_walk(), style) : manifest_text(manifest, style));
+    print(image.is_index() ? '\n' + entries_text(*image.listed_walk(), listing, style)
+                           : manifest_text(manifest, style));
     if (listing.told.empty()) {
-        print("\nNothing is attached.\n");
+        print(fmt::format("\nNothing is attached (looked at: {}).\n", looked_at(image, request.value().sources)));
     } else {
         print(fmt::format("\nAttached: {}\n", listing.told.size()) + references_table(listing, style));
     }
@@ -143,7 +158,7 @@ void add_inspect(CLI::App& to, context& with) {
     CLI::App* const command =
         to.add_subcommand("inspect", "Show what an image's name leads to, and what is attached to it");
     auto options = std::make_shared<inspect_options>();
-    options->listing.add_to(*command);
+    options->listing.add_to(*command)->required();
     command->add_flag("--raw", options->raw,
                       "Print the exact bytes of the index or manifest, and ask for nothing else");
     command->callback([&with, options] { with.action = [&with, options] { return inspect_image(with, *options); }; });

@@ -9,14 +9,19 @@
 namespace refract::inspect {
 namespace {
 
-result<artifact> read_manifest(const resolve::reference& reference, std::string bytes, const limits& limits) {
-    const std::string digest(reference.digest());
+result<artifact> read_document(const resolve::reference& reference, std::string bytes, const limits& limits) {
+    artifact opened;
+    opened.digest = reference.digest();
+    opened.media_type = reference.descriptor->media_type;
+    opened.manifest = std::move(bytes);
+    if (reference.descriptor->kind == oci::media_kind::index) {
+        opened.pieces.push_back(opened.document());
+        return opened;
+    }
     oci::json_reader json(limits.json_depth);
     oci::manifest manifest;
-    outcome read = manifest.read(json, std::as_bytes(std::span(bytes)), limits);
-    if (read.failed()) return std::move(read).in("manifest " + digest);
-    artifact opened;
-    opened.digest = digest;
+    outcome read = manifest.read(json, std::as_bytes(std::span(opened.manifest)), limits);
+    if (read.failed()) return std::move(read).in("manifest " + opened.digest);
     for (const auto& layer : manifest.layers()) {
         opened.pieces.push_back({std::string(layer.digest),
                                  std::string(layer.media_type),
@@ -24,7 +29,6 @@ result<artifact> read_manifest(const resolve::reference& reference, std::string 
                                  layer.size,
                                  {}});
     }
-    opened.manifest = std::move(bytes);
     return opened;
 }
 
@@ -37,7 +41,8 @@ artifact open_plain(const resolve::reference& reference) {
                                  {},
                                  std::string(reference.annotation),
                                  static_cast<std::int64_t>(reference.value.size()),
-                                 std::string(reference.value)});
+                                 std::string(reference.value),
+                                 true});
     } else {
         const auto& of = *reference.descriptor;
         opened.pieces.push_back({std::string(of.digest),
@@ -51,6 +56,10 @@ artifact open_plain(const resolve::reference& reference) {
 
 }  // namespace
 
+piece artifact::document() const {
+    return {digest, media_type, {}, static_cast<std::int64_t>(manifest.size()), manifest, true};
+}
+
 std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resolve::reference> references,
                                              const limits& limits) {
     std::vector<result<artifact>> opened(references.size(), result<artifact>(artifact{}));
@@ -60,9 +69,6 @@ std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resol
         const auto& one = references[i];
         if (one.descriptor == nullptr || one.descriptor->kind == oci::media_kind::other) {
             opened[i] = open_plain(one);
-        } else if (one.descriptor->kind == oci::media_kind::index) {
-            opened[i] = error{status::unsupported, "reference " + std::string(one.digest()) +
-                                                       " is an index: get what is in it by naming it as an image"};
         } else {
             questions.push_back(oci::question_for(oci::question::kind::manifest, one.digest(), limits.document_bytes));
             numbers.push_back(i);
@@ -74,7 +80,7 @@ std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resol
         if (answers[n].failed()) {
             opened[i] = std::move(answers[n]).take();
         } else {
-            opened[i] = read_manifest(references[i], std::move(answers[n].value().documents.front()), limits);
+            opened[i] = read_document(references[i], std::move(answers[n].value().documents.front()), limits);
         }
     }
     return opened;
