@@ -152,7 +152,7 @@ outcome get(refract_image& in, std::uint32_t number, std::uint32_t layer, const 
                                      std::to_string(artifact.pieces.size()) + " of them"};
     }
     const inspect::piece& piece = artifact.pieces[layer];
-    if (piece.digest.empty()) return to(std::as_bytes(std::span(piece.value)));
+    if (piece.here) return to(std::as_bytes(std::span(piece.value)));
     const oci::blob blob{piece.digest, piece.size, to};
     return std::move(in.image->documents().read(std::span(&blob, 1)).front());
 }

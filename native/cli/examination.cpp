@@ -262,7 +262,14 @@ outcome examination::compare(const oci::platform& platform) {
     for (const auto who : resolve::clients()) {
         auto predicted = image_.predict(who, platform, facts_.limits);
         if (predicted.failed() && is_no_answer(predicted.why().code)) return std::move(predicted).take();
+        const bool differs = predicted.ok() && !made.selected.empty() && predicted.value().digest != made.selected;
         made.clients.push_back({who, std::move(predicted)});
+        if (!differs) continue;
+        if (advised_.empty()) advised_ = lint::advised_index(facts_);
+        const auto then = image_.predict(who, platform, facts_.limits, advised_);
+        if (then.failed()) continue;
+        const bool mends = then.value().selects && then.value().digest == made.selected;
+        made.clients.back().mended = mends ? resolve::answer::yes : resolve::answer::no;
     }
     return {};
 }

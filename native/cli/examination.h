@@ -52,6 +52,7 @@ private:
     resolve::request listing_;
     std::unique_ptr<resolve::walk> walk_;
     lint::facts facts_;
+    std::string advised_;  ///< the index as the rules would have it; empty until a client differs
     std::uint64_t read_bytes_ = 0;
     std::uint32_t read_count_ = 0;
 };

@@ -110,7 +110,7 @@ bool is_plain_name(std::string_view name) {
 
 std::string digest_name(const inspect::piece& piece) {
     std::string digest = piece.digest;
-    if (digest.empty()) {
+    if (digest.empty()) {  // an annotation's value
         auto made = oci::sha256_digest(std::as_bytes(std::span(piece.value)));
         if (made.ok()) digest = made.value();
     }
@@ -124,51 +124,69 @@ std::string name_for(const inspect::piece& piece, const std::set<std::string>& u
     return used.contains(name) ? std::string() : name;
 }
 
-/// Reads one round of pieces into files.
-outcome write_round(inspect::reader& from, std::span<const inspect::piece* const> pieces, std::deque<new_file>& files,
-                    progress& shown) {
+/// Pieces that are written at the same time, and what they are written into.
+struct batch {
+    std::vector<const inspect::piece*> pieces;
+    std::deque<new_file> files;
+    std::vector<bool> failed;
+};
+
+/// Reads the content of one batch into its files.
+outcome fill(inspect::reader& from, batch& in, progress& shown, std::vector<error>* lost) {
     std::vector<oci::blob> blobs;
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-        const inspect::piece& piece = *pieces[i];
-        new_file& file = files[i];
+    std::vector<std::size_t> numbers;
+    in.failed.assign(in.pieces.size(), false);
+    for (std::size_t i = 0; i < in.pieces.size(); ++i) {
+        const inspect::piece& piece = *in.pieces[i];
+        new_file& file = in.files[i];
         if (outcome done = file.open(); done.failed()) return done;
-        if (piece.digest.empty()) {
+        if (piece.here) {
             if (outcome done = file.write(std::as_bytes(std::span(piece.value))); done.failed()) return done;
             continue;
         }
+        numbers.push_back(i);
         blobs.push_back({piece.digest, piece.size, [&file, &shown](std::span<const std::byte> bytes) {
                              shown.add(bytes.size());
                              return file.write(bytes);
                          }});
     }
-    for (outcome& done : from.read(blobs)) {
-        if (done.failed()) return std::move(done);
-    }
-    for (new_file& file : files) {
-        if (outcome done = file.keep(); done.failed()) return done;
-        print(printable(file.path(), 4096) + '\n');
+    auto came = from.read(blobs);
+    for (std::size_t n = 0; n < came.size(); ++n) {
+        if (came[n].ok()) continue;
+        if (lost == nullptr || !is_of_one(came[n].why().code)) return std::move(came[n]);
+        lost->push_back(std::move(came[n]).take());
+        in.failed[numbers[n]] = true;
     }
     return {};
 }
 
-/// All of them into a directory, in rounds.
+outcome write_batch(inspect::reader& from, batch& in, progress& shown, std::vector<error>* lost) {
+    if (outcome done = fill(from, in, shown, lost); done.failed()) return done;
+    for (std::size_t i = 0; i < in.files.size(); ++i) {
+        if (in.failed[i]) continue;
+        if (outcome done = in.files[i].keep(); done.failed()) return done;
+        print(printable(in.files[i].path(), 4096) + '\n');
+    }
+    return {};
+}
+
+/// All of them into a directory, in batches.
 outcome write_pieces(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& directory,
-                     const std::string& only_name) {
+                     const std::string& only_name, std::vector<error>* lost) {
     std::uint64_t total = 0;
     for (const auto& piece : pieces) total += static_cast<std::uint64_t>(piece.size);
     progress shown(total, true);
     std::set<std::string> used;
     for (std::size_t begin = 0; begin < pieces.size();) {
-        std::vector<const inspect::piece*> round;
-        std::deque<new_file> files;
-        for (; begin < pieces.size() && round.size() < at_once; ++begin) {
+        batch next;
+        for (; begin < pieces.size() && next.pieces.size() < at_once; ++begin) {
             const std::string name = only_name.empty() ? name_for(pieces[begin], used) : only_name;
             if (name.empty()) continue;
             used.insert(name);
-            files.emplace_back(directory, name);
-            round.push_back(&pieces[begin]);
+            next.files.emplace_back(directory, name);
+            next.pieces.push_back(&pieces[begin]);
         }
-        if (outcome done = write_round(from, round, files, shown); done.failed()) return done;
+        if (outcome done = write_batch(from, next, shown, lost); done.failed()) return done;
     }
     return {};
 }
@@ -209,7 +227,7 @@ void write_content(std::string_view content) {
 }
 
 outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece) {
-    if (piece.digest.empty()) {
+    if (piece.here) {
         write_content(piece.value);
         return {};
     }
@@ -233,11 +251,16 @@ outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece) {
     return done;
 }
 
-outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path) {
+bool is_of_one(status code) noexcept {
+    return code != status::cancelled && code != status::internal && code != status::out_of_memory;
+}
+
+outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path,
+                    std::vector<error>* lost) {
     std::error_code code;
     const bool is_directory = std::filesystem::is_directory(path, code);
     std::vector<std::filesystem::path> made;
-    const bool wants_directory = is_directory || pieces.size() > 1 || path.ends_with('/');
+    const bool wants_directory = is_directory || pieces.size() > 1 || lost != nullptr || path.ends_with('/');
     std::string directory = path;
     std::string only_name;
     if (!wants_directory) {
@@ -256,8 +279,8 @@ outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pi
         std::filesystem::create_directories(path, code);
         if (code) return {status::internal, refract::quoted(path, 400) + " cannot be made: " + code.message()};
     }
-    outcome done = write_pieces(from, pieces, directory, only_name);
-    if (done.failed()) {
+    outcome done = write_pieces(from, pieces, directory, only_name, lost);
+    if (done.failed() || lost != nullptr) {
         // Directories that were made in vain are no half of a result. What holds something stays.
         for (const auto& one : made) std::filesystem::remove(one, code);
     }

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <memory>
 #include <set>
 
 #include "base/printable.h"
@@ -18,7 +20,9 @@ namespace refract::cli {
 namespace {
 
 struct get_options {
-    listing_options listing;
+    explicit get_options(std::shared_ptr<listing_options> shared) : listing(std::move(shared)) {}
+
+    std::shared_ptr<listing_options> listing;
     std::string name;  ///< digest, the beginning of one, or the key of an annotation
     std::string layer;
     std::string to = "-";
@@ -38,6 +42,12 @@ outcome check(const get_options& options) {
     return {};
 }
 
+/// Whether a digest begins so, with its algorithm or without.
+bool begins_so(std::string_view digest, std::string_view name) {
+    const auto hex = digest.substr(std::min(digest.find(':') + 1, digest.size()));
+    return !digest.empty() && (digest.starts_with(name) || hex.starts_with(name));
+}
+
 /// Each artifact once, although it may be about several subjects.
 std::vector<resolve::reference> chosen(const inspect::listing& listing, const get_options& options) {
     std::vector<resolve::reference> found;
@@ -45,39 +55,70 @@ std::vector<resolve::reference> chosen(const inspect::listing& listing, const ge
     for (const auto number : listing.told) {
         const auto& one = listing.references[number];
         const auto digest = one.digest();
-        const auto hex = digest.substr(std::min(digest.find(':') + 1, digest.size()));
-        const bool named = options.name.empty() || one.annotation == options.name ||
-                           (!digest.empty() && (digest.starts_with(options.name) || hex.starts_with(options.name)));
+        const bool named = options.name.empty() || one.annotation == options.name || begins_so(digest, options.name);
         if (named && (digest.empty() || seen.insert(digest).second)) found.push_back(one);
     }
     return found;
 }
 
-outcome nothing_found(const inspect::image& image, const get_options& options) {
+outcome nothing_found(const inspect::image& image, const get_options& options, std::uint32_t sources) {
     std::string what = options.name.empty() ? "nothing" : "no " + refract::quoted(options.name);
-    if (!options.listing.type.empty()) what += " of type " + refract::quoted(options.listing.type);
-    return {status::missing,
-            image.name().text() + ": " + what + " is attached to it (refract references ls shows what is)"};
+    if (!options.listing->type.empty()) what += " of type " + refract::quoted(options.listing->type);
+    return {status::missing, image.name().text() + ": " + what + " is attached to it (looked at: " +
+                                 looked_at(image, sources) + "; refract references ls shows what is)"};
+}
+
+/// The layer that a number or the beginning of a digest names, as ctr-refract has it: what reads as a number is one.
+result<inspect::piece> layer_of(const inspect::artifact& artifact, const std::string& name) {
+    std::uint16_t number = 0;
+    const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (code == std::errc{} && end == name.data() + name.size()) {
+        if (number < artifact.pieces.size()) return artifact.pieces[number];
+    } else {
+        const inspect::piece* found = nullptr;
+        for (const auto& piece : artifact.pieces) {
+            if (!begins_so(piece.digest, name)) continue;
+            if (found != nullptr && found->digest != piece.digest) {
+                return error{status::invalid_argument,
+                             artifact.digest + ": the digests of several layers begin with " + refract::quoted(name)};
+            }
+            found = &piece;
+        }
+        if (found != nullptr) return *found;
+    }
+    return error{status::missing, fmt::format("{} has no layer {}, it has {}, numbered from 0", artifact.digest,
+                                              refract::quoted(name), artifact.pieces.size())};
+}
+
+/// Lists the layers, so that one can be chosen.
+error several_layers(const inspect::artifact& artifact) {
+    table rows({"LAYER", "DIGEST", "SIZE", "TYPE", "TITLE"});
+    for (std::size_t i = 0; i < artifact.pieces.size(); ++i) {
+        const auto& piece = artifact.pieces[i];
+        rows.add({std::to_string(i), piece.digest, size_text(piece.size), printable(piece.media_type),
+                  printable(piece.title)});
+    }
+    fmt::print(stderr, "{}", rows.text());
+    return {status::internal,
+            fmt::format("{} has {} layers: choose one with --layer, or write all into a directory with -o",
+                        artifact.digest, artifact.pieces.size())};
 }
 
 /// What of an artifact is written.
 result<std::vector<inspect::piece>> pieces_of(const inspect::artifact& artifact, const get_options& options) {
     if (options.manifest) {
-        if (artifact.manifest.empty()) {
-            return error{status::missing, "it has no manifest: it is a plain blob or an annotation"};
-        }
-        return std::vector{inspect::piece{
-            {}, {}, artifact.digest, static_cast<std::int64_t>(artifact.manifest.size()), artifact.manifest}};
+        if (!artifact.manifest.empty()) return std::vector{artifact.document()};
+        return error{status::missing, "it has no manifest: it is a plain blob or an annotation"};
     }
     if (!options.layer.empty()) {
-        for (std::size_t i = 0; i < artifact.pieces.size(); ++i) {
-            const auto& piece = artifact.pieces[i];
-            if (options.layer == std::to_string(i) || options.layer == piece.digest) return std::vector{piece};
-        }
-        return error{status::missing, artifact.digest + " has no layer " + refract::quoted(options.layer)};
+        auto layer = layer_of(artifact, options.layer);
+        if (layer.failed()) return std::move(layer).take();
+        return std::vector{std::move(layer).value()};
     }
-    if (artifact.pieces.empty())
+    if (artifact.pieces.empty()) {
+        if (options.all) return std::vector{artifact.document()};  // all that there is
         return error{status::missing, artifact.digest + " has no layers, --manifest writes what it is"};
+    }
     // An artifact may hold several things, as BuildKit's do: what was asked for is one of them.
     if (const auto& type = options.listing.type; !type.empty() && artifact.pieces.size() > 1) {
         std::vector<inspect::piece> asked;
@@ -85,65 +126,90 @@ result<std::vector<inspect::piece>> pieces_of(const inspect::artifact& artifact,
                      [&](const inspect::piece& piece) { return piece.is_of(type); });
         if (asked.size() == 1 || (!asked.empty() && !options.to_stdout())) return asked;
     }
-    if (artifact.pieces.size() > 1 && options.to_stdout()) {
-        table rows({"LAYER", "DIGEST", "SIZE", "TYPE", "TITLE"});
-        for (std::size_t i = 0; i < artifact.pieces.size(); ++i) {
-            const auto& piece = artifact.pieces[i];
-            rows.add({std::to_string(i), piece.digest, size_text(piece.size), printable(piece.media_type),
-                      printable(piece.title)});
-        }
-        fmt::print(stderr, "{}", rows.text());
-        return error{status::internal, artifact.digest + " has " + std::to_string(artifact.pieces.size()) +
-                                           " layers: choose one with --layer, or write all into a directory with -o"};
-    }
+    if (artifact.pieces.size() > 1 && options.to_stdout()) return several_layers(artifact);
     return artifact.pieces;
 }
 
-outcome get(context& with, const get_options& options) {
+/// What a reference is called where it cannot be had.
+std::string called(const resolve::reference& one) {
+    const std::string which(one.descriptor == nullptr ? one.annotation : one.digest());
+    return printable(type_of(one)) + ' ' + printable(which);
+}
+
+/// Writes all that can be had, and tells of the rest.
+outcome get_all(context& with, const get_options& options, inspect::image& image,
+                const std::vector<resolve::reference>& found) {
+    std::vector<inspect::piece> pieces;
+    std::size_t lost = 0;
+    auto opened = inspect::open_artifacts(image.documents(), found, with.limits);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (opened[i].failed() && !is_of_one(opened[i].why().code)) return std::move(opened[i]).take();
+        auto some = opened[i].ok() ? pieces_of(opened[i].value(), options)
+                                   : result<std::vector<inspect::piece>>(std::move(opened[i]).take());
+        if (some.ok()) {
+            pieces.insert(pieces.end(), some.value().begin(), some.value().end());
+            continue;
+        }
+        ++lost;
+        with.warn(called(found[i]) + " is not written: " + some.why().message);
+    }
+    std::vector<error> unread;
+    if (outcome done = write_files(image.documents(), pieces, options.to, &unread); done.failed()) return done;
+    for (const auto& why : unread) with.warn("not written: " + why.message);
+    lost += unread.size();
+    if (lost == 0) return {};
+    return {status::unreachable,
+            fmt::format("{}: {} of what is attached could not be written, all else is", image.name().text(), lost)};
+}
+
+outcome get(context& with, get_options& options) {
     if (outcome done = with.refuse_json(); done.failed()) return done;
     if (outcome done = check(options); done.failed()) return done;
-    auto request = options.listing.request(with.limits);
+    auto request = options.listing->request(with.limits);
     if (request.failed()) return std::move(request).take();
-    auto opened = with.open(options.listing.image);
+    auto opened = with.open(options.listing->image);
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
     auto listed = image.list(request.value());
     if (listed.failed()) return std::move(listed).take();
 
     const auto found = chosen(*listed.value(), options);
-    if (found.empty()) return nothing_found(image, options);
-    if (found.size() > 1 && !options.all) {
+    if (found.empty()) {
+        tell_notices(with, *listed.value());
+        return nothing_found(image, options, request.value().sources);
+    }
+    if (options.all) return get_all(with, options, image, found);
+    if (found.size() > 1) {
         inspect::listing several = *listed.value();
         fmt::print(stderr, "{}", references_table(several, style{true, false}));
         return {status::internal, image.name().text() + ": several are attached: name one of these " +
                                       std::to_string(found.size()) + " by --type or digest, or get --all"};
     }
-    std::vector<inspect::piece> pieces;
-    for (auto& one : inspect::open_artifacts(image.documents(), found, with.limits)) {
-        if (one.failed()) return std::move(one).take();
-        auto some = pieces_of(one.value(), options);
-        if (some.failed()) return std::move(some).take();
-        pieces.insert(pieces.end(), some.value().begin(), some.value().end());
-    }
-    if (options.to_stdout()) return write_to_stdout(image.documents(), pieces.front());
-    return write_files(image.documents(), pieces, options.to);
+    auto artifact = inspect::open_artifact(image.documents(), found.front(), with.limits);
+    if (artifact.failed()) return std::move(artifact).take();
+    auto pieces = pieces_of(artifact.value(), options);
+    if (pieces.failed()) return std::move(pieces).take();
+    if (options.to_stdout()) return write_to_stdout(image.documents(), pieces.value().front());
+    return write_files(image.documents(), pieces.value(), options.to);
 }
 
 }  // namespace
 
-void add_get(CLI::App& to, context& with) {
+void add_get(CLI::App& to, context& with, std::shared_ptr<listing_options> listing) {
     CLI::App* const command = to.add_subcommand("get", "Write the content of something that is attached to an image");
     command->footer(
         "Files are named by the titles of the layers where these are plain names, else by their digests. On a "
         "terminal,\n"
         "escape sequences in what is written are shown, not obeyed.\n" +
         to.get_footer());
-    auto options = std::make_shared<get_options>();
-    options->listing.add_to(*command);
+    const auto options = std::make_shared<get_options>(std::move(listing));
+    options->listing->add_to(*command)->required();
     command->add_option("DIGEST", options->name, "Its digest, the beginning of one, or the key of an annotation")
         ->type_name("")
         ->check(stated());
-    command->add_option("--layer", options->layer, "Which layer: its number, counted from 0, or its digest")
+    command
+        ->add_option("--layer", options->layer,
+                     "Which layer: its number, counted from 0, or the beginning of its digest")
         ->type_name("LAYER")
         ->check(stated());
     command->add_flag("--manifest", options->manifest, "Write the manifest instead of what it holds");

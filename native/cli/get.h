@@ -4,12 +4,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 
 #include "cli/context.h"
+#include "cli/listing.h"
 
 namespace refract::cli {
 
-/// `references get`.
-void add_get(CLI::App& to, context& with);
+/// `references get`, whose options for what is listed may stand before it, too.
+void add_get(CLI::App& to, context& with, std::shared_ptr<listing_options> listing);
 
 }  // namespace refract::cli

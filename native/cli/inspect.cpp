@@ -105,7 +105,7 @@ json manifest_json(const oci::manifest& manifest) {
     return made;
 }
 
-outcome inspect_image(context& with, const inspect_options& options) {
+outcome inspect_image(context& with, inspect_options& options) {
     if (options.raw && with.options.json()) {
         return {status::invalid_argument, "--raw prints the bytes as they are, --output json cannot go with it"};
     }
@@ -143,7 +143,8 @@ outcome inspect_image(context& with, const inspect_options& options) {
     print(image.is_index() ? '\n' + entries_text(image, listing, style) : manifest_text(manifest, style));
     if (listing.told.empty()) {
         const bool is_known = listing.notices.empty() && listing.unread_indexes == 0;
-        print(is_known ? "\nNothing is attached.\n" : "\nNothing was found attached, and not all was looked at.\n");
+        print(fmt::format("\nNothing {} attached (looked at: {}).\n", is_known ? "is" : "is known to be",
+                          looked_at(image, request.value().sources)));
     } else {
         print(fmt::format("\nAttached: {}\n", listing.told.size()) + references_table(listing, style));
     }
@@ -157,7 +158,7 @@ void add_inspect(CLI::App& to, context& with) {
     CLI::App* const command =
         to.add_subcommand("inspect", "Show what an image's name leads to, and what is attached to it");
     auto options = std::make_shared<inspect_options>();
-    options->listing.add_to(*command);
+    options->listing.add_to(*command)->required();
     command->add_flag("--raw", options->raw,
                       "Print the exact bytes of the index or manifest, and ask for nothing else");
     command->callback([&with, options] { with.action = [&with, options] { return inspect_image(with, *options); }; });

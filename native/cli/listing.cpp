@@ -102,6 +102,23 @@ std::string node_text(const inspect::image& image, const inspect::listing& listi
     return marks.text().empty() ? text : text + ' ' + style.warn('[' + marks.text() + ']');
 }
 
+/// The longest time that may be given: a day.
+constexpr double most_seconds = 86'400;
+
+/// At least one of them: none would be no time at all.
+std::uint32_t milliseconds(double seconds) { return static_cast<std::uint32_t>(std::max(seconds * 1000, 1.0)); }
+
+/// A number of seconds that can be waited for.
+CLI::Validator seconds() {
+    return {[](const std::string& value) {
+                double number = 0;
+                const bool fits = CLI::detail::lexical_cast(value, number) && number > 0 && number <= most_seconds;
+                return fits ? std::string()
+                            : "want a number of seconds above 0 and up to " + fmt::format("{:.0f}", most_seconds);
+            },
+            ""};
+}
+
 /// Of each node, whether no other node of its parent comes after it.
 std::vector<bool> last_of_siblings(const std::vector<resolve::node>& tree) {
     std::vector<bool> last(tree.size());
@@ -116,12 +133,11 @@ std::vector<bool> last_of_siblings(const std::vector<resolve::node>& tree) {
 
 }  // namespace
 
-void listing_options::add_to(CLI::App& command) {
-    command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")
-        ->type_name("")
-        ->required()
-        ->check(stated());
-    command.add_option("--type", type, "Only this kind (sbom, signature, …), reference type or artifact type")
+CLI::Option* listing_options::add_to(CLI::App& command) {
+    CLI::Option* const name = command.add_option("IMAGE", image, "host/repo:tag, host/repo@digest or oci:DIR[:TAG]")
+                                  ->type_name("")
+                                  ->check(stated());
+    command.add_option("--type", type, "Only this kind (sbom, signature, …), or exactly this type")
         ->type_name("TYPE")
         ->check(stated());
     command.add_option("--artifact-type", artifact_type, "Only this artifact type")->type_name("TYPE")->check(stated());
@@ -140,15 +156,22 @@ void listing_options::add_to(CLI::App& command) {
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(stated());
+    command
+        .add_option("--deadline", deadline,
+                    "Seconds after which what is attached beside the index is no longer looked for (default: 60)")
+        ->type_name("SECONDS")
+        ->check(seconds());
     command.add_flag("--direct", direct, "Not what is about references");
     command.add_flag("--scan-tags", scan_tags, "Look into every index of the repository, too");
     command.add_flag("--check", check, "Ask for each artifact whether it is there");
     command.add_flag("--no-trunc", whole, "Print digests and types in full");
+    return name;
 }
 
-result<inspect::listing_request> listing_options::request(const limits& limits) const {
+result<inspect::listing_request> listing_options::request(const limits& limits) {
     inspect::listing_request made;
     made.limits = limits;
+    if (deadline > 0) made.discovery.deadline = milliseconds(deadline);
     made.type = type;
     made.artifact_type = artifact_type;
     made.direct = direct;
@@ -169,9 +192,10 @@ result<inspect::listing_request> listing_options::request(const limits& limits) 
         made.sources |= bit;
     }
     if (!platform.empty()) {
-        auto parsed = parse_platform(platform);
-        if (parsed.failed()) return std::move(parsed).take();
-        made.platform = parsed.value();
+        auto parsed = oci::parse_platform(platform);
+        if (parsed.failed()) return outcome(std::move(parsed).take()).in("--platform");
+        platform_ = std::move(parsed).value();
+        made.platform = platform_.view();
     }
     return made;
 }
@@ -203,38 +227,22 @@ std::string references_tree(const inspect::image& image, const inspect::listing&
     return text;
 }
 
+std::string looked_at(const inspect::image& image, std::uint32_t sources) {
+    word_list all;
+    if (image.is_index() && (sources & resolve::in_index_sources) != 0) all.add("its index");
+    if ((sources & resolve::source_digest_tag) != 0) all.add("digest tags");
+    if ((sources & resolve::source_referrers_api) != 0) all.add("the referrers API");
+    if ((sources & resolve::source_referrers_tag) != 0) all.add("the referrers tag");
+    if ((sources & resolve::source_cosign_tag) != 0) all.add("cosign's tags");
+    return all.text().empty() ? "nothing, it is a single manifest" : all.text();
+}
+
 void tell_notices(const context& with, const inspect::listing& listing) {
     for (const auto& one : listing.notices) with.warn(one);
     if (listing.unread_indexes > 0) {
         with.warn(fmt::format("{} nested {} not be read, what is in there is not known", listing.unread_indexes,
                               listing.unread_indexes == 1 ? "index could" : "indexes could"));
     }
-}
-
-result<oci::platform> parse_platform(std::string_view text) {
-    oci::platform parsed;
-    std::string_view* const parts[] = {&parsed.os, &parsed.architecture, &parsed.variant};
-    std::size_t count = 0;
-    for (auto rest = text;;) {
-        const auto slash = rest.find('/');
-        if (count == 3 || rest.substr(0, slash).empty()) {
-            return error{status::invalid_argument,
-                         refract::quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
-        }
-        *parts[count++] = rest.substr(0, slash);
-        if (slash == std::string_view::npos) break;
-        rest.remove_prefix(slash + 1);
-    }
-    if (count < 2) {
-        return error{status::invalid_argument,
-                     refract::quoted(text) + " is no platform: want os/architecture or os/architecture/variant"};
-    }
-    // "linux(5.10)/amd64", as containerd's platforms.FormatAll has it.
-    if (const auto open = parsed.os.find('('); open != std::string_view::npos && parsed.os.ends_with(')')) {
-        parsed.os_version = parsed.os.substr(open + 1, parsed.os.size() - open - 2);
-        parsed.os = parsed.os.substr(0, open);
-    }
-    return parsed;
 }
 
 }  // namespace refract::cli

@@ -30,11 +30,23 @@ std::string command_called(const CLI::App& app) {
     return path;
 }
 
+/// A word that was taken for an image because it is no command of those that may stand there; empty if none was.
+std::string taken_for_image(const CLI::App& app) {
+    const CLI::App* at = &app;
+    for (auto chosen = at->get_subcommands(); !chosen.empty(); chosen = at->get_subcommands()) at = chosen.back();
+    const bool has_commands = !at->get_subcommands([](const CLI::App*) { return true; }).empty();
+    const auto* const image = at->get_option_no_throw("IMAGE");
+    return has_commands && image != nullptr && image->count() > 0 ? image->results().front() : std::string();
+}
+
 /// A word that is not understood is the reason why another is missed.
 std::string what_is_wrong(const CLI::ParseError& wrong, const CLI::App& app) {
     const auto left = app.remaining(true);
     if (left.empty()) return printable(wrong.what(), 400);
     const bool is_option = left.front().starts_with('-');
+    if (const auto word = taken_for_image(app); !is_option && !word.empty()) {
+        return "there is no command " + refract::quoted(word);
+    }
     const bool needs_command = !is_option && dynamic_cast<const CLI::RequiredError*>(&wrong) != nullptr;
     const std::string_view what = is_option       ? "there is no option "
                                   : needs_command ? "there is no command "

@@ -1,6 +1,8 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+#include <memory>
+
 #include "cli/get.h"
 #include "cli/json.h"
 #include "cli/listing.h"
@@ -8,7 +10,7 @@
 namespace refract::cli {
 namespace {
 
-outcome show(context& with, const listing_options& options, bool tree) {
+outcome show(context& with, listing_options& options, bool tree) {
     auto request = options.request(with.limits);
     if (request.failed()) return std::move(request).take();
     auto opened = with.open(options.image);
@@ -29,14 +31,30 @@ outcome show(context& with, const listing_options& options, bool tree) {
     return {};
 }
 
+using shared_options = std::shared_ptr<listing_options>;
+
 CLI::App* add_listing_command(CLI::App& to, context& with, const std::string& name, const std::string& about,
-                              bool tree) {
+                              const shared_options& options, bool tree) {
     CLI::App* const command = to.add_subcommand(name, about);
-    auto options = std::make_shared<listing_options>();
-    options->add_to(*command);
+    options->add_to(*command)->required();
     command->callback(
         [&with, options, tree] { with.action = [&with, options, tree] { return show(with, *options, tree); }; });
     return command;
+}
+
+/// An image without a command: what is attached to it is shown as by `tree`.
+void show_without_command(CLI::App& references, context& with, const shared_options& options) {
+    CLI::Option* const image = options->add_to(references);
+    references.callback([&references, &with, options, image] {
+        if (!references.get_subcommands().empty()) {
+            // It comes here when the command has one already.
+            if (image->count() > 0) throw CLI::ExtrasError(std::vector<std::string>{image->results().front()});
+        } else if (image->count() == 0) {
+            throw CLI::RequiredError("IMAGE or a command");
+        } else {
+            with.action = [&with, options] { return show(with, *options, true); };
+        }
+    });
 }
 
 }  // namespace
@@ -44,18 +62,22 @@ CLI::App* add_listing_command(CLI::App& to, context& with, const std::string& na
 void add_references(CLI::App& to, context& with) {
     CLI::App* const references = to.add_subcommand("references", "Show and get what is attached to an image");
     references->alias("refs");
-    references->require_subcommand(1);
-    add_listing_command(*references, with, "ls", "List what is attached to an image", false)->alias("list");
-    CLI::App* const tree =
-        add_listing_command(*references, with, "tree", "Show what is attached to what, as a tree", true);
-    tree->footer(
+    const std::string common = references->get_footer();
+    const std::string marks =
         "Marks: weak (nothing lists what it is about), missing (seen with --check), in a cycle (references that are "
         "only\n"
         "about each other), repeated (shown above, with what is attached to it), unread (a nested index that could not "
         "be "
         "read).\n" +
-        references->get_footer());
-    add_get(*references, with);
+        common;
+    // One for all: options may stand before the command, too.
+    const auto options = std::make_shared<listing_options>();
+    show_without_command(*references, with, options);
+    add_listing_command(*references, with, "ls", "List what is attached to an image", options, false)->alias("list");
+    add_listing_command(*references, with, "tree", "Show what is attached to what, as a tree", options, true)
+        ->footer(marks);
+    add_get(*references, with, options);
+    references->footer("With an IMAGE and no command: as a tree.\n" + marks);
 }
 
 }  // namespace refract::cli

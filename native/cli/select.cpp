@@ -6,6 +6,7 @@
 #include "base/printable.h"
 #include "cli/json.h"
 #include "cli/listing.h"
+#include "oci/platform_name.h"
 #include "resolve/predict/models.h"
 
 namespace refract::cli {
@@ -123,22 +124,23 @@ outcome predict(context& with, const select_options& options, const std::vector<
 }
 
 outcome select_image(context& with, const select_options& options) {
-    auto platform = parse_platform(options.platform);
-    if (platform.failed()) return std::move(platform).take();
+    auto parsed = oci::parse_platform(options.platform);
+    if (parsed.failed()) return outcome(std::move(parsed).take()).in("--platform");
+    const oci::platform platform = parsed.value().view();
     auto clients = parse_clients(options.clients);
     if (clients.failed()) return std::move(clients).take();
     auto opened = with.open(options.image);
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
     // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
-    if (!options.clients.empty()) return predict(with, options, clients.value(), platform.value(), image);
+    if (!options.clients.empty()) return predict(with, options, clients.value(), platform, image);
     if (!image.is_index()) {
         return {status::unsupported, image.name().text() + " is a single manifest, " + image.root().digest +
                                          ": there is nothing to select from"};
     }
     resolve::request request;
     request.limits = with.limits;
-    request.wants.push_back({oci::describe(platform.value()), oci::platform_preference::compatible(platform.value())});
+    request.wants.push_back({oci::describe(platform), oci::platform_preference::compatible(platform)});
     request.any = request.wants.front().preference;
     auto walked = image.walk(request);
     if (walked.failed()) return std::move(walked).take();

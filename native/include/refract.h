@@ -601,7 +601,7 @@ typedef int32_t (*refract_write)(void* user, const void* bytes, size_t size);
 #define REFRACT_WHOLE_MANIFEST UINT32_MAX
 
 /* Streams a reference of the last list: one layer of its manifest, counted from 0; or of an annotation its value, and
- * of a reference that is a plain blob the blob, both as layer 0. To know the layers, get the manifest and let
+ * of a reference that is a plain blob the blob, of one that is an index its document, all as layer 0. To know the layers, get the manifest and let
  * refract_manifest_new read it. Digest and size are checked on the way: unless REFRACT_OK is returned, what was written
  * may be anything and is to be thrown away. A broken connection is resumed without the callback noticing. */
 REFRACT_API refract_status refract_image_get(refract_image* image, uint32_t reference, uint32_t layer,

@@ -12,14 +12,19 @@
 namespace refract::inspect {
 namespace {
 
-result<artifact> read_manifest(const resolve::reference& reference, std::string bytes, const limits& limits) {
-    const std::string digest(reference.digest());
+result<artifact> read_document(const resolve::reference& reference, std::string bytes, const limits& limits) {
+    artifact opened;
+    opened.digest = reference.digest();
+    opened.media_type = reference.descriptor->media_type;
+    opened.manifest = std::move(bytes);
+    if (reference.descriptor->kind == oci::media_kind::index) {
+        opened.pieces.push_back(opened.document());
+        return opened;
+    }
     oci::json_reader json(limits.json_depth);
     oci::manifest manifest;
-    outcome read = manifest.read(json, std::as_bytes(std::span(bytes)), limits);
-    if (read.failed()) return std::move(read).in("manifest " + digest);
-    artifact opened;
-    opened.digest = digest;
+    outcome read = manifest.read(json, std::as_bytes(std::span(opened.manifest)), limits);
+    if (read.failed()) return std::move(read).in("manifest " + opened.digest);
     for (const auto& layer : manifest.layers()) {
         opened.pieces.push_back({std::string(layer.digest),
                                  std::string(layer.media_type),
@@ -28,7 +33,6 @@ result<artifact> read_manifest(const resolve::reference& reference, std::string 
                                  {}});
         for (const auto type : oci::types_of_layer(layer)) opened.pieces.back().types.emplace_back(type);
     }
-    opened.manifest = std::move(bytes);
     return opened;
 }
 
@@ -41,7 +45,8 @@ artifact open_plain(const resolve::reference& reference) {
                                  {},
                                  std::string(reference.annotation),
                                  static_cast<std::int64_t>(reference.value.size()),
-                                 std::string(reference.value)});
+                                 std::string(reference.value),
+                                 true});
     } else {
         const auto& of = *reference.descriptor;
         opened.pieces.push_back({std::string(of.digest),
@@ -62,6 +67,10 @@ bool piece::is_of(std::string_view asked) const {
     });
 }
 
+piece artifact::document() const {
+    return {digest, media_type, {}, static_cast<std::int64_t>(manifest.size()), manifest, true};
+}
+
 std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resolve::reference> references,
                                              const limits& limits) {
     std::vector<result<artifact>> opened(references.size(), result<artifact>(artifact{}));
@@ -71,9 +80,6 @@ std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resol
         const auto& one = references[i];
         if (one.descriptor == nullptr || one.descriptor->kind == oci::media_kind::other) {
             opened[i] = open_plain(one);
-        } else if (one.descriptor->kind == oci::media_kind::index) {
-            opened[i] = error{status::unsupported, "reference " + std::string(one.digest()) +
-                                                       " is an index: get what is in it by naming it as an image"};
         } else {
             questions.push_back(oci::question_for(oci::question::kind::manifest, one.digest(), limits.document_bytes));
             numbers.push_back(i);
@@ -85,7 +91,7 @@ std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resol
         if (answers[n].failed()) {
             opened[i] = std::move(answers[n]).take();
         } else {
-            opened[i] = read_manifest(references[i], std::move(answers[n].value().documents.front()), limits);
+            opened[i] = read_document(references[i], std::move(answers[n].value().documents.front()), limits);
         }
     }
     return opened;

@@ -93,6 +93,20 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
     return predictor.predicted();
 }
 
+result<resolve::prediction> image::predict(resolve::client who, const oci::platform& wanted, const limits& limits,
+                                           const std::string& index) {
+    auto digest = oci::sha256_digest(bytes_of(index));
+    if (digest.failed()) return std::move(digest).take();
+    resolve::expected_document root;
+    root.media_type = oci::default_type(oci::media_kind::index);
+    root.digest = digest.value();
+    root.size = static_cast<std::int64_t>(index.size());
+    resolve::predictor predictor(who, wanted, limits);
+    outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(index)));
+    if (done.failed()) return std::move(done).in(name_.text());
+    return predictor.predicted();
+}
+
 result<const listing*> image::list(const listing_request& request) {
     listing_ = {};
     discovery_.reset();

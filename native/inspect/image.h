@@ -72,6 +72,9 @@ public:
     result<std::unique_ptr<resolve::walk>> walk(const resolve::request& request);
     /// What a client without refract ends up with for a platform. What `wanted` views must last as long as the call.
     result<resolve::prediction> predict(resolve::client who, const oci::platform& wanted, const limits& limits);
+    /// The same, if the name led to this OCI index instead.
+    result<resolve::prediction> predict(resolve::client who, const oci::platform& wanted, const limits& limits,
+                                        const std::string& index);
     /// Looks for what is attached. The listing may be asked for again with another request; the old one is gone then.
     result<const listing*> list(const listing_request& request);
     /// The walk of the listing; nullptr for a single manifest.

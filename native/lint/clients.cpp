@@ -18,6 +18,20 @@ std::string instead(const comparison& of) {
                                : "refract selects " + of.selected;
 }
 
+/// What helps where no order of the entries does.
+std::string without_order(const facts& about, const comparison& of) {
+    bool unknown_digest = false;
+    bool wrong_data = false;
+    for_each_entry(about, [&](resolve::place, const oci::descriptor& entry, resolve::role) {
+        unknown_digest = unknown_digest || entry.algorithm == oci::digest_algorithm::other;
+        wrong_data = wrong_data || entry.data == oci::embedded::unfitting || entry.data == oci::embedded::wrong;
+    });
+    const std::string text = "; no order of the entries helps";
+    if (wrong_data) return text + ": take out the data that is not the content";
+    if (unknown_digest) return text + ": name all of them by sha256";
+    return text + (of.selected.starts_with("sha256:") ? "" : ": name the image by its sha256");
+}
+
 }  // namespace
 
 void check_client_picks(const facts& about, report& to) {
@@ -26,29 +40,31 @@ void check_client_picks(const facts& about, report& to) {
         if (is == resolve::role::image) images.insert(entry.digest);
     });
     for (const comparison& one : about.comparisons) {
-        std::map<std::string, finding> by_pick;  // clients that agree are told of together
+        using key = std::pair<std::string, bool>;
+        std::map<key, finding> by_pick;  // clients that agree are told of together
         for (const auto& guess : one.clients) {
             if (guess.predicted.failed()) continue;
             const auto& predicted = guess.predicted.value();
             if (!predicted.selects || predicted.digest == one.selected) continue;
-            const auto [known, is_new] = by_pick.try_emplace(predicted.digest);
+            const bool in_vain = guess.mended == resolve::answer::no;
+            const auto [known, is_new] = by_pick.try_emplace({predicted.digest, in_vain});
             finding& found = known->second;
             found.clients.push_back(name_of(guess.who));
             if (!is_new) continue;
             found.place = resolve::describe(predicted.path);
             const bool is_artifact = !images.contains(predicted.digest);
-            found.message =
-                "for " + one.platform + " this is taken" + (is_artifact ? ", which is no image: " : ": ") +
-                printable(predicted.reason, 200) + "; " + instead(one) +
-                (one.versioned ? "; name that image by its digest"
-                               : "; list that image first, with its platform, and artifacts after all images");
+            found.message = "for " + one.platform + " this is taken" + (is_artifact ? ", which is no image: " : ": ") +
+                            printable(predicted.reason, 200) + "; " + instead(one) +
+                            (one.versioned ? "; name that image by its digest"
+                             : in_vain     ? without_order(about, one)
+                                       : "; list that image first, with its platform, and artifacts after all images");
             // Nothing can be done in the index about a client that does not look at os.version.
             if (one.versioned && !is_artifact && !one.selected.empty()) found.severity = severity::info;
         }
-        for (auto& [digest, found] : by_pick) {
+        for (auto& [pick, found] : by_pick) {
             finding& told = to.whole(std::move(found.message));
             told.place = std::move(found.place);
-            told.digest = digest;
+            told.digest = pick.first;
             told.platform = one.platform;
             told.clients = std::move(found.clients);
             if (found.severity == severity::info) told.severity = severity::info;
@@ -59,17 +75,21 @@ void check_client_picks(const facts& about, report& to) {
 void check_client_fails(const facts& about, report& to) {
     for (const comparison& one : about.comparisons) {
         if (one.selected.empty()) continue;
-        std::map<std::string, std::size_t> by_reason;
-        std::vector<std::pair<std::string, std::vector<std::string_view>>> told;
+        using key = std::pair<std::string, bool>;  // the reason, and whether another order is in vain
+        std::map<key, std::size_t> by_reason;
+        std::vector<std::pair<key, std::vector<std::string_view>>> told;
         for (const auto& guess : one.clients) {
             if (guess.predicted.failed() || guess.predicted.value().selects) continue;
-            const auto [known, is_new] = by_reason.try_emplace(guess.predicted.value().reason, told.size());
-            if (is_new) told.emplace_back(guess.predicted.value().reason, std::vector<std::string_view>{});
+            const key why{guess.predicted.value().reason, guess.mended == resolve::answer::no};
+            const auto [known, is_new] = by_reason.try_emplace(why, told.size());
+            if (is_new) told.emplace_back(why, std::vector<std::string_view>{});
             told[known->second].second.push_back(name_of(guess.who));
         }
-        for (auto& [reason, clients] : told) {
-            finding& found = to.whole("for " + one.platform + ": " + printable(reason, 300) + "; " + instead(one) +
-                                      "; list images first and not nested, each with its platform");
+        for (auto& [why, clients] : told) {
+            const auto& [reason, in_vain] = why;
+            finding& found = to.whole(
+                "for " + one.platform + ": " + printable(reason, 300) + "; " + instead(one) +
+                (in_vain ? without_order(about, one) : "; list images first and not nested, each with its platform"));
             found.platform = one.platform;
             found.clients = std::move(clients);
         }

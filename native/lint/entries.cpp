@@ -49,9 +49,99 @@ struct group {
     }
 };
 
+/// Whether no client that differs from refract would be helped by another order.
+bool is_order_in_vain(const facts& about) {
+    bool in_vain = false;
+    for (const auto& one : about.comparisons) {
+        if (one.versioned) continue;  // told apart by what some clients do not look at
+        for (const auto& guess : one.clients) {
+            if (guess.mended == resolve::answer::yes) return false;
+            in_vain = in_vain || guess.mended == resolve::answer::no;
+        }
+    }
+    return in_vain;
+}
+
+/// soci convert puts an index of SOCI behind the images, and with the platform of its image: so whoever pulls for that
+/// platform gets it, and so it is found again when it is replaced.
+bool is_of_soci(const oci::descriptor& entry) { return oci::has(entry.marks, oci::mark::soci); }
+
+/// What an entry says that it is about.
+std::string_view subject_of(const oci::descriptor& entry) {
+    for (const auto key :
+         {oci::annotation::reference_digest, oci::annotation::buildkit_digest, oci::annotation::soci_image_digest}) {
+        if (const auto said = oci::annotation_of(entry, key); !said.empty()) return said;
+    }
+    return {};
+}
+
 }  // namespace
 
+void check_no_image(const facts& about, report& to) {
+    if (about.walk == nullptr) return;
+    bool perhaps = false;
+    for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
+        const oci::platform* const declared = platform_of(about, where);
+        const bool is_read = about.walk->read().find(entry.digest, resolve::document_kind::index) != resolve::none;
+        perhaps = perhaps || (is == role::image && (declared == nullptr || is_whole(*declared))) ||
+                  (is == role::index && !is_read);
+    });
+    if (perhaps) return;
+    const auto& root = *about.walk->read()[0].index;
+    if (!root.artifact_type().empty() || !root.subject().empty()) {
+        to.whole("this index says that it is an artifact itself: nothing in it is run").severity = severity::info;
+        return;
+    }
+    to.whole(root.entries().empty()
+                 ? "this index has no entries: nothing can be pulled; list an image with its platform"
+                 : "no entry of this index is an image: nothing can be run; list one with its "
+                   "platform, or give the index an artifactType");
+}
+
+void check_incomplete_platform(const facts& about, report& to) {
+    for_each_entry(about, [&](place where, const oci::descriptor&, role is) {
+        const oci::platform* const declared = platform_of(about, where);
+        if (declared == nullptr || (!declared->os.empty() && is_whole(*declared))) return;
+        const std::string_view what = is_whole(*declared) ? "operating system" : "architecture";
+        to.at(where, "its platform names no " + std::string(what) +
+                         (is_whole(*declared) ? ", which some clients take for linux: " : ", so nobody takes it: ") +
+                         (is == role::artifact ? "declare \"unknown/unknown\""
+                                               : "declare the platform of its config, or \"unknown/unknown\" if it is "
+                                                 "an artifact"));
+    });
+}
+
+void check_wrong_data(const facts& about, report& to) {
+    const auto told = [&](place where, const oci::descriptor& of, const std::string& whose) -> finding* {
+        if (of.data == oci::embedded::unfitting) {
+            finding& found = to.at(where, whose +
+                                              " is of another length than the size beside it, so it is not used, and "
+                                              "crane refuses to read on: take it out, or write all of the content");
+            found.clients = {name_of(client::crane)};
+            return &found;
+        }
+        if (of.data != oci::embedded::wrong) return nullptr;
+        finding& found = to.at(where, whose +
+                                          " is as long as the content, and something else: refract selects nothing "
+                                          "that has it, and containerd's pull fails; take it out");
+        found.clients = {name_of(client::containerd), name_of(client::crane)};
+        return &found;
+    };
+    for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
+        finding* const found = told(where, entry, "its data");
+        if (found != nullptr && holds_images(is) && entry.data == oci::embedded::wrong)
+            found->severity = severity::error;
+        const content* const known = about.find(entry.digest);
+        if (known == nullptr || known->manifest == nullptr) return;
+        told(where, known->manifest->config(), "the data of its config");
+        for (const auto& layer : known->manifest->layers()) {
+            if (told(where, layer, "the data of its layer " + printable(layer.digest)) != nullptr) break;
+        }
+    });
+}
+
 void check_artifact_before_image(const facts& about, report& to) {
+    if (is_order_in_vain(about)) return;
     std::map<std::uint32_t, place> last_image;
     for_each_entry(about, [&](place where, const oci::descriptor&, role is) {
         if (holds_images(is)) last_image[where.document] = where;
@@ -95,8 +185,9 @@ void check_image_without_platform(const facts& about, report& to) {
 
 void check_platform_less_artifact(const facts& about, report& to) {
     std::map<std::uint32_t, group> all;
-    for_each_entry(about, [&](place where, const oci::descriptor&, role is) {
-        if (is == role::artifact && platform_of(about, where) == nullptr) all[where.document].add(where);
+    for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
+        if (is != role::artifact || platform_of(about, where) != nullptr || is_of_soci(entry)) return;
+        all[where.document].add(where);
     });
     for (const auto& [document, found] : all) {
         finding& told =
@@ -108,9 +199,10 @@ void check_platform_less_artifact(const facts& about, report& to) {
 }
 
 void check_artifact_with_platform(const facts& about, report& to) {
-    for_each_entry(about, [&](place where, const oci::descriptor&, role is) {
+    for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
         const oci::platform* const declared = platform_of(about, where);
         if (is != role::artifact || declared == nullptr || oci::is_unknown(*declared)) return;
+        if (!is_whole(*declared) || is_of_soci(entry)) return;
         to.at(where, "this artifact declares " + oci::describe(*declared) +
                          ", so clients take it for an image of that platform: declare \"unknown/unknown\"");
     });
@@ -120,7 +212,7 @@ void check_same_platform_twice(const facts& about, report& to) {
     std::map<std::pair<std::uint32_t, std::string>, place> first;
     for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
         const oci::platform* const declared = platform_of(about, where);
-        if (is != role::image || declared == nullptr) return;
+        if (is != role::image || declared == nullptr || !is_whole(*declared)) return;
         const auto [known, is_new] = first.try_emplace({where.document, normal_form(*declared)}, where);
         if (is_new || about.walk->read().entry(known->second).digest == entry.digest) return;
         to.at(where, "a second image of " + oci::describe(*declared) + ", after " +
@@ -135,7 +227,7 @@ void check_duplicate_entry(const facts& about, report& to) {
     for_each_entry(about, [&](place where, const oci::descriptor& entry, role) {
         const oci::platform* const declared = platform_of(about, where);
         // One artifact may be about several images, and one image run on several platforms.
-        const identity key{where.document, entry.digest, oci::annotation_of(entry, oci::annotation::reference_digest),
+        const identity key{where.document, entry.digest, subject_of(entry),
                            declared == nullptr ? std::string() : normal_form(*declared)};
         const auto [known, is_new] = first.try_emplace(key, where);
         if (is_new) return;

@@ -33,6 +33,8 @@ struct comparison {
     struct guess {
         resolve::client who = resolve::client::containerd;
         result<resolve::prediction> predicted;
+        /// Whether it would select what refract does, were the index written as `advised_index` has it.
+        resolve::answer mended = resolve::answer::unknown;
     };
 
     std::string platform;    ///< "linux/arm64/v8"
@@ -65,6 +67,14 @@ struct facts {
         return found == contents.end() ? nullptr : &found->second;
     }
 };
+
+/// The index as the rules advise to write it: images first, not nested, each with its platform; then the rest, as no
+/// platform. Data that is not the content stays such. Whether that would help a client is found out by predicting what
+/// it makes of this. Only with a walk.
+std::string advised_index(const facts& about);
+
+/// Whether a platform can be that of an image: clients ask for one with an architecture.
+inline bool is_whole(const oci::platform& declared) noexcept { return !declared.architecture.empty(); }
 
 /// What an entry is when its manifest was read, too.
 resolve::role role_of(const facts& about, resolve::place where);

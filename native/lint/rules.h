@@ -56,6 +56,9 @@ void check_missing_entry(const facts& about, report& to);
 void check_over_limit(const facts& about, report& to);
 void check_near_limit(const facts& about, report& to);
 // entries.cpp
+void check_no_image(const facts& about, report& to);
+void check_incomplete_platform(const facts& about, report& to);
+void check_wrong_data(const facts& about, report& to);
 void check_artifact_before_image(const facts& about, report& to);
 void check_unmarked_artifact(const facts& about, report& to);
 void check_image_without_platform(const facts& about, report& to);

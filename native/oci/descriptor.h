@@ -32,6 +32,14 @@ constexpr bool has(mark marks, mark one) noexcept {
     return (static_cast<std::uint8_t>(marks) & static_cast<std::uint8_t>(one)) != 0;
 }
 
+/// What `data`, the content inside its descriptor, is worth (image-spec, descriptor.md, "Embedded Content").
+enum class embedded : std::uint8_t {
+    none,
+    right,      ///< it is what digest and size name
+    unfitting,  ///< of another length: nobody takes it for the content, and some refuse it
+    wrong,  ///< of the right length, and other bytes, or nobody can tell: containerd tries to store it as the content
+};
+
 inline constexpr std::uint32_t no_platform = UINT32_MAX;
 
 /// image-spec, descriptor.md. Views into the document; the platform is a number in the document's own list.
@@ -44,12 +52,14 @@ struct descriptor {
     media_kind kind = media_kind::other;
     digest_algorithm algorithm = digest_algorithm::other;
     mark marks = mark::none;
+    embedded data = embedded::none;
     bool annotated = false;
     json_element annotations;  ///< to be read only if annotated
 };
 
 /// Reads one descriptor strictly: mediaType, digest and size must be there, the digest well-formed, the size a whole
-/// number that is not negative, `data` the bytes that digest and size name. `urls` are checked for type and ignored.
+/// number that is not negative, `data` base64. Whether that is the content is noted; it is never used in its place.
+/// `urls` are checked for type and ignored.
 outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms);
 
 /// One annotation of a descriptor; empty if it is not there.

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/printable.h"
+#include "oci/platform_normal.h"
 
 namespace refract::oci {
 namespace {
@@ -16,63 +17,9 @@ namespace {
 constexpr std::string_view windows = "windows";
 constexpr std::string_view win32k = "win32k";
 
-/// A value in lower case. Almost all are that already, so nothing is copied for them.
-class lowered {
-public:
-    explicit lowered(std::string_view text) : view_(text) {
-        const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-        if (std::none_of(text.begin(), text.end(), is_upper)) return;
-        copy_.assign(text);
-        for (char& c : copy_) {
-            if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
-        }
-        view_ = copy_;
-    }
-    lowered(const lowered&) = delete;
-    lowered& operator=(const lowered&) = delete;
-
-    std::string_view view() const noexcept { return view_; }
-
-private:
-    std::string copy_;
-    std::string_view view_;
-};
-
 /// Go folds U+0130 and U+212A into ASCII when it lower-cases; no known platform needs anything beyond ASCII.
 bool is_ascii(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
-std::string_view normal_os(std::string_view lower) {
-    if (lower.empty()) return "linux";
-    return lower == "macos" ? "darwin" : lower;
-}
-
-struct normal_architecture {
-    std::string_view architecture;
-    std::string_view variant;
-};
-
-/// containerd/platforms database.go, normalizeArch; both in lower case.
-normal_architecture normalise(std::string_view architecture, std::string_view variant) {
-    if (architecture == "amd64" || architecture == "x86_64" || architecture == "x86-64") {
-        return {"amd64", variant == "v1" ? "" : variant};
-    }
-    if (architecture == "arm64" || architecture == "aarch64") {
-        if (variant == "8" || variant == "v8" || variant == "v8.0") return {"arm64", ""};
-        if (variant == "9" || variant == "9.0" || variant == "v9.0") return {"arm64", "v9"};
-        return {"arm64", variant};
-    }
-    if (architecture == "i386") return {"386", ""};
-    if (architecture == "armhf") return {"arm", "v7"};
-    if (architecture == "armel") return {"arm", "v6"};
-    if (architecture == "arm") {
-        if (variant.empty() || variant == "7") return {"arm", "v7"};
-        if (variant == "5") return {"arm", "v5"};
-        if (variant == "6") return {"arm", "v6"};
-        if (variant == "8") return {"arm", "v8"};
-    }
-    return {architecture, variant};
 }
 
 template <class Number>
@@ -102,6 +49,17 @@ arm64_level arm64_level_of(std::string_view variant) {
     if (major == 8 && minor >= 0 && minor <= 9) return {8, minor};
     if (major == 9 && minor >= 0 && minor <= 7) return {9, minor};
     return {0, 0};
+}
+
+/// "v8", "v8.4".
+std::string level_name(int major, int minor = 0) {
+    std::string text(1, 'v');
+    text += std::to_string(major);
+    if (minor > 0) {
+        text += '.';
+        text += std::to_string(minor);
+    }
+    return text;
 }
 
 }  // namespace
@@ -242,18 +200,17 @@ platform_preference platform_preference::compatible(const platform& wanted) {
     };
     const auto add_arm = [&](const std::string& variant) {
         add("arm", variant);
-        for (int version = version_of(variant) - 1; version >= 5; --version) add("arm", 'v' + std::to_string(version));
+        for (int version = version_of(variant) - 1; version >= 5; --version) add("arm", level_name(version));
     };
 
     const std::string variant(normal.variant);
     if (normal.architecture == "arm") {
         add_arm(variant);
     } else if (normal.architecture == "arm64") {
-        const std::string level_name = variant.empty() ? "v8" : variant;
-        const auto level = arm64_level_of(level_name);
+        const auto level = arm64_level_of(variant.empty() ? "v8" : variant);
         const auto add_levels = [&](int major, int minor) {
             for (; minor >= 0; --minor) {
-                add("arm64", 'v' + std::to_string(major) + (minor > 0 ? '.' + std::to_string(minor) : ""));
+                add("arm64", level_name(major, minor));
             }
         };
         if (level.major == 0) return preference;  // an unknown level runs nothing, itself included
@@ -264,7 +221,7 @@ platform_preference platform_preference::compatible(const platform& wanted) {
         add(normal.architecture, variant);
         if (normal.architecture == "amd64") {
             for (int version = version_of(variant) - 1; version >= 1; --version) {
-                add("amd64", 'v' + std::to_string(version));
+                add("amd64", level_name(version));
             }
             add("386", "");
         }

@@ -49,6 +49,7 @@ void walk::follow() {
     each_entry([&](place where, bool is_other) {
         const oci::descriptor& entry = documents_.entry(where);
         if (!is_other || entry.algorithm == oci::digest_algorithm::other) return;
+        if (entry.data == oci::embedded::wrong) return;
         const role is = role_of(entry, documents_.platform_of(where), request_);
         const bool attestation = is == role::artifact && entry.kind == oci::media_kind::manifest &&
                                  oci::has(entry.marks, oci::mark::buildkit);

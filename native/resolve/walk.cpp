@@ -11,6 +11,18 @@
 
 namespace refract::resolve {
 
+namespace {
+
+/// containerd stores `data` as the content where its length fits, and then finds that it is not: such a pull cannot end
+/// well. Listing never uses it.
+error wrong_data(const std::string& where) {
+    return {status::digest_mismatch, "the data " + where +
+                                         " is as long as the content, and something else: digest "
+                                         "mismatch; take the data out"};
+}
+
+}  // namespace
+
 result<walk::step> walk::begin(const expected_document& root, std::span<const std::byte> bytes) {
     state_ = state::idle;
     documents_.clear();
@@ -161,6 +173,10 @@ outcome walk::prove(const frontier::item& item) {
         return {};
     }
     if (got == acquired::unusable) return {};
+    for (const auto& layer : manifest.layers()) {
+        if (layer.data != oci::embedded::wrong) continue;
+        return reject(item.place, required, wrong_data("of its layer " + printable(layer.digest)));
+    }
 
     oci::platform_rank rank = item.rank;
     if (!required && !request_.wants_all()) {
@@ -198,6 +214,9 @@ outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where
     if (of.algorithm == oci::digest_algorithm::other) {
         // Only listed, whoever declares what: no bytes could ever be checked against it.
         return reject(where, false, {status::unsupported, "digest " + printable(of.digest) + " cannot be verified"});
+    }
+    if (request_.mode == mode::select && of.data == oci::embedded::wrong) {
+        return reject(where, required, wrong_data(kind == document_kind::config ? "of its config" : "in its entry"));
     }
     document = documents_.find(of.digest);
     if (document != none) {

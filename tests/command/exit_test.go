@@ -30,8 +30,11 @@ func TestWrongUsageIsExitCodeTwo(t *testing.T) {
 		{"refract --help", []string{"--bogus"}},
 		{"refract --help", []string{"bogus\n\x1b[2J"}},
 		{"refract references --help", []string{"references"}},
-		{"refract references --help", []string{"references", "bogus"}},
-		{"refract references --help", []string{"refs", "bogus"}},
+		{"refract references --help", []string{"references", "bogus", "image"}},
+		{"refract references --help", []string{"refs", "bogus", "image"}},
+		{"refract references --help", []string{"references", ""}},
+		{"refract references --help", []string{"references", "image", "--bogus"}},
+		{"refract references ls --help", []string{"references", "image", "ls"}},
 		{"refract references ls --help", []string{"references", "ls"}},
 		{"refract references ls --help", []string{"references", "ls", ""}},
 		{"refract references ls --help", []string{"references", "ls", "UPPER/CASE"}},
@@ -42,7 +45,7 @@ func TestWrongUsageIsExitCodeTwo(t *testing.T) {
 		{"refract references ls --help", []string{"references", "ls", "--type", "", "image"}},
 		{"refract references ls --help", []string{"references", "ls", "--artifact-type", "", "image"}},
 		{"refract references ls --help", []string{"references", "ls", "--platform", "", "image"}},
-		{"refract references ls --help", []string{"references", "ls", "--platform", "linux", "image"}},
+		{"refract references ls --help", []string{"references", "ls", "--platform", "linux/", "image"}},
 		{"refract references ls --help", []string{"references", "ls", "--platform", "linux/amd64/v2/more", "image"}},
 		{"refract references ls --help", []string{"references", "ls", "--annotation", "key", "image"}},
 		{"refract references ls --help", []string{"references", "ls", "--annotation", "=value", "image"}},
@@ -50,6 +53,16 @@ func TestWrongUsageIsExitCodeTwo(t *testing.T) {
 		{"refract references ls --help", []string{"references", "ls", "--source", "", "image"}},
 		{"refract references ls --help", []string{"references", "ls", "--timeout", "-1", "image"}},
 		{"refract references ls --help", []string{"references", "ls", "--username", "me", "registry.example/image"}},
+		{"refract references ls --help", []string{"references", "ls", "--deadline", "0", "image"}},
+		{"refract references ls --help", []string{"references", "ls", "--deadline", "-1", "image"}},
+		{"refract references ls --help", []string{"references", "ls", "--deadline", "nan", "image"}},
+		{"refract references ls --help", []string{"references", "ls", "--deadline", "inf", "image"}},
+		{"refract references ls --help", []string{"references", "ls", "--deadline", "86401", "image"}},
+		{"refract references ls --help", []string{"references", "ls", "--deadline", "1m", "image"}},
+		{"refract references ls --help", []string{"references", "ls", "--deadline", "", "image"}},
+		{"refract references get --help", []string{"references", "get", "--deadline", "0", "image"}},
+		{"refract references --help", []string{"references", "--deadline", "0", "image"}},
+		{"refract inspect --help", []string{"inspect", "--deadline", "0", "image"}},
 		{"refract references tree --help", []string{"references", "tree"}},
 		{"refract references get --help", []string{"references", "get"}},
 		{"refract references get --help", []string{"references", "get", "image", ""}},
@@ -63,7 +76,7 @@ func TestWrongUsageIsExitCodeTwo(t *testing.T) {
 		{"refract inspect --help", []string{"inspect"}},
 		{"refract inspect --help", []string{"inspect", "--raw", "--output", "json", "image"}},
 		{"refract select --help", []string{"select", "image"}},
-		{"refract select --help", []string{"select", "--platform", "linux", "image"}},
+		{"refract select --help", []string{"select", "--platform", "linux/", "image"}},
 		{"refract completion --help", []string{"completion"}},
 		{"refract completion --help", []string{"completion", "tcsh"}},
 		{"refract completion --help", []string{"completion", "bash", "--output", "json"}},
@@ -73,6 +86,16 @@ func TestWrongUsageIsExitCodeTwo(t *testing.T) {
 	if left, err := os.ReadDir(p.folder); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+// TestAWordThatIsNoCommandIsNamed: not the image behind it.
+func TestAWordThatIsNoCommandIsNamed(t *testing.T) {
+	p := newPlace(t)
+	p.fails(2, []string{`there is no command "lst"`}, "references", "lst", "image")
+	p.fails(2, []string{`there is no command "bogus"`}, "bogus")
+	p.fails(2, []string{"IMAGE or a command is required"}, "references")
+	p.fails(2, []string{"more"}, "references", "ls", "image", "more")
+	p.fails(2, []string{"above 0"}, "references", "ls", "--deadline", "0", "image")
 }
 
 // TestEveryOptionIsExplained: a line of help for each, and no type names of the parser beside it.

@@ -85,13 +85,39 @@ func inlined() []entry {
 			b.refuses("digest mismatch", b.Root.Digest.String())
 			b.asks()
 		}},
-		{"data-of-artifact-other-bytes", "an artifact's entry carries other bytes of the same size: containerd would take them", func(b *builder) {
+		{"data-cut-off", "the image's entry carries the beginning of its manifest, as regctl image mod --data-max has left it: the manifest is asked for", func(b *builder) {
+			image := b.right()
+			b.root(image)
+			b.twist(with(image, b.Blobs[image.Digest][:100]))
+			b.selects(image, at(b.Root, 0))
+			b.asks(image)
+		}},
+		{"data-of-artifact-other-bytes", "an artifact's entry carries other bytes of the same size: containerd would try to store them, a pull here never reads them", func(b *builder) {
 			image := b.right()
 			sbom := b.sbom(image)
 			b.root(image, sbom)
 			b.twist(with(sbom, []byte(strings.ToUpper(string(b.Blobs[sbom.Digest])))))
-			b.refuses("digest mismatch", b.Root.Digest.String())
-			b.asks()
+			b.selects(image, at(b.Root, 0))
+			b.asks(image)
+		}},
+		{"data-of-other-platform-other-bytes", "the entry of another platform's image carries other bytes of the same size", func(b *builder) {
+			image, foreign := b.right(), b.foreign()
+			b.root(foreign, image)
+			b.twist(with(foreign, []byte(strings.ToUpper(string(b.Blobs[foreign.Digest])))))
+			b.selects(image, at(b.Root, 1))
+			b.asks(image)
+		}},
+		{"data-of-config-cut-off", "the manifest's config carries its beginning: the config is asked for", func(b *builder) {
+			image := b.right()
+			var manifest ocispec.Manifest
+			decode(b.Blobs[image.Digest], &manifest)
+			config := manifest.Config.Digest
+			manifest.Config.Data = b.Blobs[config][:10]
+			changed := on(b.document(image.MediaType, encode(manifest)), b.host)
+			b.Configs[changed.Digest], b.platforms[changed.Digest] = config, platformName(b.host)
+			b.root(changed)
+			b.selects(changed, at(b.Root, 0))
+			b.asks(changed)
 		}},
 		{"data-of-config-other-bytes", "the manifest's config carries other bytes of the same size", func(b *builder) {
 			image := b.right()

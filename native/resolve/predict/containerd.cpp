@@ -50,6 +50,11 @@ prediction fails_pull(const std::string& why) { return refuses("the pull fails: 
 
 std::string of_run(const std::string& why) { return "the pull succeeds, running fails: " + why; }
 
+/// remotes.Fetch: data is stored where its length fits, and must then have the digest.
+prediction fails_by_data(const std::string& what) {
+    return fails_pull("the data of " + what + " has other bytes than its digest names");
+}
+
 prediction fails_run(const std::string& why) { return refuses(of_run(why)); }
 
 std::string name(const std::vector<place>& path) { return path.empty() ? "the root" : describe(path); }
@@ -99,6 +104,7 @@ attempt stock_pull::handle_index(const visit& at, level& next) {
         if (entry.algorithm == oci::digest_algorithm::other) {
             return fails_pull(name(path) + "'s digest is of an algorithm that it does not know");
         }
+        if (entry.data == oci::embedded::wrong) return fails_by_data(name(path));
         if (entry.kind == oci::media_kind::other) continue;  // fetched as a blob
         const auto kind = entry.kind == oci::media_kind::index ? document_kind::index : document_kind::manifest;
         const auto& child = known_.look(entry, kind, path.back(), static_cast<std::uint32_t>(path.size()));
@@ -119,6 +125,9 @@ attempt stock_pull::handle_manifest(const visit& at) {
     const bool is_foreign = at.platform && !wanted_.rank(*at.platform);
 
     const document* config = nullptr;
+    if ((has_image_config || !is_foreign) && of_config.data == oci::embedded::wrong) {
+        return fails_by_data("the config of " + name(at.path));
+    }
     if (has_image_config) {
         const auto& found = known_.look(of_config, document_kind::config, at.path.empty() ? place{} : at.path.back(),
                                         static_cast<std::uint32_t>(at.path.size()));
@@ -130,6 +139,7 @@ attempt stock_pull::handle_manifest(const visit& at) {
 
     std::size_t unpacked = 0;
     for (const auto& layer : manifest.layers()) {
+        if (layer.data == oci::embedded::wrong) return fails_by_data("a layer of " + name(at.path));
         layers_.insert(layer.digest);
         if (oci::is_file_system_layer(layer.media_type)) ++unpacked;
     }

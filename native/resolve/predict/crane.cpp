@@ -53,6 +53,10 @@ attempt predict_crane(const oci::platform& wanted, evidence& known) {
         });
         if (found == entries.end()) return finds_nothing("no entry of " + around + " is of " + oci::describe(wanted));
         path.push_back({number, static_cast<std::uint32_t>(found - entries.begin())});
+        // remoteIndex.childDescriptor: whatever is there is used, and must be right.
+        if (found->data == oci::embedded::unfitting || found->data == oci::embedded::wrong) {
+            return refuses("it takes " + describe(path) + ", whose data is not what its digest and size name");
+        }
         if (found->kind == oci::media_kind::other) {
             return refuses("it takes " + describe(path) + ", which is neither a manifest nor an index");
         }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "lint/diagnosis.h"
+#include "oci/base64.h"
 
 namespace refract::test {
 namespace {
@@ -100,6 +101,56 @@ TEST(LintClients, ThoseThatFail) {
     EXPECT_EQ(found[0].severity, lint::severity::error);
     EXPECT_THAT(found[0].clients, ElementsAre("containerd"));
     EXPECT_THAT(found[1].clients, ElementsAre("crane", "regctl"));
+}
+
+/// A client that cannot verify the digest is not helped by another order.
+TEST(LintClients, NoOrderIsAdvisedThatDoesNotHelp) {
+    registry from;
+    const blob image = from.image("linux/amd64");
+    const blob sbom = from.artifact();
+    const json about = with(sbom.about(image.digest, "sbom"), "platform", platform_json("unknown/unknown"));
+    diagnosis found(from, from.index({about, image.on("linux/amd64")}));
+    const std::string selected = "sha512:" + std::string(128, 'a');
+    const auto with_guess = [&](resolve::prediction made, resolve::answer mended) {
+        found.facts.comparisons = {};
+        found.facts.comparisons.push_back(of(selected, {{client::skopeo, std::move(made), mended}}));
+    };
+    with_guess(fails("it knows only sha256"), resolve::answer::no);
+    ASSERT_THAT(found.told(), ElementsAre("client-fails"));
+    EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("no order of the entries helps"));
+    EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("name the image by its sha256"));
+    with_guess(picks(about["digest"]), resolve::answer::no);
+    ASSERT_THAT(found.told(), ElementsAre("client-picks-other manifests[1]"));
+    EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("no order of the entries helps"));
+    // Where it helps it is advised.
+    with_guess(picks(about["digest"]), resolve::answer::yes);
+    EXPECT_THAT(found.told(), ElementsAre("client-picks-other manifests[1]", "artifact-before-image manifests[0]"));
+    EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("list that image first"));
+}
+
+TEST(LintClients, WhatIsAdvisedIsAnIndex) {
+    registry from;
+    const blob image = from.image("linux/amd64");
+    const blob arm = from.image("linux/arm64/v8");
+    const blob sbom = from.artifact();
+    const blob inner = from.index({arm.on("linux/arm64/v8"), image.on("linux/amd64")});
+    const diagnosis found(from,
+                          from.index({sbom.about(image.digest, "sbom"), inner.descriptor(), image.on("linux/amd64")}));
+    const json advised = json::parse(lint::advised_index(found.facts));
+    std::vector<std::string> listed;
+    for (const auto& entry : advised["manifests"]) {
+        listed.push_back(entry["digest"].get<std::string>() + ' ' + entry["platform"]["os"].get<std::string>());
+    }
+    EXPECT_THAT(listed, ElementsAre(image.digest + " linux", arm.digest + " linux", sbom.digest + " unknown"));
+    EXPECT_EQ(advised["manifests"][1]["platform"]["variant"], "v8");
+    EXPECT_FALSE(advised["manifests"][0].contains("data"));
+    // What else is wrong with an entry stays wrong, or the advice would be judged too well.
+    const auto size = image.bytes.size();
+    const json wrong = with(image.on("linux/amd64"), "data", oci::encode_base64(std::string(size, 'x')));
+    const diagnosis spoilt(from, from.index({wrong, with(arm.on("linux/arm64/v8"), "data", "e30=")}));
+    const json same = json::parse(lint::advised_index(spoilt.facts));
+    EXPECT_EQ(oci::decode_base64(same["manifests"][0]["data"].get<std::string>())->size(), size);
+    EXPECT_EQ(same["manifests"][1]["data"], "");
 }
 
 TEST(LintClients, ThoseOfWhichNothingCanBeTold) {
