@@ -32,6 +32,9 @@ constexpr bool has(mark marks, mark one) noexcept {
     return (static_cast<std::uint8_t>(marks) & static_cast<std::uint8_t>(one)) != 0;
 }
 
+/// Marks of what is attached to something else, whatever it may look like.
+inline constexpr mark about_another = mark::reference | mark::buildkit | mark::soci;
+
 inline constexpr std::uint32_t no_platform = UINT32_MAX;
 
 /// image-spec, descriptor.md. Views into the document; the platform is a number in the document's own list.
