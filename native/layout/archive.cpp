@@ -69,7 +69,7 @@ private:
     }
 
     outcome add(tar_reader& from, const tar_reader::member& member);
-    outcome keep(tar_reader& from, part& of);
+    outcome keep(tar_reader& from, part& of, bool always);
     outcome stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to);
 
     file_handle file_;
@@ -120,12 +120,13 @@ outcome archive_storage::add(tar_reader& from, const tar_reader::member& member)
     of.regular = member.regular;
     if (!compressed_ || !of.regular) return {};
     of.opaque = static_cast<std::uint64_t>(of.size) > document_bytes_;
-    return of.opaque ? outcome() : keep(from, of).in(member.path);
+    return of.opaque ? outcome() : keep(from, of, own).in(member.path);
 }
 
-/// Holds a document of a compressed archive, as far as there is room.
-outcome archive_storage::keep(tar_reader& from, part& of) {
-    const bool fits = static_cast<std::uint64_t>(of.size) + kept_bytes_ <= bounds_.kept_bytes;
+/// Holds a document of a compressed archive, as far as there is room; index.json, which is read again and again,
+/// always.
+outcome archive_storage::keep(tar_reader& from, part& of, bool always) {
+    const bool fits = always || static_cast<std::uint64_t>(of.size) + kept_bytes_ <= bounds_.kept_bytes;
     outcome done = from.data(document_bytes_, [&](std::span<const std::byte> bytes) -> outcome {
         of.text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         of.opaque = !begins_document(of.text);

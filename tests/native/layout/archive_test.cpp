@@ -84,8 +84,6 @@ TEST_F(LayoutArchive, IsReadAsTheDirectoryIs) {
 }
 
 TEST_F(LayoutArchive, NamesThatLeadElsewhereAreNotLookedAt) {
-    files.write("../evil", "");
-    std::filesystem::remove(files.path("../evil"));
     const auto path =
         tar("-P --transform='s,^oci-layout$,../../oci-layout,' --transform='s,^blobs/,/blobs/,' "
             "index.json oci-layout blobs");
@@ -154,6 +152,8 @@ TEST_F(LayoutArchive, IsBounded) {
     bounds.kept_bytes = 0;
     auto layout = open_layout(tar("-z index.json oci-layout blobs"), {}, {}, bounds);
     ASSERT_TRUE(layout.ok()) << layout.why().message;
+    EXPECT_EQ(get_from(*layout.value(), kind::blob, one.digest), one.bytes);
+    EXPECT_EQ(get_from(*layout.value(), kind::blob, one.digest), one.bytes);
     EXPECT_THAT(get_from(*layout.value(), kind::blob, one.digest), HasSubstr("limit exceeded: oci:"));
 }
 
