@@ -20,17 +20,17 @@ public:
     outcome read_members();
 
     outcome stream(const std::string& path, std::uint64_t most, const sink& to) override {
-        if (outcome done = check(path); done.failed()) return done;
+        if (auto there = size(path); there.failed()) return std::move(there).take();
         const part& of = parts_.at(path);
         if (of.kept) return of.text.empty() ? outcome() : give(of.text, most, to);
         return stream_member(path, of, most, to).in(path);
     }
 
-    outcome check(const std::string& path) override {
+    result<std::uint64_t> size(const std::string& path) override {
         const auto found = parts_.find(path);
-        if (found == parts_.end()) return {status::missing, path + " is not in the archive"};
-        if (!found->second.regular) return {status::malformed, path + " is not a regular file, but a link perhaps"};
-        return {};
+        if (found == parts_.end()) return error{status::missing, path + " is not in the archive"};
+        if (found->second.regular) return static_cast<std::uint64_t>(found->second.size);
+        return error{status::malformed, path + " is not a regular file, but a link perhaps"};
     }
 
     bool may_be_document(const std::string& path) override {

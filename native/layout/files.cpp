@@ -131,9 +131,12 @@ public:
         return file.failed() ? outcome(std::move(file).take()) : read_pieces(file.value(), path, most, to);
     }
 
-    outcome check(const std::string& path) override {
+    result<std::uint64_t> size(const std::string& path) override {
         auto file = open(path);
-        return file.failed() ? outcome(std::move(file).take()) : outcome();
+        if (file.failed()) return std::move(file).take();
+        struct stat found {};
+        if (::fstat(file.value().get(), &found) != 0) return failure(errno, path);
+        return static_cast<std::uint64_t>(std::max<off_t>(found.st_size, 0));
     }
 
     blob_list blobs(std::size_t most) override {
@@ -215,6 +218,7 @@ result<file_handle> open_regular(const std::string& path) {
 
 result<std::unique_ptr<storage>> open_directory(const std::string& path) {
     file_handle root(::open(path.c_str(), looking | O_DIRECTORY));
+    if (root.get() < 0 && errno == ENOENT) return error{status::missing, "there is no such directory or archive"};
     if (root.get() < 0) return failure(errno, "the directory");
     return std::unique_ptr<storage>(std::make_unique<directory_storage>(std::move(root)));
 }

@@ -71,9 +71,10 @@ private:
 };
 
 error no_layout() {
-    return {status::missing,
-            "not an image layout: it has no index.json; name the directory or archive that has it (what `docker save` "
-            "of Docker before 25 wrote has none: skopeo copy docker-archive:FILE oci:DIR makes a layout of it)"};
+    return {
+        status::missing,
+        "not an image layout: it has no index.json; name the directory or archive that has it (what Docker before 25 "
+        "saved has none: skopeo copy docker-archive:FILE oci:DIR)"};
 }
 
 outcome image_layout::check_marker() {
@@ -147,7 +148,7 @@ result<answer> image_layout::manifest(const question& what) {
 result<answer> image_layout::presence(const std::string& digest) {
     auto path = blob_path(digest);
     if (path.failed()) return std::move(path).take();
-    if (outcome done = files_->check(path.value()); done.failed()) return done;
+    if (auto size = files_->size(path.value()); size.failed()) return std::move(size).take();
     return answer{};
 }
 

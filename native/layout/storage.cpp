@@ -3,6 +3,8 @@
 
 #include "layout/storage.h"
 
+#include <utility>
+
 #include "base/printable.h"
 #include "oci/digest.h"
 
@@ -35,8 +37,11 @@ bool begins_document(std::string_view text) noexcept {
 
 result<std::string> read_document(storage& from, const std::string& path, std::uint64_t most) {
     std::string text;
-    bool another = !from.may_be_document(path);
-    if (another) return text;
+    if (!from.may_be_document(path)) return text;
+    auto size = from.size(path);
+    if (size.failed()) return std::move(size).take();
+    if (size.value() > most) return text;
+    bool another = false;
     outcome done = from.stream(path, most, [&](std::span<const std::byte> bytes) -> outcome {
         append(text, bytes);
         another = text.size() > most || !begins_document(text);

@@ -35,8 +35,8 @@ public:
     /// Gives all bytes of a file to the sink, at most 1 MiB at a time, and no more than `most` and one: that one tells
     /// that the file is longer.
     virtual outcome stream(const std::string& path, std::uint64_t most, const sink& to) = 0;
-    /// Whether a file could be read.
-    virtual outcome check(const std::string& path) = 0;
+    /// How many bytes a file has, if it could be read.
+    virtual result<std::uint64_t> size(const std::string& path) = 0;
     /// Looks at no more than `most` names.
     virtual blob_list blobs(std::size_t most) = 0;
     /// Not, if it is known without reading that a file is none.
@@ -49,8 +49,8 @@ result<std::string> read_file(storage& from, const std::string& path, std::uint6
 /// Whether bytes are the beginning of a JSON object, as far as they go.
 bool begins_document(std::string_view text) noexcept;
 
-/// The whole of a file that begins as a JSON object does and is not longer than `most`; of another file nothing, and
-/// little of it is read.
+/// The whole of a file that begins as a JSON object does and is not longer than `most`; of another file nothing, of
+/// which little is read.
 result<std::string> read_document(storage& from, const std::string& path, std::uint64_t most);
 
 /// "blobs/sha256/…". `malformed` for what is no digest, so that nothing else becomes a path.
