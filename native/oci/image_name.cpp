@@ -133,8 +133,7 @@ outcome refuse_foreign(std::string_view whole) {
         {"oci://", false, ""},
         {"https://", false, ""},
         {"http://", false, ""},
-        {"docker-archive:", false,
-         "write oci:FILE for what `docker save` of Docker 25 or newer wrote; of older ones, "},
+        {"docker-archive:", false, "if `docker save` of Docker 25 or newer wrote it, write oci:FILE; else "},
         {"docker-daemon:", false, ""},
         {"containers-storage:", false, ""},
         {"dir:", true, ""},
@@ -146,8 +145,8 @@ outcome refuse_foreign(std::string_view whole) {
         const auto rest = whole.substr(prefix.size());
         if (prefix.ends_with("//")) {
             if (rest.starts_with('/')) return {};  // oci: and an absolute path
-            return bad_name(whole, "an image of a registry is named without " + std::string(prefix) + ": write " +
-                                       printable(rest) + "; and a layout without slashes behind oci:");
+            return bad_name(
+                whole, "an image of a registry is named without " + std::string(prefix) + ": write " + printable(rest));
         }
         if (name_too && is_tag(rest)) return {};
         return bad_name(whole, "only registries, OCI layouts and archives of these are read; " + std::string(advice) +
