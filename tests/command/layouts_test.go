@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,7 +119,7 @@ func TestLayoutsOfSkopeoAreReadByTheNamesThatItWrote(t *testing.T) {
 	folder, made := layoutOf(t, shape, "v1"), t.TempDir()
 	archive := filepath.Join(made, "archive.tar")
 	for _, to := range []string{"oci:" + made + "/layout", "oci-archive:" + archive} {
-		tool(t, "skopeo", "--insecure-policy", "copy", "--all", "--quiet", "oci:"+folder+":v1", to+":"+wholeName)
+		tool(t, "skopeo", "--insecure-policy", "copy", "--all", "--preserve-digests", "--quiet", "oci:"+folder+":v1", to+":"+wholeName)
 		p := newPlace(t)
 		for _, name := range []string{to + ":" + wholeName, to + ":1.0", to} {
 			if got := p.prints("inspect", "--raw", name); got != string(shape.Blobs[shape.Root.Digest]) {
@@ -153,7 +154,7 @@ func TestOtherToolsNamesAreToldWhatToWrite(t *testing.T) {
 
 // TestALayoutWithoutItsMarkerIsReadWithANotice: once on the standard error, and among JSON's notices.
 func TestALayoutWithoutItsMarkerIsReadWithANotice(t *testing.T) {
-	shape, _ := attached(t)
+	shape, _ := attached(t, text("sbom.txt", "what is in it"))
 	folder := layoutOf(t, shape, "v1")
 	if err := os.Remove(filepath.Join(folder, ocispec.ImageLayoutFile)); err != nil {
 		t.Fatal(err)
@@ -294,7 +295,7 @@ func TestArtifactsBesideTheImageNeedNoTag(t *testing.T) {
 	}
 	relist(t, folder, func(index *ocispec.Index) {
 		delete(index.Manifests[0].Annotations, ocispec.AnnotationRefName)
-		index.Manifests = append(append(root.Manifests, artifact), index.Manifests...)
+		index.Manifests = slices.Concat(root.Manifests, []ocispec.Descriptor{artifact}, index.Manifests)
 	})
 	if got := newPlace(t).list("oci:" + folder).Root.Digest; got != shape.Root.Digest {
 		t.Errorf("the root is %s, want %s", got, shape.Root.Digest)

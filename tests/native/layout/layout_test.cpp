@@ -16,6 +16,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
 TEST_F(Layout, Opening) {
     index({});
     EXPECT_EQ(open_error(), "opened");
