@@ -12,6 +12,7 @@
 #include "abi/request.h"
 #include "inspect/content.h"
 #include "layout/layout.h"
+#include "layout/place.h"
 
 /// What one selection hands out, and what that points at.
 struct refract_selected {
@@ -45,6 +46,7 @@ result<std::unique_ptr<refract_image>> open(const refract_client& client, std::s
     if (outcome done = client.connections->check_cancelled(); done.failed()) return done;
     auto name = oci::parse_image_name(text);
     if (name.failed()) return std::move(name).take();
+    if (name.value().is_layout()) name = layout::find_path(std::move(name).value());
     auto made = std::make_unique<refract_image>();
     made->connections = client.connections;
     const auto& limits = made->connections->limits;

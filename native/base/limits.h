@@ -50,6 +50,15 @@ struct discovery_limits {
     std::uint32_t deadline = 60'000;  ///< milliseconds in which all of them must have ended
 };
 
+/// Limits of reading an image layout on this machine, and of one that is in a tar archive.
+struct layout_limits {
+    std::uint32_t scanned_blobs = 10'000;        ///< looked at for referrers although index.json does not list them
+    std::uint32_t members = 100'000;             ///< files, directories and links of one archive
+    std::uint32_t passes = 256;                  ///< through one compressed archive
+    std::uint64_t unpacked_bytes = 64ull << 30;  ///< what a compressed archive may hold
+    std::uint64_t kept_bytes = 64u << 20;        ///< documents of a compressed archive that are held in memory
+};
+
 /// The most features that a platform may list. Not for a caller to change: known platforms have one.
 inline constexpr std::size_t most_os_features = 64;
 

@@ -20,6 +20,7 @@
 
 #include "base/printable.h"
 #include "layout/layout.h"
+#include "layout/place.h"
 
 namespace refract::cli {
 namespace {
@@ -177,6 +178,7 @@ result<inspect::image*> context::open(const std::string& text) {
     if (name.failed()) return std::move(name).take();
     name_ = std::move(name).value();
     if (name_.is_layout()) {
+        name_ = layout::find_path(std::move(name_));
         auto opened = layout::open_layout(name_.repository, limits);
         if (opened.failed()) return std::move(opened).take();
         repository_ = std::move(opened).value();
@@ -190,13 +192,16 @@ result<inspect::image*> context::open(const std::string& text) {
         if (opened.failed()) return std::move(opened).take();
         repository_ = std::move(opened).value();
     }
+    for (const auto& notice : repository_->notices()) warn(notice);
     auto image = inspect::image::open(*repository_, name_, limits);
     if (image.failed()) return std::move(image).take();
     image_ = std::move(image).value();
     return image_.get();
 }
 
-void context::warn(std::string_view text) const { fmt::print(stderr, "refract: {}\n", text); }
+void context::warn(std::string_view text) const {
+    if (said_.emplace(text).second) fmt::print(stderr, "refract: {}\n", text);
+}
 
 outcome context::refuse_json() const {
     if (!options.json()) return {};

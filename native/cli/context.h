@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,7 @@ public:
     const oci::image_name& name() const noexcept { return name_; }
     oci::repository& repository() noexcept { return *repository_; }
 
-    /// Says something besides the result, on standard error.
+    /// Says something besides the result, on standard error; the same thing once.
     void warn(std::string_view text) const;
     void add_options(CLI::App& to);
     /// For commands whose output is somebody else's: content, or a script.
@@ -63,6 +64,7 @@ private:
     result<registry::client_options> client_options(const oci::image_name& name) const;
 
     oci::image_name name_;
+    mutable std::set<std::string, std::less<>> said_;
     std::unique_ptr<registry::client> client_;
     std::unique_ptr<oci::repository> repository_;
     std::unique_ptr<inspect::image> image_;

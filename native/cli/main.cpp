@@ -90,7 +90,8 @@ int finish(outcome done, const CLI::App& app) {
 int run(int argc, char** argv) {
     CLI::App app{
         "Shows what is attached to container images: SBOMs, signatures, attestations, in every format, in registries\n"
-        "and OCI layouts. An image is named host/repo:tag, host/repo@digest or oci:DIR[:TAG]."};
+        "and OCI layouts. An image is named host/repo:tag, host/repo@digest or oci:DIR[:TAG],\n"
+        "where DIR may be a tar archive."};
     app.name("refract");
     app.require_subcommand(1);
     app.fallthrough();

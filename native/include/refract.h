@@ -553,7 +553,8 @@ typedef struct refract_image refract_image;
 
 /* Reads the index or manifest that a name leads to: "host/repo:tag", "host/repo@digest", with Docker's defaults
  * ("alpine" is docker.io/library/alpine:latest), or "oci:DIR", "oci:DIR:TAG", "oci:DIR@digest" for an OCI layout
- * (image-spec, image-layout.md). A tag is asked for once; from then on its digest counts, and no document is asked for
+ * (image-spec, image-layout.md), where DIR may be a tar archive that holds one, also compressed with gzip or zstd. The
+ * shortest beginning of DIR:TAG that is a layout or a file is DIR. A tag is asked for once; from then on its digest counts, and no document is asked for
  * twice. REFRACT_MISSING, REFRACT_DENIED and REFRACT_UNREACHABLE as their names say. */
 REFRACT_API refract_status refract_image_open(refract_image** out, refract_client* client, const char* name,
                                               size_t name_size, refract_error* error) REFRACT_NOEXCEPT;

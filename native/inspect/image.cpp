@@ -52,7 +52,7 @@ outcome image::open_root(const limits& limits) {
     root_.bytes = std::move(came.value().documents.front());
     root_.served_type = std::move(came.value().media_type);
     root_.etag = std::move(came.value().etag);
-    root_.digest = name_.digest;
+    root_.digest = name_.digest.empty() ? std::move(came.value().digest) : name_.digest;
     if (root_.digest.empty()) {
         auto digest = oci::sha256_digest(bytes_of(root_.bytes));
         if (digest.failed()) return std::move(digest).take();
@@ -130,6 +130,7 @@ result<const listing*> image::list(const listing_request& request) {
     artifacts_ = std::make_unique<resolve::artifact_reader>(listing_walk_, request.discovery.found);
     if (outcome done = read_artifacts(request); done.failed()) return done;
     if (outcome done = discover(request); done.failed()) return done;
+    for (auto& notice : reader_.notices()) listing_.notices.push_back(std::move(notice));
     std::erase_if(listing_.references, [&](const auto& one) { return (one.sources & request.sources) == 0; });
     resolve::merge(listing_.references);
     settle_weakness();

@@ -17,6 +17,7 @@ public:
     explicit reader(oci::repository& from) : from_(from) {}
 
     const std::string& name() const noexcept { return from_.name(); }
+    std::vector<std::string> notices() const { return from_.notices(); }
     std::vector<result<oci::answer>> ask(std::span<const oci::question> questions);
     result<oci::answer> ask(const oci::question& question);
     std::vector<outcome> read(std::span<const oci::blob> blobs) { return from_.read(blobs); }

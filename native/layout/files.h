@@ -4,11 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
+#include "layout/storage.h"
 
 namespace refract::layout {
 
@@ -28,21 +28,19 @@ private:
     int number_;
 };
 
-result<file_handle> open_directory(const std::string& path);
+/// The words for an errno.
+error failure(int number, const std::string& what);
 
-/// Opens a regular file below a directory. What else may stand under its name (a symbolic link, a fifo, a device) is
-/// `malformed` and never waited for; `missing` if nothing does.
-result<file_handle> open_file(const file_handle& directory, const std::string& path);
+/// Opens a regular file by its path, through whatever links. What else stands there (a fifo, a device) is `malformed`
+/// and never waited for.
+result<file_handle> open_regular(const std::string& path);
 
-/// Gives all bytes to the sink, at most 1 MiB at a time, and no more than `most` and one: that one tells that the file
-/// is longer, whatever its size was said to be.
-outcome read_pieces(const file_handle& file, std::uint64_t most,
-                    const std::function<outcome(std::span<const std::byte>)>& sink);
-
-/// The whole of a file; `limit_exceeded` if it is longer than `most`.
-result<std::string> read_file(const file_handle& directory, const std::string& path, std::uint64_t most);
-
-/// "blobs/sha256/…". `malformed` for what is no digest, so that nothing else becomes a path.
-result<std::string> blob_path(std::string_view digest);
+/// The files of a directory. Symbolic links:
+/// - index.json, oci-layout and the directories of blobs may be links to what is below the directory; a link that
+///   leaves it is `malformed`.
+/// - A blob may be a link to a file anywhere, as build systems write them: its bytes count only if they have its
+/// digest. Whatever a path leads to is opened only once it is known to be a regular file, and no more is read of it
+/// than the size that it has, so that neither fifos nor devices nor the kernel's own files are waited for.
+result<std::unique_ptr<storage>> open_directory(const std::string& path);
 
 }  // namespace refract::layout

@@ -3,18 +3,18 @@
 
 #include "layout/layout.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
-#include <set>
 #include <span>
 #include <utility>
 
 #include "base/bytes.h"
 #include "base/printable.h"
-#include "layout/files.h"
+#include "layout/names.h"
+#include "layout/only_image.h"
+#include "layout/place.h"
 #include "layout/referrers.h"
-#include "oci/annotations.h"
+#include "layout/storage.h"
 #include "oci/content_check.h"
 #include "oci/digest.h"
 #include "oci/index.h"
@@ -28,34 +28,16 @@ using oci::question;
 constexpr const char* index_file = "index.json";
 constexpr const char* marker_file = "oci-layout";
 constexpr std::size_t most_marker_bytes = 64u << 10;
-constexpr std::size_t most_listed = 10;
-
-std::string_view name_of(const oci::descriptor& entry) { return oci::annotation_of(entry, oci::annotation::ref_name); }
-
-/// Proposal F and OCI's referrers tag: "sha256-<64 hex>", with a suffix perhaps. It names what is about an image.
-bool is_digest_tag(std::string_view name) {
-    static constexpr std::size_t prefix = 7;  // "sha256-"
-    static constexpr std::size_t digits = 64;
-    if (!name.starts_with("sha256-") && !name.starts_with("sha512-")) return false;
-    const auto hex = name.substr(prefix, digits);
-    const auto rest = name.substr(std::min(name.size(), prefix + digits));
-    return hex.size() == digits && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos &&
-           (rest.empty() || rest.starts_with('.'));
-}
-
-bool is_about_another(const oci::descriptor& entry) {
-    return has(entry.marks, oci::mark::reference) || has(entry.marks, oci::mark::buildkit) ||
-           has(entry.marks, oci::mark::soci) || is_digest_tag(name_of(entry));
-}
 
 class image_layout final : public oci::repository {
 public:
-    image_layout(const std::string& directory, file_handle root, const limits& limits,
-                 const discovery_limits& discovery)
-        : name_("oci:" + directory),
-          root_(std::move(root)),
+    image_layout(const std::string& path, std::unique_ptr<storage> files, const limits& limits,
+                 const discovery_limits& discovery, const layout_limits& bounds)
+        : name_("oci:" + path),
+          files_(std::move(files)),
           limits_(limits),
           discovery_(discovery),
+          bounds_(bounds),
           reader_(limits.json_depth) {}
 
     outcome check_marker();
@@ -64,6 +46,7 @@ public:
     const std::string& name() const noexcept override { return name_; }
     std::vector<result<answer>> ask(std::span<const question> questions) override;
     std::vector<outcome> read(std::span<const oci::blob> blobs) override;
+    std::vector<std::string> notices() const override { return notices_; }
 
 private:
     result<answer> answer_to(const question& what);
@@ -72,27 +55,35 @@ private:
     result<answer> presence(const std::string& digest);
     result<answer> referrers_of(const question& what);
     result<answer> tags(const question& what) const;
-    result<const oci::descriptor*> tagged(const std::string& tag) const;
-    result<const oci::descriptor*> only_one() const;
     outcome read_one(const oci::blob& wanted);
-    std::set<std::string_view> names() const;
-    std::string names_listed() const;
 
     std::string name_;
-    file_handle root_;
+    std::unique_ptr<storage> files_;
     limits limits_;
     discovery_limits discovery_;
+    layout_limits bounds_;
     oci::json_reader reader_;
     std::string index_bytes_;
     oci::index index_;
+    names names_;                         ///< of the index as it is here
     std::optional<referrers> referrers_;  ///< of the index as it is here
+    std::vector<std::string> notices_;
 };
+
+error no_layout() {
+    return {
+        status::missing,
+        "not an image layout: it has no index.json; name the directory or archive that has it (what Docker before 25 "
+        "saved has none: skopeo copy docker-archive:FILE oci:DIR)"};
+}
 
 outcome image_layout::check_marker() {
     static constexpr std::array<std::string_view, 1> keys{"imageLayoutVersion"};
-    auto text = read_file(root_, marker_file, most_marker_bytes);
+    auto text = read_file(*files_, marker_file, most_marker_bytes);
     if (text.failed() && text.why().code == status::missing) {
-        return {status::missing, "not an image layout: it has no file oci-layout; give the directory that has it"};
+        notices_.push_back(printable(name_) +
+                           " has no file oci-layout, which every image layout should have; read as one");
+        return {};
     }
     if (text.failed()) return std::move(text).take();
     simdjson::dom::document parsed;
@@ -108,70 +99,26 @@ outcome image_layout::check_marker() {
 }
 
 outcome image_layout::load_index() {
-    auto text = read_file(root_, index_file, limits_.document_bytes);
+    auto text = read_file(*files_, index_file, limits_.document_bytes);
+    if (text.failed() && text.why().code == status::missing) return no_layout();
     if (text.failed()) return std::move(text).take();
     if (!index_bytes_.empty() && text.value() == index_bytes_) return {};
     index_bytes_.clear();  // what is there now counts only once it was read
+    names_ = {};
     referrers_.reset();
     if (outcome done = index_.read(reader_, bytes_of(text.value()), limits_); done.failed()) {
         return std::move(done).in(index_file);
     }
     index_bytes_ = std::move(text).value();
+    names_ = names(index_);
     return {};
-}
-
-std::set<std::string_view> image_layout::names() const {
-    std::set<std::string_view> all;
-    for (const auto& entry : index_.entries()) {
-        if (const auto name = name_of(entry); !name.empty()) all.insert(name);
-    }
-    return all;
-}
-
-std::string image_layout::names_listed() const {
-    std::string text;
-    std::size_t count = 0;
-    const auto all = names();
-    for (const auto name : all) {
-        if (count++ == most_listed) return text + " and " + std::to_string(all.size() - most_listed) + " more";
-        text += (text.empty() ? "" : ", ") + printable(name, 128);
-    }
-    return text.empty() ? "none" : text;
-}
-
-result<const oci::descriptor*> image_layout::tagged(const std::string& tag) const {
-    const oci::descriptor* found = nullptr;
-    for (const auto& entry : index_.entries()) {
-        if (name_of(entry) != tag) continue;
-        if (found != nullptr && found->digest != entry.digest) {
-            return error{status::ambiguous, "tag " + printable(tag) + " stands at both " + printable(found->digest) +
-                                                " and " + printable(entry.digest) + "; ask for one of these digests"};
-        }
-        found = &entry;
-    }
-    if (found != nullptr) return found;
-    return error{status::missing, "tag " + printable(tag) + " is not there; there are: " + names_listed()};
-}
-
-result<const oci::descriptor*> image_layout::only_one() const {
-    const oci::descriptor* found = nullptr;
-    for (const auto& entry : index_.entries()) {
-        if (is_about_another(entry)) continue;
-        if (found != nullptr && found->digest != entry.digest) {
-            return error{status::ambiguous,
-                         "it holds more than one image; name one of its tags (" + names_listed() + ") or a digest"};
-        }
-        found = &entry;
-    }
-    if (found != nullptr) return found;
-    return error{status::missing, "it holds no image; its tags: " + names_listed()};
 }
 
 /// A manifest or blob that is read whole, with the digest that it must have.
 result<answer> image_layout::document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most) {
     auto path = blob_path(digest);
     if (path.failed()) return std::move(path).take();
-    auto text = read_file(root_, path.value(), most);
+    auto text = read_file(*files_, path.value(), most);
     if (text.failed()) return std::move(text).take();
     if (size && text.value().size() != static_cast<std::uint64_t>(*size)) {
         return error{status::size_mismatch, path.value() + ": size mismatch: want " + std::to_string(*size) + ", got " +
@@ -182,6 +129,7 @@ result<answer> image_layout::document(std::string_view digest, std::optional<std
     }
     answer made;
     made.documents.push_back(std::move(text).value());
+    made.digest = digest;
     return made;
 }
 
@@ -191,7 +139,8 @@ result<answer> image_layout::manifest(const question& what) {
     if (digest || what.reference.starts_with("sha256:") || what.reference.starts_with("sha512:")) {
         return document(what.reference, std::nullopt, what.max_bytes);
     }
-    auto entry = what.reference.empty() ? only_one() : tagged(what.reference);
+    auto entry = what.reference.empty() ? only_image(*files_, index_, names_, reader_, limits_, discovery_)
+                                        : names_.find(what.reference);
     if (entry.failed()) return std::move(entry).take();
     return document(entry.value()->digest, entry.value()->size, what.max_bytes);
 }
@@ -199,7 +148,7 @@ result<answer> image_layout::manifest(const question& what) {
 result<answer> image_layout::presence(const std::string& digest) {
     auto path = blob_path(digest);
     if (path.failed()) return std::move(path).take();
-    if (auto file = open_file(root_, path.value()); file.failed()) return std::move(file).take();
+    if (auto size = files_->size(path.value()); size.failed()) return std::move(size).take();
     return answer{};
 }
 
@@ -209,7 +158,7 @@ result<answer> image_layout::referrers_of(const question& what) {
         return error{status::malformed, "malformed digest " + refract::quoted(what.reference)};
     }
     if (!referrers_) {
-        auto found = find_referrers(root_, index_, reader_, limits_, discovery_);
+        auto found = find_referrers(*files_, index_, reader_, limits_, discovery_, bounds_, notices_);
         if (found.failed()) return std::move(found).take();
         referrers_ = std::move(found).value();
     }
@@ -224,8 +173,9 @@ result<answer> image_layout::referrers_of(const question& what) {
 result<answer> image_layout::tags(const question& what) const {
     answer made;
     made.sorted = true;
-    for (const auto name : names()) {
-        if (name > what.reference && name.starts_with(what.prefix)) made.tags.emplace_back(name);
+    const auto& all = names_.tags();
+    for (auto tag = all.upper_bound(what.reference); tag != all.end(); ++tag) {
+        if (tag->starts_with(what.prefix)) made.tags.push_back(*tag);
     }
     return made;
 }
@@ -269,13 +219,11 @@ outcome image_layout::read_one(const oci::blob& wanted) {
     if (path.failed()) return std::move(path).take();
     auto check = oci::content_check::of(wanted.digest, wanted.size);
     if (check.failed()) return outcome(std::move(check).take()).in(path.value());
-    auto file = open_file(root_, path.value());
-    if (file.failed()) return std::move(file).take();
-    outcome done = read_pieces(file.value(), static_cast<std::uint64_t>(wanted.size),
-                               [&](std::span<const std::byte> bytes) -> outcome {
-                                   outcome fine = check.value().update(bytes);
-                                   return fine.failed() ? std::move(fine) : wanted.sink(bytes);
-                               });
+    outcome done = files_->stream(path.value(), static_cast<std::uint64_t>(wanted.size),
+                                  [&](std::span<const std::byte> bytes) -> outcome {
+                                      outcome fine = check.value().update(bytes);
+                                      return fine.failed() ? std::move(fine) : wanted.sink(bytes);
+                                  });
     if (done.ok()) done = check.value().finish();
     return std::move(done).in(path.value());
 }
@@ -289,12 +237,12 @@ std::vector<outcome> image_layout::read(std::span<const oci::blob> blobs) {
 
 }  // namespace
 
-result<std::unique_ptr<oci::repository>> open_layout(const std::string& directory, const limits& limits,
-                                                     const discovery_limits& discovery) {
-    const std::string shown = "oci:" + printable(directory);
-    auto root = open_directory(directory);
-    if (root.failed()) return outcome(std::move(root).take()).in(shown);
-    auto made = std::make_unique<image_layout>(directory, std::move(root).value(), limits, discovery);
+result<std::unique_ptr<oci::repository>> open_layout(const std::string& path, const limits& limits,
+                                                     const discovery_limits& discovery, const layout_limits& bounds) {
+    const std::string shown = "oci:" + printable(path);
+    auto files = open_storage(path, limits, bounds);
+    if (files.failed()) return outcome(std::move(files).take()).in(shown);
+    auto made = std::make_unique<image_layout>(path, std::move(files).value(), limits, discovery, bounds);
     outcome done = made->check_marker();
     if (done.ok()) done = made->load_index();
     if (done.failed()) return std::move(done).in(shown);

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <span>
+#include <utility>
 
+#include "base/bytes.h"
+#include "oci/digest.h"
 #include "oci/document.h"
 
 namespace refract::layout {
@@ -16,15 +18,16 @@ namespace {
 using json = nlohmann::ordered_json;
 
 struct document {
+    std::string media_type;
     std::string subject;
     std::string artifact_type;
     json annotations = json::object();
 };
 
 /// An image's type is that of its config where it names no other (distribution-spec, "Listing Referrers").
-outcome read_document(oci::json_reader& reader, const std::string& bytes, const limits& limits, document& into) {
+outcome read_referrer(oci::json_reader& reader, const std::string& bytes, const limits& limits, document& into) {
     simdjson::dom::document parsed;
-    auto root = reader.read(parsed, std::as_bytes(std::span(bytes)));
+    auto root = reader.read(parsed, bytes_of(bytes));
     if (root.failed()) return std::move(root).take();
     oci::document_root top;
     if (outcome done = oci::read_document_root(root.value(), top); done.failed()) return done;
@@ -32,6 +35,7 @@ outcome read_document(oci::json_reader& reader, const std::string& bytes, const 
     std::vector<oci::platform> platforms;
     oci::descriptor subject;
     if (outcome done = oci::read_descriptor(*top.subject, limits, subject, platforms); done.failed()) return done;
+    into.media_type = top.media_type.empty() ? oci::default_type(top.structure) : top.media_type;
     into.subject = subject.digest;
     into.artifact_type = top.artifact_type;
     std::string_view config_type;
@@ -49,46 +53,97 @@ outcome read_document(oci::json_reader& reader, const std::string& bytes, const 
     return {};
 }
 
-std::string describe(const oci::descriptor& entry, const document& read) {
-    json descriptor{
-        {"mediaType", std::string(entry.media_type)}, {"digest", std::string(entry.digest)}, {"size", entry.size}};
+std::string describe(const std::string& digest, std::size_t size, const document& read) {
+    json descriptor{{"mediaType", read.media_type}, {"digest", digest}, {"size", size}};
     if (!read.artifact_type.empty()) descriptor["artifactType"] = read.artifact_type;
     if (!read.annotations.empty()) descriptor["annotations"] = read.annotations;
     return descriptor.dump();
 }
 
-}  // namespace
+class finder {
+public:
+    finder(storage& from, oci::json_reader& reader, const limits& limits, const discovery_limits& discovery)
+        : from_(from), reader_(reader), limits_(limits), discovery_(discovery) {}
 
-result<referrers> find_referrers(const file_handle& directory, const oci::index& of, oci::json_reader& reader,
-                                 const limits& limits, const discovery_limits& discovery) {
-    referrers found;
-    std::set<std::string_view> seen;
-    std::uint64_t bytes = 0;
+    outcome add_listed(const oci::index& of);
+    void add_others(const layout_limits& bounds, std::vector<std::string>& notices);
+    referrers take() && { return std::move(found_); }
+
+private:
+    void add(const std::string& digest, const std::string& text) {
+        document read;
+        if (read_referrer(reader_, text, limits_, read).failed() || read.subject.empty()) return;
+        found_.emplace(read.subject, describe(digest, text.size(), read));
+    }
+    bool is_too_much(std::size_t more) { return (bytes_ += more) > discovery_.bytes; }
+
+    storage& from_;
+    oci::json_reader& reader_;
+    const limits& limits_;
+    const discovery_limits& discovery_;
+    std::set<std::string, std::less<>> seen_;
+    std::uint64_t bytes_ = 0;
+    referrers found_;
+};
+
+outcome finder::add_listed(const oci::index& of) {
     for (const auto& entry : of.entries()) {
         if (entry.kind == oci::media_kind::other || entry.algorithm == oci::digest_algorithm::other) continue;
-        if (!seen.insert(entry.digest).second) continue;
-        if (seen.size() > discovery.found) {
-            return error{status::limit_exceeded, "index.json lists more manifests than the limit of " +
-                                                     std::to_string(discovery.found) + " that are read for referrers"};
+        if (!seen_.emplace(entry.digest).second) continue;
+        if (seen_.size() > discovery_.found) {
+            return {status::limit_exceeded, "index.json lists more manifests than the limit of " +
+                                                std::to_string(discovery_.found) + " that are read for referrers"};
         }
         auto path = blob_path(entry.digest);
         if (path.failed()) return std::move(path).take();
-        auto text = read_file(directory, path.value(), limits.document_bytes);
+        auto text = read_file(from_, path.value(), limits_.document_bytes);
         if (text.failed() && text.why().code == status::missing) continue;
         if (text.failed()) return std::move(text).take();
-        bytes += text.value().size();
-        if (bytes > discovery.bytes) {
-            return error{status::limit_exceeded, "the manifests that index.json lists are longer than the limit of " +
-                                                     std::to_string(discovery.bytes) + " bytes"};
+        if (is_too_much(text.value().size())) {
+            return {status::limit_exceeded, "the manifests that index.json lists are longer than the limit of " +
+                                                std::to_string(discovery_.bytes) + " bytes"};
         }
-        if (outcome done = oci::verify_digest(entry.digest, std::as_bytes(std::span(text.value()))); done.failed()) {
+        if (outcome done = oci::verify_digest(entry.digest, bytes_of(text.value())); done.failed()) {
             return std::move(done).in(path.value());
         }
-        document read;
-        if (read_document(reader, text.value(), limits, read).failed() || read.subject.empty()) continue;
-        found.emplace(read.subject, describe(entry, read));
+        add(std::string(entry.digest), text.value());
     }
-    return found;
+    return {};
+}
+
+/// What index.json does not list: `cosign save` leaves bundles so, and other tools what is inside of indexes.
+void finder::add_others(const layout_limits& bounds, std::vector<std::string>& notices) {
+    const auto blobs = from_.blobs(bounds.scanned_blobs);
+    if (!blobs.whole) {
+        notices.push_back("the layout has more blobs than the limit of " + std::to_string(bounds.scanned_blobs) +
+                          " that are looked at; what is attached without being in index.json may be missing here");
+    }
+    for (const auto& digest : blobs.digests) {
+        if (!seen_.insert(digest).second) continue;
+        auto path = blob_path(digest);
+        if (path.failed()) continue;
+        auto text = read_document(from_, path.value(), limits_.document_bytes);
+        if (text.failed() || text.value().empty()) continue;
+        if (is_too_much(text.value().size())) {
+            notices.push_back("the layout's documents are longer than the limit of " +
+                              std::to_string(discovery_.bytes) +
+                              " bytes that are read; what is attached without being in index.json may be missing here");
+            return;
+        }
+        if (oci::verify_digest(digest, bytes_of(text.value())).failed()) continue;
+        add(digest, text.value());
+    }
+}
+
+}  // namespace
+
+result<referrers> find_referrers(storage& from, const oci::index& of, oci::json_reader& reader, const limits& limits,
+                                 const discovery_limits& discovery, const layout_limits& bounds,
+                                 std::vector<std::string>& notices) {
+    finder all(from, reader, limits, discovery);
+    if (outcome done = all.add_listed(of); done.failed()) return done;
+    all.add_others(bounds, notices);
+    return std::move(all).take();
 }
 
 std::string referrers_index(const referrers& all, const std::string& subject) {

@@ -5,10 +5,11 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/result.h"
-#include "layout/files.h"
+#include "layout/storage.h"
 #include "oci/index.h"
 
 namespace refract::layout {
@@ -16,10 +17,12 @@ namespace refract::layout {
 /// Descriptors, each a JSON object, by the digest of their subject.
 using referrers = std::multimap<std::string, std::string>;
 
-/// Reads every manifest and index that `of` lists and sorts those that have a subject by it. What is missing or is not
-/// well-formed has none; what has not its digest ends it.
-result<referrers> find_referrers(const file_handle& directory, const oci::index& of, oci::json_reader& reader,
-                                 const limits& limits, const discovery_limits& discovery);
+/// Reads every manifest and index of a layout, those that `of` lists and those that it does not, and sorts those that
+/// have a subject by it. What is missing or is not well-formed has none. Of what is listed, what has not its digest and
+/// what is over the limits ends it; of what is not listed, the first is passed over and the second is a notice.
+result<referrers> find_referrers(storage& from, const oci::index& of, oci::json_reader& reader, const limits& limits,
+                                 const discovery_limits& discovery, const layout_limits& bounds,
+                                 std::vector<std::string>& notices);
 
 /// The index that a registry would answer with (distribution-spec, "Listing Referrers").
 std::string referrers_index(const referrers& all, const std::string& subject);

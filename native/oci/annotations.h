@@ -39,6 +39,16 @@ inline constexpr std::string_view bundle_content = "dev.sigstore.bundle.content"
 // image-spec, image-layout.md: the tag of an entry of index.json.
 inline constexpr std::string_view ref_name = "org.opencontainers.image.ref.name";
 
+// containerd's and Docker's: the whole name, where the tag alone is in ref.name.
+inline constexpr std::string_view containerd_image_name = "io.containerd.image.name";
+
+// `cosign save`: what an entry of index.json is, by these values.
+inline constexpr std::string_view cosign_kind = "kind";
+inline constexpr std::string_view cosign_kind_image = "dev.cosignproject.cosign/image";
+inline constexpr std::string_view cosign_kind_index = "dev.cosignproject.cosign/imageIndex";
+inline constexpr std::string_view cosign_kind_signatures = "dev.cosignproject.cosign/sigs";
+inline constexpr std::string_view cosign_kind_attestations = "dev.cosignproject.cosign/atts";
+
 // image-spec, annotations.md: what a layer's file is called, and when something was made.
 inline constexpr std::string_view title = "org.opencontainers.image.title";
 inline constexpr std::string_view created = "org.opencontainers.image.created";

@@ -40,6 +40,9 @@ enum class embedded : std::uint8_t {
     wrong,  ///< of the right length, and other bytes, or nobody can tell: containerd tries to store it as the content
 };
 
+/// Marks of what is attached to something else, whatever it may look like.
+inline constexpr mark about_another = mark::reference | mark::buildkit | mark::soci;
+
 inline constexpr std::uint32_t no_platform = UINT32_MAX;
 
 /// image-spec, descriptor.md. Views into the document; the platform is a number in the document's own list.

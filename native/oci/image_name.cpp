@@ -4,6 +4,7 @@
 #include "oci/image_name.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/printable.h"
 #include "oci/digest.h"
@@ -12,6 +13,10 @@ namespace refract::oci {
 namespace {
 
 constexpr std::string_view layout_prefix = "oci:";
+/// The same in other tools: regclient's, and skopeo's for a tar archive.
+constexpr std::array<std::string_view, 3> layout_prefixes{layout_prefix, "ocidir://", "oci-archive:"};
+/// skopeo's for an image of a registry.
+constexpr std::string_view registry_prefix = "docker://";
 constexpr std::string_view default_host = "docker.io";
 constexpr std::string_view default_tag = "latest";
 constexpr std::size_t longest_name = 255;
@@ -86,10 +91,21 @@ outcome take_digest(std::string_view whole, std::string_view& text, std::string&
     return {};
 }
 
-result<image_name> parse_layout(std::string_view whole) {
-    auto text = whole.substr(layout_prefix.size());
+/// Where the digest at the end of a layout's name begins, its "@" counted; npos if there is none. A tag may hold "@",
+/// too, so only what is named like an algorithm counts.
+std::size_t find_digest(std::string_view text) {
+    const auto at = text.rfind('@');
+    if (at == std::string_view::npos || at == 0 || text[at - 1] == '/') return std::string_view::npos;
+    const auto digest = text.substr(at + 1);
+    const bool named = digest.starts_with("sha256:") || digest.starts_with("sha512:") ||
+                       digest.starts_with("sha384:") || digest.starts_with("blake3:");
+    return named && digest.find('/') == std::string_view::npos ? at : std::string_view::npos;
+}
+
+result<image_name> parse_layout(std::string_view whole, std::string_view prefix) {
+    auto text = whole.substr(prefix.size());
     image_name name;
-    if (text.find('@') != std::string_view::npos && text.rfind('@') > text.rfind('/') + 1) {
+    if (find_digest(text) != std::string_view::npos) {
         if (outcome done = take_digest(whole, text, name.digest); done.failed()) return done;
     }
     const auto colon = text.rfind(':');
@@ -99,9 +115,44 @@ result<image_name> parse_layout(std::string_view whole) {
         text = text.substr(0, colon);
         if (name.tag.empty()) return bad_name(whole, "the tag is empty");
     }
-    if (text.empty()) return bad_name(whole, "want oci:DIR, oci:DIR:TAG or oci:DIR@DIGEST");
+    if (text.empty()) return bad_name(whole, "want oci:DIR, oci:DIR:TAG or oci:DIR@DIGEST, DIR or a tar archive");
+    if (text.find('\0') != std::string_view::npos) return bad_name(whole, "the path has a NUL in it");
     name.repository = text;
     return name;
+}
+
+/// What other tools write in front of names that are no names of a registry, and what to write here.
+outcome refuse_foreign(std::string_view whole) {
+    struct foreign {
+        std::string_view prefix;
+        bool name_too;  ///< it could be the name of an image, with a tag
+        std::string_view advice;
+    };
+    static constexpr std::string_view copy_first = "copy it first: skopeo copy ";
+    static constexpr std::array<foreign, 9> all{{
+        {"oci://", false, ""},
+        {"https://", false, ""},
+        {"http://", false, ""},
+        {"docker-archive:", false, "if `docker save` of Docker 25 or newer wrote it, write oci:FILE; else "},
+        {"docker-daemon:", false, ""},
+        {"containers-storage:", false, ""},
+        {"dir:", true, ""},
+        {"ostree:", true, ""},
+        {"sif:", true, ""},
+    }};
+    for (const auto& [prefix, name_too, advice] : all) {
+        if (!whole.starts_with(prefix)) continue;
+        const auto rest = whole.substr(prefix.size());
+        if (prefix.ends_with("//")) {
+            if (rest.starts_with('/')) return {};  // oci: and an absolute path
+            return bad_name(
+                whole, "an image of a registry is named without " + std::string(prefix) + ": write " + printable(rest));
+        }
+        if (name_too && is_tag(rest)) return {};
+        return bad_name(whole, "only registries, OCI layouts and archives of these are read; " + std::string(advice) +
+                                   std::string(copy_first) + printable(whole) + " oci:DIR");
+    }
+    return {};
 }
 
 }  // namespace
@@ -112,8 +163,12 @@ bool is_tag(std::string_view text) noexcept {
 }
 
 result<image_name> parse_image_name(std::string_view whole) {
-    if (whole.starts_with(layout_prefix)) return parse_layout(whole);
+    if (outcome done = refuse_foreign(whole); done.failed()) return done;
+    for (const auto prefix : layout_prefixes) {
+        if (whole.starts_with(prefix)) return parse_layout(whole, prefix);
+    }
     auto text = whole;
+    if (text.starts_with(registry_prefix)) text.remove_prefix(registry_prefix.size());
     image_name name;
     if (outcome done = take_digest(whole, text, name.digest); done.failed()) return done;
 

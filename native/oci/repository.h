@@ -59,6 +59,7 @@ struct answer {
     std::vector<std::string> tags;
     std::string etag;        ///< of a manifest: as the registry gave it; empty if it gave none
     std::string media_type;  ///< of a manifest: as the registry calls it, whatever it is; empty if it does not
+    std::string digest;      ///< of a manifest: by which the repository knows it, checked; empty if that is not known
     bool sorted = false;     ///< of tags: they came in lexical order, and none that was not asked for
 };
 
@@ -91,6 +92,9 @@ public:
     /// Reads blobs, several at the same time where that helps. An outcome is a success only if all bytes went to the
     /// sink and were those that digest and size name; after a failure the sink may have seen wrong ones.
     virtual std::vector<outcome> read(std::span<const blob> blobs) = 0;
+
+    /// What people should know of it that was no reason to fail; a line each. More may come with each answer.
+    virtual std::vector<std::string> notices() const { return {}; }
 };
 
 }  // namespace refract::oci

@@ -6,77 +6,16 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include "directory.h"
-#include "registry.h"
+#include "layout/fixture.h"
 
 namespace refract::layout {
 namespace {
 
 using oci::question;
-using test::json;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using kind = oci::question::kind;
-
-constexpr std::uint64_t plenty = 4u << 20;
-constexpr const char* ref_name = "org.opencontainers.image.ref.name";
-
-std::string path_of(const std::string& digest) {
-    return "blobs/" + digest.substr(0, digest.find(':')) + '/' + digest.substr(digest.find(':') + 1);
-}
-
-class Layout : public testing::Test {
-protected:
-    Layout() { files.write("oci-layout", R"({"imageLayoutVersion":"1.0.0"})"); }
-
-    const test::blob& keep(const test::blob& one) const {
-        files.write(path_of(one.digest), one.bytes);
-        return one;
-    }
-    void index(const std::vector<json>& entries) const {
-        files.write("index.json", json{{"schemaVersion", 2}, {"manifests", entries}}.dump());
-    }
-    static json tagged(const test::blob& one, const std::string& tag) {
-        return test::annotated(one.descriptor(), ref_name, tag);
-    }
-    result<oci::answer> ask(const question& what) const {
-        auto layout = open_layout(files.path(), {});
-        if (layout.failed()) return std::move(layout).take();
-        return std::move(layout.value()->ask({&what, 1}).front());
-    }
-    /// The document, or "code: message".
-    std::string get(kind what, const std::string& reference, std::uint64_t most = plenty) const {
-        question asked;
-        asked.what = what;
-        asked.reference = reference;
-        asked.max_bytes = most;
-        const auto got = ask(asked);
-        if (got.failed()) return std::string(status_text(got.why().code)) + ": " + got.why().message;
-        return got.value().documents.empty() ? "nothing" : got.value().documents.front();
-    }
-    std::string open_error() const {
-        const auto layout = open_layout(files.path(), {});
-        return layout.ok() ? "opened" : std::string(status_text(layout.why().code)) + ": " + layout.why().message;
-    }
-    /// What a blob's sink was given, or "code: message".
-    std::string read(const std::string& digest, std::int64_t size) const {
-        auto layout = open_layout(files.path(), {});
-        if (layout.failed()) return layout.why().message;
-        std::string bytes;
-        const oci::blob wanted{digest, size, [&](std::span<const std::byte> piece) -> outcome {
-                                   EXPECT_LE(piece.size(), std::size_t{1} << 20);
-                                   bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-                                   return {};
-                               }};
-        const auto done = std::move(layout.value()->read({&wanted, 1}).front());
-        return done.ok() ? bytes : std::string(status_text(done.why().code)) + ": " + done.why().message;
-    }
-
-    test::directory files;
-    test::registry made;
-};
 
 TEST_F(Layout, Opening) {
     index({});
@@ -93,22 +32,35 @@ TEST_F(Layout, Opening) {
         EXPECT_THAT(open_error(), HasSubstr("oci-layout")) << text;
         EXPECT_NE(open_error(), "opened");
     }
-    std::filesystem::remove(files.path("oci-layout"));
-    EXPECT_THAT(open_error(), AllOf(HasSubstr("missing: oci:"), HasSubstr("not an image layout")));
     files.write("oci-layout", R"({"imageLayoutVersion":"1.1.0"})");
     EXPECT_EQ(open_error(), "opened");
     std::filesystem::remove(files.path("index.json"));
-    EXPECT_THAT(open_error(), HasSubstr("missing: oci:"));
+    EXPECT_THAT(open_error(), AllOf(HasSubstr("missing: oci:"), HasSubstr("not an image layout")));
     files.write("index.json", R"({"schemaVersion":2,"manifests":[],"Manifests":[]})");
     EXPECT_THAT(open_error(), HasSubstr("ambiguous: oci:"));
     files.write("index.json", std::string((4u << 20) + 1, ' '));
     EXPECT_THAT(open_error(), AllOf(HasSubstr("limit exceeded: oci:"), HasSubstr("index.json"), HasSubstr("4194304")));
-    std::filesystem::remove(files.path("index.json"));
-    std::filesystem::create_symlink("/etc/passwd", files.path("index.json"));
-    EXPECT_THAT(open_error(), AllOf(HasSubstr("malformed: oci:"), HasSubstr("symbolic link")));
     const auto gone = open_layout(files.path("gone"), {});
     ASSERT_TRUE(gone.failed());
     EXPECT_EQ(gone.why().code, status::missing);
+}
+
+TEST_F(Layout, IsReadWithANoticeWhereItsMarkerIsMissing) {
+    const auto& one = keep(made.image("linux/amd64", "one"));
+    index({tagged(one, "v1")});
+    EXPECT_THAT(open_layout(files.path(), {}).value()->notices(), IsEmpty());
+    std::filesystem::remove(files.path("oci-layout"));
+    EXPECT_THAT(open_layout(files.path(), {}).value()->notices(), ElementsAre(HasSubstr("has no file oci-layout")));
+    EXPECT_EQ(get(kind::manifest, "v1"), one.bytes);
+}
+
+TEST_F(Layout, KnowsTheDigestOfWhatATagNames) {
+    const std::string digest =
+        "sha512:27c74670adb75075fad058d5ceaf7b20c4e7786c83bae8a32f626f9782af34c9"
+        "a33c2046ef60fd2a7878d378e29fec851806bbd9a67878f3a9f1cda4830763fd";
+    files.write(path_of(digest), "{}");
+    index({test::annotated(json{{"mediaType", test::oci_manifest}, {"digest", digest}, {"size", 2}}, ref_name, "v1")});
+    EXPECT_EQ(ask(oci::question_for(kind::manifest, "v1", plenty)).value().digest, digest);
 }
 
 TEST_F(Layout, ManifestsByTagAndDigest) {
@@ -177,30 +129,6 @@ TEST_F(Layout, WhatIsNoDigestNeverBecomesAPath) {
     }
     EXPECT_THAT(get(kind::blob, "blake3:aa"), HasSubstr("unsupported: oci:"));
     EXPECT_THAT(get(kind::manifest, "blake3:aa"), HasSubstr("unsupported: oci:"));
-}
-
-TEST_F(Layout, OnlyRegularFilesAreRead) {
-    index({});
-    const auto digest = test::sha256_of("c4n4ry");
-    const auto path = files.path(path_of(digest));
-    std::filesystem::create_directories(files.path("blobs/sha256"));
-    const auto refused = [&](const char* why) {
-        for (const auto what : {kind::blob, kind::presence, kind::manifest}) {
-            EXPECT_THAT(get(what, digest), AllOf(HasSubstr("malformed: oci:"), HasSubstr(why)));
-        }
-        EXPECT_THAT(read(digest, 6), AllOf(HasSubstr("malformed: oci:"), HasSubstr(why)));
-        std::filesystem::remove_all(path);
-    };
-    std::filesystem::create_symlink(files.write("secret", "c4n4ry"), path);
-    refused("symbolic link");
-    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-    refused("not a regular file");
-    std::filesystem::create_directory(path);
-    refused("not a regular file");
-    files.write(path_of(digest), "c4n4ry");
-    EXPECT_EQ(get(kind::blob, digest), "c4n4ry");
-    EXPECT_EQ(get(kind::presence, digest), "nothing");
-    EXPECT_EQ(read(digest, 6), "c4n4ry");
 }
 
 TEST_F(Layout, WrongBytes) {

@@ -38,6 +38,40 @@ TEST(ImageName, KnowsLayouts) {
     EXPECT_EQ(parse_image_name("oci:/a/dir@" + digest).value().digest, digest);
 }
 
+TEST(ImageName, ATagOfALayoutMayHoldAnything) {
+    EXPECT_EQ(full("oci:dir:user@host"), "oci:dir:user@host");
+    EXPECT_EQ(parse_image_name("oci:dir:user@host:1").value().digest, "");
+    EXPECT_EQ(parse_image_name("oci:dir:team/app:1@" + digest).value().digest, digest);
+    EXPECT_EQ(parse_image_name("oci:/a@" + digest + "/dir").value().digest, "");
+    for (const auto* const text : {"oci:dir@sha256:xyz", "oci:dir@blake3:00"}) EXPECT_EQ(full(text), "refused") << text;
+    EXPECT_TRUE(parse_image_name(std::string("oci:a\0b", 7)).failed());
+}
+
+TEST(ImageName, KnowsWhatOtherToolsWriteInFront) {
+    EXPECT_EQ(full("docker://alpine:3"), "docker.io/library/alpine:3");
+    EXPECT_EQ(full("ocidir://some/dir:v1"), "oci:some/dir:v1");
+    EXPECT_EQ(full("oci-archive:file.tar:v1"), "oci:file.tar:v1");
+    EXPECT_EQ(full("oci:///abs/dir"), "oci:///abs/dir");
+    // These are names of images.
+    for (const auto* const text : {"dir:v1", "docker:27", "sif:latest"}) {
+        EXPECT_EQ(full(text), "docker.io/library/" + std::string(text));
+    }
+    const auto advice = [](const std::string& text) {
+        const auto got = parse_image_name(text);
+        return got.ok() ? "taken for " + got.value().text() : got.why().message;
+    };
+    const auto expect = [&](const std::string& text, const std::string& part) {
+        EXPECT_NE(advice(text).find(part), std::string::npos) << advice(text);
+    };
+    expect("oci://registry.example/app:1.0", "write registry.example/app:1.0");
+    expect("https://registry.example/app", "write registry.example/app");
+    expect("docker-archive:file.tar", "write oci:FILE");
+    expect("docker-archive:file.tar", "skopeo copy docker-archive:file.tar oci:DIR");
+    expect("containers-storage:app:1", "skopeo copy containers-storage:app:1 oci:DIR");
+    expect("docker-daemon:app:1", "skopeo copy docker-daemon:app:1 oci:DIR");
+    expect("dir:/some/where", "skopeo copy dir:/some/where oci:DIR");
+}
+
 TEST(ImageName, RefusesWhatIsNone) {
     for (const auto* const text :
          {"", "oci:", "oci:dir:", "registry.example/", "registry.example/A", "registry.example/a//b",

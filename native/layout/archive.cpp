@@ -1,0 +1,169 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "layout/archive.h"
+
+#include <map>
+#include <utility>
+
+#include "base/bytes.h"
+#include "layout/tar_reader.h"
+
+namespace refract::layout {
+namespace {
+
+class archive_storage final : public storage {
+public:
+    archive_storage(file_handle file, const limits& limits, const layout_limits& bounds)
+        : file_(std::move(file)), document_bytes_(limits.document_bytes), bounds_(bounds) {}
+
+    outcome read_members();
+
+    outcome stream(const std::string& path, std::uint64_t most, const sink& to) override {
+        if (auto there = size(path); there.failed()) return std::move(there).take();
+        const part& of = parts_.at(path);
+        if (of.kept) return of.text.empty() ? outcome() : give(of.text, most, to);
+        return stream_member(path, of, most, to).in(path);
+    }
+
+    result<std::uint64_t> size(const std::string& path) override {
+        const auto found = parts_.find(path);
+        if (found == parts_.end()) return error{status::missing, path + " is not in the archive"};
+        if (found->second.regular) return static_cast<std::uint64_t>(found->second.size);
+        return error{status::malformed, path + " is not a regular file, but a link perhaps"};
+    }
+
+    bool may_be_document(const std::string& path) override {
+        const auto found = parts_.find(path);
+        return found != parts_.end() && found->second.regular && !found->second.opaque;
+    }
+
+    blob_list blobs(std::size_t most) override {
+        blob_list all;
+        for (const auto& [path, of] : parts_) {
+            auto digest = blob_digest(path);
+            if (digest.empty()) continue;
+            if (all.digests.size() == most) {
+                all.whole = false;
+                break;
+            }
+            all.digests.push_back(std::move(digest));
+        }
+        return all;
+    }
+
+private:
+    /// A member that is a file of a layout.
+    struct part {
+        std::int64_t begin = 0;
+        std::int64_t size = 0;
+        bool regular = false;
+        bool opaque = false;  ///< of a compressed archive: known to be no document
+        bool kept = false;
+        std::string text;  ///< if it is kept
+    };
+
+    static outcome give(const std::string& text, std::uint64_t most, const sink& to) {
+        const auto bytes = bytes_of(text);
+        return to(most < bytes.size() ? bytes.first(static_cast<std::size_t>(most) + 1) : bytes);
+    }
+
+    outcome add(tar_reader& from, const tar_reader::member& member);
+    outcome keep(tar_reader& from, part& of, bool always);
+    outcome stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to);
+
+    file_handle file_;
+    std::uint64_t document_bytes_;
+    layout_limits bounds_;
+    std::map<std::string, part> parts_;
+    bool compressed_ = false;
+    std::uint64_t kept_bytes_ = 0;
+    std::uint32_t passes_ = 0;
+};
+
+outcome archive_storage::read_members() {
+    auto opened = tar_reader::open(file_.get(), 0);
+    if (opened.failed()) return std::move(opened).take();
+    tar_reader& reader = *opened.value();
+    tar_reader::member member;
+    std::uint32_t count = 0;
+    for (;;) {
+        auto more = reader.next(member);
+        if (more.failed()) return std::move(more).take();
+        if (!more.value()) return {};
+        if (++count > bounds_.members) {
+            return {status::limit_exceeded,
+                    "it has more than " + std::to_string(bounds_.members) + " members, which is the limit"};
+        }
+        compressed_ = reader.is_compressed();
+        const auto end = static_cast<std::uint64_t>(member.begin) + static_cast<std::uint64_t>(member.size);
+        if (compressed_ && end > bounds_.unpacked_bytes) {
+            return {status::limit_exceeded, "it unpacks to more than the limit of " +
+                                                std::to_string(bounds_.unpacked_bytes) + " bytes; unpack it yourself"};
+        }
+        if (outcome done = add(reader, member); done.failed()) return done;
+    }
+}
+
+outcome archive_storage::add(tar_reader& from, const tar_reader::member& member) {
+    const bool own = member.path == "index.json" || member.path == "oci-layout";
+    if (!own && blob_digest(member.path).empty()) return {};
+    const auto [at, fresh] = parts_.try_emplace(member.path);
+    if (!fresh) {
+        return own ? outcome(status::ambiguous,
+                             "it has more than one " + member.path + ", so it can be read in two ways")
+                   : outcome();
+    }
+    part& of = at->second;
+    of.begin = member.begin;
+    of.size = member.size;
+    of.regular = member.regular;
+    if (!compressed_ || !of.regular) return {};
+    of.opaque = static_cast<std::uint64_t>(of.size) > document_bytes_;
+    return of.opaque ? outcome() : keep(from, of, own).in(member.path);
+}
+
+/// Holds a document of a compressed archive, as far as there is room; index.json, which is read again and again,
+/// always.
+outcome archive_storage::keep(tar_reader& from, part& of, bool always) {
+    const bool fits = always || static_cast<std::uint64_t>(of.size) + kept_bytes_ <= bounds_.kept_bytes;
+    outcome done = from.data(document_bytes_, [&](std::span<const std::byte> bytes) -> outcome {
+        of.text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        of.opaque = !begins_document(of.text);
+        return of.opaque || !fits ? outcome(status::cancelled, "not kept") : outcome();
+    });
+    of.kept = done.ok();
+    if (!of.kept) of.text = {};
+    kept_bytes_ += of.text.size();
+    return of.opaque || !fits ? outcome() : std::move(done);
+}
+
+outcome archive_storage::stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to) {
+    if (compressed_ && ++passes_ > bounds_.passes) {
+        return {status::limit_exceeded, "a compressed archive is read from its beginning at most " +
+                                            std::to_string(bounds_.passes) + " times, which is the limit; unpack it"};
+    }
+    auto opened = tar_reader::open(file_.get(), compressed_ ? 0 : of.begin);
+    if (opened.failed()) return std::move(opened).take();
+    tar_reader::member member;
+    for (;;) {
+        auto more = opened.value()->next(member);
+        if (more.failed()) return std::move(more).take();
+        if (!more.value() || member.begin > of.begin) {
+            return {status::malformed, "the archive was changed while it was read"};
+        }
+        if (member.begin < of.begin) continue;
+        if (member.path != path) return {status::malformed, "the archive was changed while it was read"};
+        return opened.value()->data(most, to);
+    }
+}
+
+}  // namespace
+
+result<std::unique_ptr<storage>> open_archive(file_handle file, const limits& limits, const layout_limits& bounds) {
+    auto made = std::make_unique<archive_storage>(std::move(file), limits, bounds);
+    if (outcome done = made->read_members(); done.failed()) return done;
+    return std::unique_ptr<storage>(std::move(made));
+}
+
+}  // namespace refract::layout
