@@ -39,11 +39,6 @@ struct network_limits {
     std::uint32_t longest_retry_after = 60'000;  ///< a registry that asks for a longer pause is given up
     std::uint32_t helper_timeout = 30'000;       ///< in which a credential helper must answer
     std::uint32_t first_backoff = 200;           ///< before the first retry; doubled for each one after it
-    std::uint32_t silence_after = 1'000;         ///< who gave no answer for so long by a deadline, gives none
-    std::uint32_t silence_remembered = 300'000;  ///< of a host that did not answer, for optional questions
-    std::uint32_t scopes = 8;                    ///< that a challenge may add to the own one of a repository
-    std::uint32_t scope_bytes = 512;             ///< of each of them
-    std::uint32_t encoding_overhead = 64u << 10; ///< bytes by which an encoded answer may be longer than its content
 };
 
 /// Limits of looking for references outside an index.

@@ -163,7 +163,7 @@ result<bool> authorizer::refused(const asker& who, const http_response& response
     // Another request may have fetched a newer one meanwhile: that stays.
     const auto kept = at.tokens.find(key_of(scopes_for(at, who)));
     if (kept != at.tokens.end() && sent == bearer(kept->second.value)) at.tokens.erase(kept);
-    add_scopes(at.scopes[who.repository], read_scopes(asked->scope, limits_), limits_);
+    add_scopes(at.scopes[who.repository], read_scopes(asked->scope));
     at.asked = std::move(asked);
     auto with = credentials_of(at, who);
     if (with.failed()) return std::move(with).take();

@@ -3,6 +3,8 @@
 
 #include "registry/budget.h"
 
+#include "base/lookup_limits.h"
+
 namespace refract::registry {
 
 outcome spend(oci::lookup_budget* budget) {
@@ -24,8 +26,11 @@ clock::time_point deadline_of(const oci::lookup_budget* budget) noexcept {
 void silent_hosts::note(const std::string& origin, const error& why, clock::time_point begun,
                         clock::time_point deadline) {
     const auto now = clock::now();
-    if (why.code != status::unreachable || (now >= deadline && now - begun < after_)) return;
-    hosts_.insert_or_assign(origin, silence{why.message, now + remembered_});
+    if (why.code != status::unreachable ||
+        (now >= deadline && now - begun < std::chrono::milliseconds(lookup_limits{}.silence_after)))
+        return;
+    hosts_.insert_or_assign(origin,
+                            silence{why.message, now + std::chrono::milliseconds(lookup_limits{}.silence_remembered)});
 }
 
 outcome silent_hosts::check(const url& asked) {

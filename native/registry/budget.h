@@ -6,7 +6,6 @@
 #include <map>
 #include <string>
 
-#include "base/limits.h"
 #include "base/result.h"
 #include "oci/repository.h"
 #include "registry/transport.h"
@@ -24,9 +23,6 @@ clock::time_point deadline_of(const oci::lookup_budget* budget) noexcept;
 /// after a while, because a client may live for long.
 class silent_hosts {
 public:
-    explicit silent_hosts(const network_limits& limits)
-        : after_(limits.silence_after), remembered_(limits.silence_remembered) {}
-
     /// Adds it if `why` is `unreachable`, and not only because the deadline came soon after the request had begun.
     void note(const std::string& origin, const error& why, clock::time_point begun, clock::time_point deadline);
     void forget(const std::string& origin) { hosts_.erase(origin); }
@@ -39,8 +35,6 @@ private:
         clock::time_point until;
     };
 
-    std::chrono::milliseconds after_;
-    std::chrono::milliseconds remembered_;
     std::map<std::string, silence> hosts_;
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/lookup_limits.h"
 #include "base/printable.h"
 #include "registry/proxy.h"
 
@@ -65,7 +66,7 @@ bool transport::exchange::is_hollow() const {
     curl_off_t came = 0;
     curl_easy_getinfo(easy.get(), CURLINFO_SIZE_DOWNLOAD_T, &came);
     const auto encoded = static_cast<std::uint64_t>(std::max<curl_off_t>(came, 0));
-    return encoded > body_bytes && encoded - body_bytes > options->limits.encoding_overhead + body_bytes / 8;
+    return encoded > body_bytes && encoded - body_bytes > lookup_limits{}.encoding_overhead + body_bytes / 8;
 }
 
 std::size_t transport::exchange::on_header(char* data, std::size_t, std::size_t size, void* self) {

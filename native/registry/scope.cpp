@@ -5,8 +5,12 @@
 
 #include <algorithm>
 
+#include "base/lookup_limits.h"
+
 namespace refract::registry {
 namespace {
+
+constexpr lookup_limits most;
 
 /// The piece up to a separator, which is taken off.
 std::string_view take_piece(std::string_view& from, char separator) {
@@ -47,21 +51,21 @@ std::string without_writing(std::string_view scope) {
 
 std::string scope_of(const std::string& repository) { return "repository:" + repository + ":pull"; }
 
-std::vector<std::string> read_scopes(std::string_view challenge, const network_limits& limits) {
+std::vector<std::string> read_scopes(std::string_view challenge) {
     std::vector<std::string> read;
-    while (!challenge.empty() && read.size() < limits.scopes) {
+    while (!challenge.empty() && read.size() < most.scopes) {
         const auto one = take_piece(challenge, ' ');
-        if (one.empty() || one.size() > limits.scope_bytes || !is_plain(one)) continue;
+        if (one.empty() || one.size() > most.scope_bytes || !is_plain(one)) continue;
         if (std::string scope = without_writing(one); !scope.empty()) read.push_back(std::move(scope));
     }
     return read;
 }
 
-void add_scopes(std::vector<std::string>& to, std::vector<std::string> more, const network_limits& limits) {
+void add_scopes(std::vector<std::string>& to, std::vector<std::string> more) {
     for (auto& one : more) {
         if (std::find(to.begin(), to.end(), one) == to.end()) to.push_back(std::move(one));
     }
-    if (to.size() > limits.scopes) to.erase(to.begin(), to.end() - limits.scopes);
+    if (to.size() > most.scopes) to.erase(to.begin(), to.end() - most.scopes);
 }
 
 }  // namespace refract::registry

@@ -7,8 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/limits.h"
-
 namespace refract::registry {
 
 /// What a token for reading a repository is asked for (distribution's "Docker Registry Token Scope").
@@ -16,9 +14,9 @@ std::string scope_of(const std::string& repository);
 
 /// The scopes of a challenge that a reader asks for: none that is longer than limits allow, or writes. Of what it may
 /// do with a repository, pushing and deleting are left out; "*" becomes "pull".
-std::vector<std::string> read_scopes(std::string_view challenge, const network_limits& limits);
+std::vector<std::string> read_scopes(std::string_view challenge);
 
 /// Adds those that are not there yet; the oldest go where there are too many.
-void add_scopes(std::vector<std::string>& to, std::vector<std::string> more, const network_limits& limits);
+void add_scopes(std::vector<std::string>& to, std::vector<std::string> more);
 
 }  // namespace refract::registry

@@ -15,8 +15,7 @@ session::session(transport& transport, authorizer::find_credentials find)
       authorizer_(
           std::move(find),
           [this](const http_request& request, oci::lookup_budget* budget) { return exchange(request, budget); },
-          transport.options().limits),
-      silent_(transport.options().limits) {}
+          transport.options().limits) {}
 
 std::vector<transport::finished> session::wait(clock::time_point until) {
     if (!early_.empty()) return std::exchange(early_, {});
@@ -30,13 +29,14 @@ std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::s
 
     for (;;) {
         auto next_start = clock::time_point::max();
+        auto next_end = clock::time_point::max();
         std::size_t unfinished = 0;
         for (pursuit& one : pursuits) {
             if (one.is_done()) continue;
             ++unfinished;
             if (one.is_under_way()) continue;
             if (one.deadline() > clock::now()) {
-                next_start = std::min(next_start, one.deadline());
+                next_end = std::min(next_end, one.deadline());
                 if (one.is_waiting() || under_way.size() >= limits().at_once) continue;
                 // The first request to a host shows what it asks for and speaks; the others wait for that.
                 if (!under_way.empty() && !authorizer_.knows(one.base())) continue;
@@ -54,7 +54,7 @@ std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::s
         }
         // All that could be started was done before it left: there is nothing to wait for.
         if (under_way.empty() && next_start == clock::time_point::max()) continue;
-        for (auto& finished : wait(next_start)) {
+        for (auto& finished : wait(std::min(next_start, next_end))) {
             const auto found = under_way.find(finished.ticket);
             pursuit& one = *found->second;
             under_way.erase(found);

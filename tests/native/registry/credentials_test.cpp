@@ -59,10 +59,10 @@ TEST_F(Credentials, Auth) {
 
 TEST_F(Credentials, RegistryToken) {
     EXPECT_EQ(found(R"({"auths":{"host.example":{"registrytoken":"t"}}})", "host.example"), "registry token t");
-    EXPECT_EQ(found(R"({"auths":{"host.example":{"registrytoken":"t","auth":")" + oci::encode_base64("me:pass") +
-                        R"("}}})",
-                    "host.example"),
-              "registry token t");
+    EXPECT_EQ(
+        found(R"({"auths":{"host.example":{"registrytoken":"t","auth":")" + oci::encode_base64("me:pass") + R"("}}})",
+              "host.example"),
+        "registry token t");
     EXPECT_THAT(found(R"({"auths":{"host.example":{"registrytoken":"t\r\nX: y"}}})", "host.example"),
                 HasSubstr("control characters"));
 }
@@ -79,8 +79,8 @@ TEST_F(Credentials, AuthInSeveralLinesOrUnpadded) {
 }
 
 TEST_F(Credentials, OfTheEnvironmentGoFirst) {
-    const std::string text = R"({"auths":{"host.example":)" + auth("file:1") + R"(,"other.example":)" +
-                             auth("file:2") + "}}";
+    const std::string text =
+        R"({"auths":{"host.example":)" + auth("file:1") + R"(,"other.example":)" + auth("file:2") + "}}";
     const test::variable given("DOCKER_AUTH_CONFIG", R"({"auths":{"https://host.example/v1/":)" + auth("env:3") +
                                                          R"(},"credsStore":"no-such-helper"})");
     EXPECT_EQ(found(text, "host.example"), "env 3");

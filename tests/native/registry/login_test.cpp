@@ -1,6 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+#include "base/lookup_limits.h"
 #include "registry/client_fixture.h"
 
 namespace refract::registry {
@@ -68,8 +69,8 @@ TEST_F(Scopes, AreBounded) {
     for (int i = 0; i < 100; ++i) many += "repository:r" + std::to_string(i) + ":pull ";
     const auto got = scopes_for(std::string(600, 'x') + " repository:a:b\x01:pull " + many);
     ASSERT_THAT(got, SizeIs(1));
-    EXPECT_THAT(got[0], SizeIs(1 + options.transport.limits.scopes));
-    for (const auto& one : got[0]) EXPECT_LT(one.size(), options.transport.limits.scope_bytes);
+    EXPECT_THAT(got[0], SizeIs(1 + lookup_limits{}.scopes));
+    for (const auto& one : got[0]) EXPECT_LT(one.size(), lookup_limits{}.scope_bytes);
 }
 
 TEST_F(Scopes, KeepTheirTokens) {

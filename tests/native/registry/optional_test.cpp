@@ -34,7 +34,6 @@ TEST_F(Optional, WhatIsNotIsTriedAgain) {
 }
 
 TEST_F(Optional, RequestsAreCountedWithRedirectsPagesAndTokens) {
-    upstream.demand("Bearer t", "Bearer realm=\"" + upstream.url("/token") + "\"");
     server issuer;
     issuer.answer("/", server::reply{200, "", R"({"token":"t"})", false});
     upstream.demand("Bearer t", "Bearer realm=\"" + issuer.url("/token") + "\"");
