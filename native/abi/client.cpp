@@ -17,7 +17,7 @@ std::string owned(refract_string from) { return std::string(view(from)); }
 outcome read_logins(const refract_client_options& from, registry::client_options& into) {
     for (const auto& one : std::span(from.logins, from.logins_count)) {
         if (one.host.size == 0) return {status::invalid_argument, "a login names no host"};
-        registry::credentials given{owned(one.username), owned(one.password), {}};
+        registry::credentials given{owned(one.username), owned(one.password), {}, {}};
         if (outcome done = registry::check(given); done.failed()) {
             return {status::invalid_argument, "login of " + quoted(view(one.host)) + ": " + done.why().message};
         }

@@ -148,7 +148,7 @@ result<registry::client_options> context::client_options(const oci::image_name& 
     if (options.password_stdin) {
         auto password = read_password();
         if (password.failed()) return std::move(password).take();
-        registry::credentials given{options.username, std::move(password).value(), {}};
+        registry::credentials given{options.username, std::move(password).value(), {}, {}};
         if (outcome done = registry::check(given); done.failed()) return done;
         made.given.emplace(name.host, std::move(given));
     }

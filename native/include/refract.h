@@ -517,6 +517,7 @@ typedef struct refract_client_options {
     refract_string hosts_directories; /* of hosts.toml files, as containerd's config_path; none: no such file is read */
     /* config.json, or its directory. Default: the file that docker or podman would read, as $REGISTRY_AUTH_FILE,
      * $DOCKER_CONFIG, $XDG_RUNTIME_DIR, $XDG_CONFIG_HOME and $HOME lead to it. Credential helpers named there are run.
+     * What $DOCKER_AUTH_CONFIG holds goes before either, as with docker.
      */
     refract_string docker_config;
     const refract_login* logins;
@@ -529,7 +530,7 @@ typedef struct refract_client_options {
     const refract_string* allowed_hosts;
     size_t allowed_hosts_count;
     refract_string proxy;    /* URL; default: none. $HTTPS_PROXY and the like are not looked at */
-    refract_string no_proxy; /* hosts that are asked without it, joined by commas */
+    refract_string no_proxy; /* hosts that are asked without it, joined by commas: as NO_PROXY is read by Go programs */
     refract_string user_agent;
     int32_t plain_http;      /* not 0: http where no hosts.toml says better; hosts on loopback need no such flag */
     int32_t skip_tls_verify; /* not 0: trust any certificate */

@@ -8,6 +8,8 @@
 #include "base/printable.h"
 #include "oci/base64.h"
 #include "oci/json.h"
+#include "registry/budget.h"
+#include "registry/scope.h"
 #include "registry/url.h"
 
 namespace refract::registry {
@@ -19,10 +21,26 @@ constexpr auto margin = std::chrono::seconds(5);
 constexpr auto shortest_life = std::chrono::seconds(60);
 constexpr auto longest_life = std::chrono::hours(1);
 
-std::string scope_of(const std::string& repository) { return "repository:" + repository + ":pull"; }
-
 std::string basic(const credentials& with) {
     return "Authorization: Basic " + oci::encode_base64(with.username + ':' + with.password);
+}
+
+std::string bearer(const std::string& token) { return "Authorization: Bearer " + token; }
+
+/// Who is sent to a host without TLS by a redirect has nothing for it: anybody on the way could have named it. Within
+/// this machine nobody is on the way.
+bool is_withheld(const asker& who) { return !who.is_named && who.at.scheme != "https" && !is_loopback(who.at.host); }
+
+std::string join(const std::vector<std::string>& scopes) {
+    std::string joined;
+    for (const auto& one : scopes) joined += (joined.empty() ? "" : " ") + one;
+    return joined;
+}
+
+/// The same scopes have one token, in whatever order they were asked for.
+std::string key_of(std::vector<std::string> scopes) {
+    std::sort(scopes.begin(), scopes.end());
+    return join(scopes);
 }
 
 bool is_header_safe(std::string_view text) {
@@ -58,9 +76,11 @@ result<token_answer> read_token(std::string_view body) {
     return answer;
 }
 
-std::string query(const std::string& target, const std::vector<std::pair<std::string_view, std::string>>& parameters) {
+using parameters = std::vector<std::pair<std::string_view, std::string>>;
+
+std::string query(const std::string& target, const parameters& all) {
     std::string whole = target;
-    for (const auto& [name, value] : parameters) {
+    for (const auto& [name, value] : all) {
         if (value.empty()) continue;
         whole += whole.find('?') == std::string::npos ? '?' : '&';
         whole += std::string(name) + '=' + escape_url(value);
@@ -70,102 +90,161 @@ std::string query(const std::string& target, const std::vector<std::pair<std::st
 
 }  // namespace
 
-result<const credentials*> authorizer::credentials_of(origin& at, const url& registry, const std::string& repository) {
-    if (!at.known) {
-        auto found = find_(registry, repository);
+bool authorizer::knows(const url& host) const {
+    const auto found = origins_.find(host.origin());
+    return found != origins_.end() && found->second.is_known;
+}
+
+result<const credentials*> authorizer::credentials_of(origin& at, const asker& who) {
+    static const credentials nobody;
+    if (is_withheld(who)) return &nobody;
+    auto known = at.logins.find(who.repository);
+    if (known == at.logins.end()) {
+        auto found = find_(who.at, who.repository, deadline_of(who.budget));
         if (found.failed()) return std::move(found).take();
-        at.known = std::move(found).value();
+        if (!is_header_safe(found.value().registry_token)) {
+            return error{status::malformed,
+                         "registrytoken of " + who.at.authority() + " has characters that no token has; log in again"};
+        }
+        known = at.logins.emplace(who.repository, std::move(found).value()).first;
     }
-    return &*at.known;
+    return &known->second;
 }
 
-bool authorizer::has_credentials(const url& registry) const {
-    const auto found = origins_.find(registry.origin());
-    return found != origins_.end() && found->second.known && !found->second.known->empty();
+result<authorizer::standing> authorizer::standing_of(const asker& who) {
+    if (is_withheld(who)) return standing::withheld;
+    auto with = credentials_of(origins_[who.at.origin()], who);
+    if (with.failed()) return std::move(with).take();
+    return with.value()->empty() ? standing::none : standing::known;
 }
 
-result<std::optional<std::string>> authorizer::authorization(const url& registry, const std::string& repository) {
-    const auto found = origins_.find(registry.origin());
+/// Its own first. Where a redirect led, the repository's name of another host says nothing, if it names one itself.
+std::vector<std::string> authorizer::scopes_for(const origin& at, const asker& who) const {
+    std::vector<std::string> scopes{scope_of(who.repository)};
+    const auto named = at.scopes.find(who.repository);
+    if (named == at.scopes.end() || named->second.empty()) return scopes;
+    if (!who.is_named) return named->second;
+    for (const auto& one : named->second) {
+        if (one != scopes.front()) scopes.push_back(one);
+    }
+    return scopes;
+}
+
+result<std::optional<std::string>> authorizer::authorization(const asker& who) {
+    const auto found = origins_.find(who.at.origin());
     if (found == origins_.end() || !found->second.asked) return std::optional<std::string>();
     origin& at = found->second;
+    auto with = credentials_of(at, who);
+    if (with.failed()) return std::move(with).take();
+    const std::string& as_it_is = with.value()->registry_token;
+    if (!as_it_is.empty()) return std::optional(bearer(as_it_is));
     if (at.asked->scheme == challenge::scheme::basic) {
-        auto with = credentials_of(at, registry, repository);
-        if (with.failed()) return std::move(with).take();
-        if (with.value()->username.empty() && with.value()->password.empty()) return std::optional<std::string>();
-        return std::optional(basic(*with.value()));
+        return with.value()->has_login() ? std::optional(basic(*with.value())) : std::nullopt;
     }
-    const std::string scope = scope_of(repository);
-    const auto kept = at.tokens.find(scope);
-    if (kept != at.tokens.end() && kept->second.expires > clock::now()) {
-        return std::optional("Authorization: Bearer " + kept->second.value);
-    }
-    auto fetched = fetch_token(at, registry, repository, scope);
+    const std::vector<std::string> scopes = scopes_for(at, who);
+    const auto kept = at.tokens.find(key_of(scopes));
+    if (kept != at.tokens.end() && kept->second.expires > clock::now())
+        return std::optional(bearer(kept->second.value));
+    auto fetched = fetch_token(at, who, scopes);
     if (fetched.failed()) return std::move(fetched).take();
-    return std::optional("Authorization: Bearer " + fetched.value());
+    return std::optional(bearer(fetched.value()));
 }
 
-result<bool> authorizer::refused(const url& registry, const std::string& repository, const http_response& response,
-                                 bool had_authorization) {
+result<bool> authorizer::refused(const asker& who, const http_response& response,
+                                 const std::optional<std::string>& sent) {
     std::vector<std::string> headers;
     const auto [begin, end] = response.headers.equal_range("www-authenticate");
     for (auto header = begin; header != end; ++header) headers.push_back(header->second);
     auto asked = choose_challenge(headers);
     if (!asked) return false;
-    origin& at = origins_[registry.origin()];
-    const bool had_token = at.tokens.erase(scope_of(repository)) > 0;
+    origin& at = origins_[who.at.origin()];
+    at.is_known = true;
     const bool is_new = !at.asked || at.asked->scheme != asked->scheme;
+    // Another request may have fetched a newer one meanwhile: that stays.
+    const auto kept = at.tokens.find(key_of(scopes_for(at, who)));
+    if (kept != at.tokens.end() && sent == bearer(kept->second.value)) at.tokens.erase(kept);
+    add_scopes(at.scopes[who.repository], read_scopes(asked->scope));
     at.asked = std::move(asked);
-    if (had_authorization && !is_new && !had_token) return false;
-    if (at.asked->scheme == challenge::scheme::bearer) return true;
-    auto with = credentials_of(at, registry, repository);
+    auto with = credentials_of(at, who);
     if (with.failed()) return std::move(with).take();
-    return !had_authorization && !with.value()->empty();
+    if (!with.value()->registry_token.empty()) return sent != bearer(with.value()->registry_token);
+    if (at.asked->scheme == challenge::scheme::bearer) return true;
+    return with.value()->has_login() && (!sent || is_new);
 }
 
-result<std::string> authorizer::fetch_token(origin& at, const url& registry, const std::string& repository,
-                                            const std::string& scope) {
-    const auto failed = [&](status code, std::string_view why) {
-        return error{code, "token server " + shown_url(at.asked->realm) + " of " + registry.authority() + ": " +
-                               std::string(why)};
-    };
-    auto realm = parse_url(at.asked->realm);
-    if (realm.failed()) return failed(realm.why().code, realm.why().message);
-    if (registry.scheme == "https" && realm.value().scheme != "https") {
-        return failed(status::denied, "it is without TLS, so it gets no credentials");
+result<authorizer::remedy> authorizer::remedy_for(const asker& who) {
+    origin& at = origins_[who.at.origin()];
+    if (at.probing == probe::under_way) return remedy::wait;
+    if ((at.probing == probe::made && !at.asked) || at.unreadable.contains(who.repository)) return remedy::none;
+    auto with = credentials_of(at, who);
+    if (with.failed()) {
+        at.unreadable.insert(who.repository);
+        return std::move(with).take();
     }
-    auto with = credentials_of(at, registry, repository);
-    if (with.failed()) return std::move(with).take();
-    const credentials& secret = *with.value();
+    if (with.value()->empty()) return remedy::none;
+    if (at.asked) return remedy::again;
+    at.probing = probe::under_way;
+    return remedy::probe;
+}
 
+bool authorizer::is_probing(const url& host) const {
+    const auto found = origins_.find(host.origin());
+    return found != origins_.end() && found->second.probing == probe::under_way;
+}
+
+void authorizer::end_probe(const url& host, bool made) {
+    origins_[host.origin()].probing = made ? probe::made : probe::never;
+}
+
+result<http_response> authorizer::ask_for_token(const origin& at, const asker& who, const credentials& secret,
+                                                const std::vector<std::string>& scopes) {
+    auto realm = parse_url(at.asked->realm);
+    if (realm.failed()) return std::move(realm).take();
+    if (who.at.scheme == "https" && realm.value().scheme != "https") {
+        return error{status::denied, "it is without TLS, so it gets no credentials"};
+    }
     http_request request;
     request.url = realm.value();
     request.max_bytes = limits_.token_bytes;
+    request.deadline = deadline_of(who.budget);
     if (!secret.identity_token.empty()) {  // OAuth2, distribution's "Docker Registry v2 authentication using OAuth2"
         request.form = query("", {{"grant_type", "refresh_token"},
                                   {"service", at.asked->service},
-                                  {"scope", scope},
+                                  {"scope", join(scopes)},
                                   {"client_id", "refract"},
                                   {"refresh_token", secret.identity_token}})
                            .substr(1);
     } else {
-        request.url.target =
-            query(request.url.target, {{"account", secret.username}, {"service", at.asked->service}, {"scope", scope}});
-        if (!secret.username.empty() || !secret.password.empty()) request.headers.push_back(basic(secret));
+        parameters all{{"account", secret.username}, {"service", at.asked->service}};
+        for (const auto& one : scopes) all.emplace_back("scope", one);
+        request.url.target = query(request.url.target, all);
+        if (secret.has_login()) request.headers.push_back(basic(secret));
     }
+    return perform_(request, who.budget);
+}
+
+result<std::string> authorizer::fetch_token(origin& at, const asker& who, const std::vector<std::string>& scopes) {
+    const std::string host = who.at.authority();
+    const auto failed = [&](status code, std::string_view why) {
+        return error{code, "token server " + shown_url(at.asked->realm) + " of " + host + ": " + std::string(why)};
+    };
+    auto with = credentials_of(at, who);
+    if (with.failed()) return std::move(with).take();
     const auto asked_at = clock::now();
-    auto came = perform_(request);
+    auto came = ask_for_token(at, who, *with.value(), scopes);
     if (came.failed()) return failed(came.why().code, came.why().message);
     const int code = came.value().status;
     if (code == 401 || code == 403) {
-        return failed(status::denied, secret.empty()
-                                          ? "it wants credentials, and there are none for " + registry.authority()
-                                          : "it refuses the credentials for " + registry.authority());
+        if (!with.value()->empty()) return failed(status::denied, "it refuses the credentials for " + host);
+        return failed(status::denied, is_withheld(who) ? "it wants credentials, and none are sent for " + host +
+                                                             ", to which a redirect without TLS led"
+                                                       : "it wants credentials, and there are none for " + host);
     }
     if (code != 200) return failed(status::unreachable, "it answers with status " + std::to_string(code));
     auto answer = read_token(came.value().body);
     if (answer.failed()) return failed(status::malformed, answer.why().message);
     const std::string value = answer.value().value;
-    at.tokens[scope] = {value, asked_at + answer.value().life - margin};
+    at.tokens[key_of(scopes)] = {value, asked_at + answer.value().life - margin};
     return value;
 }
 

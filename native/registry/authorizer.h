@@ -6,54 +6,81 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
+#include "oci/repository.h"
 #include "registry/challenge.h"
 #include "registry/credentials.h"
 #include "registry/transport.h"
 
 namespace refract::registry {
 
-/// Knows what each registry asks for, and keeps what it gave: a challenge for each origin, a token for each scope, so
-/// that a second look-up asks for neither. Credentials go to the registry they are for, and to the token server that
-/// the registry itself named; nowhere else.
+/// Which host is asked, and what for.
+struct asker {
+    const url& at;
+    const std::string& repository;
+    bool is_named = true;  ///< the operator named it; if not, a redirect led there
+    oci::lookup_budget* budget = nullptr;
+};
+
+/// Knows what each host asks for, and keeps what it gave: a challenge for each origin, a token for each set of scopes,
+/// so that a second look-up asks for neither. Credentials go to the host they are for, and to the token server that
+/// this host named; nowhere else. That holds for hosts to which a redirect leads, too: they get their own or none.
 class authorizer {
 public:
-    using find_credentials = std::function<result<credentials>(const url& registry, const std::string& repository)>;
-    using exchange = std::function<result<http_response>(const http_request&)>;
+    using find_credentials =
+        std::function<result<credentials>(const url& at, const std::string& repository, clock::time_point deadline)>;
+    using exchange = std::function<result<http_response>(const http_request&, oci::lookup_budget*)>;
 
     authorizer(find_credentials find, exchange perform, const network_limits& limits)
         : find_(std::move(find)), perform_(std::move(perform)), limits_(limits) {}
 
     /// Whether this origin has answered before, so that it is known what it asks for.
-    bool knows(const url& registry) const { return origins_.contains(registry.origin()); }
-    /// It answered without asking for anything.
-    void admitted(const url& registry) { origins_.try_emplace(registry.origin()); }
+    bool knows(const url& host) const;
+    /// It answered without asking for anything, or not at all.
+    void admitted(const url& host) { origins_[host.origin()].is_known = true; }
 
     /// The Authorization line for a request, or none if nothing was asked for yet. May ask a token server.
-    result<std::optional<std::string>> authorization(const url& registry, const std::string& repository);
+    result<std::optional<std::string>> authorization(const asker& who);
 
-    /// The registry answered 401 to what `authorization` gave. True: ask again, it will give something else.
-    result<bool> refused(const url& registry, const std::string& repository, const http_response& response,
-                         bool had_authorization);
+    /// The host answered 401 to the line that was sent, or to none. True: ask again, with what `authorization` gives.
+    result<bool> refused(const asker& who, const http_response& response, const std::optional<std::string>& sent);
 
-    /// Whether there are credentials for it; for messages.
-    bool has_credentials(const url& registry) const;
+    /// Credentials for a host, as far as they are told of in messages.
+    enum class standing { none, known, withheld };
+    result<standing> standing_of(const asker& who);
+
+    /// The host did not serve who came without credentials, and asked for none. What may help: to ask its /v2/ for a
+    /// challenge, once for a host; to wait for another that does; to ask again, because a challenge is known by now.
+    enum class remedy { none, probe, wait, again };
+    result<remedy> remedy_for(const asker& who);
+    bool is_probing(const url& host) const;
+    /// `made`: whether the host answered, whatever it was.
+    void end_probe(const url& host, bool made);
 
 private:
     struct token {
         std::string value;
         clock::time_point expires;
     };
+    enum class probe { never, under_way, made };
     struct origin {
+        bool is_known = false;
+        probe probing = probe::never;
         std::optional<challenge> asked;
-        std::optional<credentials> known;
-        std::map<std::string, token> tokens;  ///< by scope
+        std::map<std::string, credentials> logins;               ///< by repository
+        std::set<std::string> unreadable;                        ///< repositories whose credentials cannot be had
+        std::map<std::string, std::vector<std::string>> scopes;  ///< that challenges named, by repository
+        std::map<std::string, token> tokens;                     ///< by set of scopes
     };
 
-    result<const credentials*> credentials_of(origin& at, const url& registry, const std::string& repository);
-    result<std::string> fetch_token(origin& at, const url& registry, const std::string& repository,
-                                    const std::string& scope);
+    result<const credentials*> credentials_of(origin& at, const asker& who);
+    std::vector<std::string> scopes_for(const origin& at, const asker& who) const;
+    result<std::string> fetch_token(origin& at, const asker& who, const std::vector<std::string>& scopes);
+    result<http_response> ask_for_token(const origin& at, const asker& who, const credentials& secret,
+                                        const std::vector<std::string>& scopes);
 
     find_credentials find_;
     exchange perform_;

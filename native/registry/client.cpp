@@ -3,6 +3,8 @@
 
 #include "registry/client.h"
 
+#include <algorithm>
+
 #include "registry/remote_repository.h"
 
 namespace refract::registry {
@@ -17,8 +19,9 @@ constexpr std::string_view hub_endpoint = "registry-1.docker.io";
 client::client(client_options options)
     : options_(std::move(options)),
       transport_(options_.transport),
-      session_(transport_,
-               [this](const url& at, const std::string& repository) { return find_credentials(at, repository); }) {}
+      session_(transport_, [this](const url& at, const std::string& repository, clock::time_point deadline) {
+          return find_credentials(at, repository, deadline);
+      }) {}
 
 result<std::unique_ptr<client>> client::create(client_options options) {
     std::unique_ptr<client> made(new client(std::move(options)));
@@ -28,7 +31,7 @@ result<std::unique_ptr<client>> client::create(client_options options) {
     return made;
 }
 
-result<credentials> client::find_credentials(const url& at, const std::string& repository) {
+result<credentials> client::find_credentials(const url& at, const std::string& repository, clock::time_point deadline) {
     const std::string host = at.authority() == hub_endpoint ? std::string(hub) : at.authority();
     if (const auto given = options_.given.find(host); given != options_.given.end()) return given->second;
     // Read only where they are asked for: a broken file is no hindrance to what needs none.
@@ -38,7 +41,9 @@ result<credentials> client::find_credentials(const url& at, const std::string& r
         store_ = std::move(opened).value();
         store_is_read_ = true;
     }
-    return store_.find(host, repository);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()).count();
+    const auto most = std::int64_t{options_.transport.limits.helper_timeout};
+    return store_.find(host, repository, static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, most)));
 }
 
 result<std::unique_ptr<oci::repository>> client::open(const oci::image_name& name) {

@@ -41,7 +41,7 @@ private:
     friend class remote_repository;
 
     explicit client(client_options options);
-    result<credentials> find_credentials(const url& at, const std::string& repository);
+    result<credentials> find_credentials(const url& at, const std::string& repository, clock::time_point deadline);
 
     client_options options_;
     credential_store store_;

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <iterator>
+#include <optional>
 #include <span>
 
 #include "base/printable.h"
@@ -22,6 +24,8 @@ namespace {
 
 constexpr std::string_view docker_hub = "docker.io";
 constexpr std::string_view docker_hub_key = "https://index.docker.io/v1/";  // where `docker login` puts it
+constexpr const char* environment_auths = "DOCKER_AUTH_CONFIG";
+constexpr std::string_view blanks = " \t\r\n";
 
 /// Docker Hub goes by three names, of which log-ins are kept under any.
 std::string canonical(std::string host) {
@@ -109,8 +113,10 @@ outcome read_text(oci::json_element value, std::string& into) {
 }  // namespace
 
 outcome check(const credentials& them) {
-    const std::array<std::pair<const std::string*, const char*>, 3> fields{
-        {{&them.username, "the user's name"}, {&them.password, "the password"}, {&them.identity_token, "the token"}}};
+    const std::array<std::pair<const std::string*, const char*>, 4> fields{{{&them.username, "the user's name"},
+                                                                            {&them.password, "the password"},
+                                                                            {&them.identity_token, "the token"},
+                                                                            {&them.registry_token, "the token"}}};
     for (const auto& [text, what] : fields) {
         if (has_control(*text)) {
             return {status::malformed, std::string(what) + " has control characters, perhaps a line end; log in again"};
@@ -128,9 +134,9 @@ result<credential_store> credential_store::open(std::string_view config, const n
         std::string place(config);
         struct stat found {};
         if (::stat(place.c_str(), &found) != 0) {
-            return error{status::missing, refract::quoted(config) +
-                                              " does not exist, so there are no credentials to read; give "
-                                              "a docker config directory or file"};
+            return error{status::invalid_argument, refract::quoted(config) +
+                                                       " does not exist, so there are no credentials to read; give "
+                                                       "a docker config directory or file"};
         }
         if (S_ISDIR(found.st_mode)) place += "/config.json";
         places = {std::move(place)};
@@ -143,20 +149,26 @@ result<credential_store> credential_store::open(std::string_view config, const n
         if (outcome done = store.read(*text.value()); done.failed()) return std::move(done).in(refract::quoted(place));
         break;
     }
+    // Only its auths: a helper that it names would run, and docker runs none either.
+    if (const std::string text = from_environment(environment_auths); !text.empty()) {
+        credential_store given;
+        if (outcome done = given.read(text); done.failed()) return std::move(done).in(environment_auths);
+        store.of_environment_ = std::move(given.entries_);
+    }
     return store;
 }
 
 outcome credential_store::read(std::string_view text) {
     static constexpr std::array<std::string_view, 3> keys{"auths", "credHelpers", "credsStore"};
-    static constexpr std::array<std::string_view, 4> entry_keys{"auth", "username", "password", "identitytoken"};
-    static constexpr std::string_view blanks = " \t\r\n";
+    static constexpr std::array<std::string_view, 5> entry_keys{"auth", "username", "password", "identitytoken",
+                                                                "registrytoken"};
     if (text.find_first_not_of(blanks) == std::string_view::npos) return {};  // docker takes an empty file for no file
 
     const auto read_entry = [&](const std::string& key, oci::json_element value) -> outcome {
         entry made{key, {}, {}, {}, {}};
         split_key(key, made.host, made.path);
-        const std::array<std::string*, 4> fields{&made.auth, &made.plain.username, &made.plain.password,
-                                                 &made.plain.identity_token};
+        const std::array<std::string*, 5> fields{&made.auth, &made.plain.username, &made.plain.password,
+                                                 &made.plain.identity_token, &made.plain.registry_token};
         outcome done = oci::read_object(value, entry_keys, [&](std::size_t field, oci::json_element what) {
             return read_text(what, *fields[field]);
         });
@@ -186,10 +198,10 @@ outcome credential_store::read(std::string_view text) {
     });
 }
 
-const credential_store::entry* credential_store::best_for(const std::string& host,
-                                                          const std::string& repository) const {
+const credential_store::entry* credential_store::best_of(const std::vector<entry>& entries, const std::string& host,
+                                                         const std::string& repository) {
     const entry* best = nullptr;
-    for (const auto& one : entries_) {
+    for (const auto& one : entries) {
         if (one.host != canonical(host) || !begins(repository, one.path)) continue;
         const bool longer = best != nullptr && one.path.size() > best->path.size();
         const bool as_written = best != nullptr && one.path.size() == best->path.size() && one.key == host;
@@ -198,50 +210,70 @@ const credential_store::entry* credential_store::best_for(const std::string& hos
     return best;
 }
 
-result<credentials> credential_store::decode(const entry& from) const {
-    credentials them = from.plain;
-    outcome done;
-    if (!from.auth.empty()) {
-        const auto decoded = oci::decode_base64(from.auth);
+namespace {
+
+/// Of "user:password". Go's decoder, by which others read it, passes over line ends; and crane needs no padding.
+std::optional<std::vector<std::byte>> decode_auth(std::string_view auth) {
+    std::string text;
+    std::copy_if(auth.begin(), auth.end(), std::back_inserter(text),
+                 [](char c) { return blanks.find(c) == std::string_view::npos; });
+    if (text.find('=') == std::string::npos) text.append((4 - text.size() % 4) % 4, '=');
+    return oci::decode_base64(text);
+}
+
+result<credentials> decode(const std::string& auth, credentials them) {
+    if (!auth.empty()) {
+        const auto decoded = decode_auth(auth);
         std::string_view pair;
         if (decoded) pair = {reinterpret_cast<const char*>(decoded->data()), decoded->size()};
         while (pair.ends_with('\0')) pair.remove_suffix(1);  // as docker does: old versions padded with them
         const auto colon = pair.find(':');
         if (colon == std::string_view::npos) {
             const char* const why = decoded ? "holds no colon between user and password" : "is not base64";
-            done = outcome(status::malformed, "auth " + std::string(why) + "; log in again");
-        } else {
-            them.username = pair.substr(0, colon);
-            them.password = pair.substr(colon + 1);
+            return error{status::malformed, "auth " + std::string(why) + "; log in again"};
         }
+        them.username = pair.substr(0, colon);
+        them.password = pair.substr(colon + 1);
     }
-    if (done.ok()) done = check(them);
-    if (done.ok()) return them;
-    return std::move(done).in("auths[" + shown_url(from.key) + ']').in(refract::quoted(file_));
+    if (outcome done = check(them); done.failed()) return done;
+    return them;
 }
 
-result<credentials> credential_store::ask(std::string_view key, const std::string& helper,
-                                          const std::string& host) const {
+}  // namespace
+
+result<credentials> credential_store::ask(std::string_view key, const std::string& helper, const std::string& host,
+                                          std::uint32_t timeout) const {
     const bool hub = canonical(host) == docker_hub;
-    auto answer = ask_helper(helper, hub ? std::string(docker_hub_key) : host, limits_);
+    network_limits limits = limits_;
+    limits.helper_timeout = std::min(limits.helper_timeout, timeout);
+    auto answer = ask_helper(helper, hub ? std::string(docker_hub_key) : host, limits);
     if (answer.ok()) return answer;
     return outcome(std::move(answer).take()).in(key).in(refract::quoted(file_));
 }
 
-result<credentials> credential_store::find(const std::string& host, const std::string& repository) const {
+result<credentials> credential_store::find(const std::string& host, const std::string& repository,
+                                           std::uint32_t helper_timeout) const {
+    const auto read_entry = [](const entry& from, const std::string& place) -> result<credentials> {
+        auto decoded = decode(from.auth, from.plain);
+        if (decoded.ok()) return decoded;
+        return outcome(std::move(decoded).take()).in("auths[" + shown_url(from.key) + ']').in(place);
+    };
+    if (const entry* const kept = best_of(of_environment_, host, repository); kept != nullptr) {
+        return read_entry(*kept, environment_auths);
+    }
     bool answers_alone = false;
     for (const auto& [of, name] : helpers_) {
         if (of != canonical(host)) continue;
         // An empty name exempts a host from credsStore.
-        if (!name.empty()) return ask("credHelpers[" + shown_url(host) + ']', name, host);
+        if (!name.empty()) return ask("credHelpers[" + shown_url(host) + ']', name, host, helper_timeout);
         answers_alone = true;
     }
     if (!store_.empty() && !answers_alone) {
-        auto answer = ask("credsStore", store_, host);
+        auto answer = ask("credsStore", store_, host, helper_timeout);
         if (answer.failed() || !answer.value().empty()) return answer;
     }
-    const entry* const kept = best_for(host, repository);
-    return kept == nullptr ? result<credentials>(credentials{}) : decode(*kept);
+    const entry* const kept = best_of(entries_, host, repository);
+    return kept == nullptr ? result<credentials>(credentials{}) : read_entry(*kept, refract::quoted(file_));
 }
 
 }  // namespace refract::registry

@@ -242,8 +242,8 @@ result<credentials> ask_helper(const std::string& name, const std::string& serve
     pid_t number = -1;
     if (const int failed = spawn(program, input.get(), output.get(), number); failed != 0) {
         if (failed == ENOENT) {
-            return error{status::missing, "there is no program " + program +
-                                              " in PATH: install it, or take it out of the configuration"};
+            return error{status::denied, "there is no program " + program +
+                                             " in PATH: install it, or take it out of the configuration"};
         }
         return error{status::denied, "cannot run " + program + ": " + std::generic_category().message(failed)};
     }

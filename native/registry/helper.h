@@ -14,7 +14,7 @@ namespace refract::registry {
 /// Asks the program docker-credential-NAME, which is looked up in PATH, for the credentials of `server`
 /// (docker-credential-helpers, "get"). Empty if it has none. Its standard error is left as ours is.
 ///
-/// Errors: `invalid_argument` for a name that is none, `missing` if there is no such program, `denied` if it fails,
+/// Errors: `invalid_argument` for a name that is none, `denied` if there is no such program or it fails,
 /// `unreachable` if it does not answer in time, `limit_exceeded`, `malformed`. What it wrote is in no message: it may
 /// be a secret.
 result<credentials> ask_helper(const std::string& name, const std::string& server, const network_limits& limits);

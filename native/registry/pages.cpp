@@ -10,9 +10,46 @@
 #include "oci/image_name.h"
 #include "oci/json.h"
 #include "registry/challenge.h"
+#include "registry/refusal.h"
 
 namespace refract::registry {
 namespace {
+
+/// Without parameters, which document types do not have.
+std::string media_type_of(const http_response& response) {
+    std::string type = response.header("content-type");
+    type.resize(std::min(type.size(), type.find_first_of("; \t")));
+    return type;
+}
+
+/// What came where a list should: something that says that there is no such list.
+error no_list(std::string_view host, const http_response& response, std::string_view what) {
+    const std::string words = words_of(response.body);
+    std::string_view body = response.body;
+    body.remove_prefix(std::min(body.find_first_not_of(" \t\r\n"), body.size()));
+    const std::string type = media_type_of(response);
+    const std::string came = body.empty()                                 ? "an empty body"
+                             : !words.empty()                             ? "an error of its own, " + words
+                             : body.front() == '<' || type == "text/html" ? "a page of HTML"
+                             : body.front() == '{' || body.front() == '[' ? "JSON that is none"
+                                                                          : "bytes that are none";
+    return {status::unsupported, std::string(host) + " does not offer this: where " + std::string(what) +
+                                     " should be, it answers with " + came};
+}
+
+/// An object with that member.
+outcome check_list(const delivery& brought, std::string_view member, std::string_view what) {
+    const std::string_view body = brought.response.body;
+    oci::json_reader reader(limits{}.json_depth);
+    simdjson::dom::document document;
+    auto root = reader.read(document, std::as_bytes(std::span(body)));
+    const auto first = body.find_first_not_of(" \t\r\n");
+    if (root.failed() && first != body.npos && body[first] == '{') return std::move(root).take();
+    if (root.failed() || root.value()[member].error() != simdjson::SUCCESS) {
+        return no_list(brought.from.authority(), brought.response, what);
+    }
+    return {};
+}
 
 /// distribution-spec, "Listing Tags".
 outcome read_tags(std::string_view body, const oci::question& question, oci::answer& into) {
@@ -26,7 +63,7 @@ outcome read_tags(std::string_view body, const oci::question& question, oci::ans
         return oci::read_array(field, [&](oci::json_element element) -> outcome {
             std::string_view tag;
             if (outcome done = oci::read_string(element, tag); done.failed()) return done;
-            if (!oci::is_tag(tag)) return {status::malformed, quoted(tag) + " is no tag"};
+            if (!oci::is_tag(tag)) return {};  // some list what nobody can ask for
             const std::string_view before = into.tags.empty() ? std::string_view(question.reference) : into.tags.back();
             into.sorted = into.sorted && (before.empty() || before < tag);
             into.tags.emplace_back(tag);
@@ -39,13 +76,6 @@ outcome read_tags(std::string_view body, const oci::question& question, oci::ans
 bool is_past(const oci::question& question, const oci::answer& answer) {
     return answer.sorted && !question.prefix.empty() && !answer.tags.empty() &&
            std::string_view(answer.tags.back()).substr(0, question.prefix.size()) > question.prefix;
-}
-
-/// Without parameters, which document types do not have.
-std::string media_type_of(const http_response& response) {
-    std::string type = response.header("content-type");
-    type.resize(std::min(type.size(), type.find_first_of("; \t")));
-    return type;
 }
 
 /// An encoded dot in the path: two of them are ".." to some servers, and were not taken for that here.
@@ -87,10 +117,12 @@ result<std::optional<std::string>> add_page(const oci::question& question, const
             into.documents.push_back(std::move(response.body));
             return none;
         case oci::question::kind::referrers:
+            if (outcome done = check_list(brought, "manifests", "an index of referrers"); done.failed()) return done;
             into.documents.push_back(std::move(response.body));
             break;
         case oci::question::kind::tags:
             if (page == 0) into.sorted = true;
+            if (outcome done = check_list(brought, "tags", "a list of tags"); done.failed()) return done;
             if (outcome done = read_tags(response.body, question, into); done.failed()) return done;
             if (is_past(question, into)) return none;
             break;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/printable.h"
 
@@ -44,30 +45,41 @@ result<std::chrono::milliseconds> pause_before(unsigned tries, const http_respon
                     std::chrono::milliseconds(std::uint64_t{limits.first_backoff} << tries));
 }
 
-session::pursuit::pursuit(const job& job, std::span<host> hosts, authorizer& authorizer, const network_limits& limits)
-    : job_(job), hosts_(hosts), authorizer_(authorizer), limits_(limits) {
+session::pursuit::pursuit(const job& job, std::span<host> hosts, authorizer& authorizer, silent_hosts& silent,
+                          const network_limits& limits)
+    : job_(job), hosts_(hosts), authorizer_(authorizer), silent_(silent), limits_(limits) {
     go_to(0);
+}
+
+session::pursuit::~pursuit() { end_probe(false); }
+
+std::size_t session::pursuit::next_host(std::size_t number) const {
+    while (number < hosts_.size() && (!(hosts_[number].*job_.capability) || job_.only.value_or(number) != number)) {
+        ++number;
+    }
+    return number;
 }
 
 void session::pursuit::go_to(std::size_t number) {
     tries_ = challenges_ = 0;
-    for (number_ = number; number_ < hosts_.size(); ++number_) {
-        if (!(at().*job_.capability)) continue;
-        auto parsed = parse_url(at().scheme + "://" + at().host + at().path + job_.target);
-        if (parsed.failed()) {
-            done_ = std::move(parsed).take();
-            return;
-        }
-        base_ = std::move(parsed).value();
-        begin();
+    number_ = next_host(number);
+    if (number_ >= hosts_.size()) {
+        done_ = error{status::unsupported, "no host of this registry may be asked for it" +
+                                               (mirrors_.empty() ? std::string() : ": " + mirrors_)};
         return;
     }
-    done_ = error{status::unsupported, "no host of this registry may be asked for it" +
-                                           (mirrors_.empty() ? std::string() : ": " + mirrors_)};
+    auto parsed = parse_url(at().scheme + "://" + at().host + at().path + job_.target);
+    if (parsed.failed()) {
+        done_ = std::move(parsed).take();
+        return;
+    }
+    base_ = std::move(parsed).value();
+    begin();
 }
 
 void session::pursuit::begin() {
     redirects_ = 0;
+    challenged_ = false;
     current_ = base_;
     if (!at().is_mirror) return;
     current_.target += current_.target.find('?') == std::string::npos ? "?ns=" : "&ns=";
@@ -76,56 +88,82 @@ void session::pursuit::begin() {
 
 void session::pursuit::give_up(error why) {
     authorizer_.admitted(base_);  // others need not wait for what it asks for
-    const bool final = why.code == status::cancelled || why.code == status::invalid_argument || delivered_ > 0;
-    std::size_t next = number_ + 1;
-    while (next < hosts_.size() && !(hosts_[next].*job_.capability)) ++next;
-    if (final || next >= hosts_.size()) {
-        if (!mirrors_.empty()) why.message += " (before that: " + shortened(mirrors_, 600) + ')';
-        done_ = std::move(why);
-        return;
-    }
+    // Who served the image and has nothing besides has answered what is optional: hosts behind it need not.
+    const bool answered = job_.budget != nullptr && why.code == status::missing && job_.served == number_;
+    const bool final =
+        answered || why.code == status::cancelled || why.code == status::invalid_argument || delivered_ > 0;
+    const std::size_t next = next_host(number_ + 1);
+    if (final || next >= hosts_.size()) return end(std::move(why));
     mirrors_ += (mirrors_.empty() ? "" : "; ") + why.message;
     go_to(next);
+}
+
+void session::pursuit::end(error why) {
+    if (!mirrors_.empty()) why.message += " (before that: " + shortened(mirrors_, 600) + ')';
+    done_ = std::move(why);
 }
 
 void session::pursuit::cancel() {
     if (!done_) done_ = error{status::cancelled, "cancelled"};
 }
 
+outcome session::pursuit::add_authorization() {
+    sent_.reset();
+    // Where a redirect leads there may be a signature in the URL, beside which nothing else is taken.
+    if (probing_ || (!is_at_base() && !challenged_)) return {};
+    auto authorization = authorizer_.authorization(who());
+    if (authorization.failed()) return std::move(authorization).take();
+    sent_ = std::move(authorization).value();
+    if (sent_) request_.headers.push_back(*sent_);
+    return {};
+}
+
 const http_request* session::pursuit::prepare() {
+    if (waiting_) {
+        resume();
+        if (done_) return nullptr;
+    }
     request_ = {};
     request_.url = current_;
-    request_.head = job_.head;
-    request_.max_bytes = job_.max_bytes;
-    request_.left = job_.left;
-    request_.tls = {at().ca_files, at().client_certificates, at().skip_verify};
+    request_.head = job_.head && !probing_;
+    request_.max_bytes = probing_ ? limits_.error_bytes : job_.max_bytes;
+    request_.left = probing_ ? nullptr : job_.left;
+    request_.deadline = deadline();
     request_.dial_timeout = at().dial_timeout_ms.value_or(0);
-    if (!job_.accept.empty()) request_.headers.push_back("Accept: " + job_.accept);
-    authorized_ = false;
+    if (!job_.accept.empty() && !probing_) request_.headers.push_back("Accept: " + job_.accept);
     if (is_at_base()) {
+        request_.tls = {at().ca_files, at().client_certificates, at().skip_verify};
         for (const auto& [name, value] : at().headers) {
             std::string& line = request_.headers.emplace_back(name);
             line.append(": ").append(value);
         }
-        auto authorization = authorizer_.authorization(base_, job_.repository);
-        if (authorization.failed()) {
-            give_up(std::move(authorization).take());
-            return nullptr;
+    }
+    outcome may = job_.budget == nullptr ? outcome{} : silent_.check(current_);
+    if (may.ok()) may = add_authorization();
+    bool has_means = true;
+    if (may.ok()) {
+        may = spend(job_.budget);
+        has_means = may.ok();
+    }
+    if (may.failed()) {
+        end_probe(false);
+        error why = refusal_ ? *std::exchange(refusal_, std::nullopt) : std::move(may).take();
+        if (has_means) {
+            give_up(std::move(why));
+        } else {
+            authorizer_.admitted(base_);
+            end(std::move(why));
         }
-        if (authorization.value()) {
-            request_.headers.push_back(*authorization.value());
-            authorized_ = true;
-        }
-    } else {
-        request_.tls = {};  // those are for the registry's own host
+        return nullptr;
     }
     placed_ = false;
-    if (delivered_ > 0) request_.headers.push_back("Range: bytes=" + std::to_string(delivered_) + '-');
-    if (job_.sink) {
+    if (delivered_ > 0 && !whole_) request_.headers.push_back("Range: bytes=" + std::to_string(delivered_) + '-');
+    if (job_.sink && !probing_) {
         request_.sink = [this](const http_response& response, std::span<const std::byte> bytes) {
             return take_bytes(response, bytes);
         };
     }
+    begun_ = clock::now();
     under_way_ = true;
     return &request_;
 }
@@ -158,8 +196,15 @@ outcome session::pursuit::take_bytes(const http_response& response, std::span<co
 void session::pursuit::step(result<http_response> came) {
     under_way_ = false;
     if (came.failed()) {
+        if (delivered_ == 0) silent_.note(current_.origin(), came.why(), begun_, deadline());
+    } else if (came.value().ending == http_response::ending::answered) {
+        silent_.forget(current_.origin());
+    }
+    if (probing_) return take_probe(came);
+    if (came.failed()) {
         error why = std::move(came).take();
-        if (why.code == status::unreachable) why.message = current_.authority() + ": " + why.message;
+        const bool about_host = why.code == status::unreachable || why.code == status::unsupported;
+        if (about_host) why.message = current_.authority() + ": " + why.message;
         return give_up(std::move(why));
     }
     http_response response = std::move(came).value();
@@ -171,20 +216,24 @@ void session::pursuit::step(result<http_response> came) {
         return give_up({status::unreachable, current_.authority() + " does not speak TLS as it should (" +
                                                  response.body + "): if it has none, say --plain-http"});
     }
+    whole_ = whole_ || response.encoded;
     if (is_passing(response)) return retry(response);
     if (is_redirect(response)) return redirect(response);
-    if (response.status == 401 && is_at_base()) return authenticate(response);
-    if (is_at_base()) authorizer_.admitted(base_);
+    if (response.status == 401) return authenticate(response);
     if (response.status == 200 || (response.status == 206 && delivered_ > 0)) return deliver(std::move(response));
-    give_up(refusal_of(response, current_, authorized_ || authorizer_.has_credentials(base_)));
+    refuse(response);
 }
 
-void session::pursuit::deliver(http_response response) { done_ = delivery{std::move(response), base_}; }
+void session::pursuit::deliver(http_response response) {
+    authorizer_.admitted(base_);
+    done_ = delivery{std::move(response), base_, number_};
+}
 
 void session::pursuit::retry(const http_response& response) {
     const bool broken = response.ending == http_response::ending::broken;
     error why = broken ? error{status::unreachable, current_.authority() + ": " + response.body}
-                       : refusal_of(response, current_, authorized_);
+                       : refusal_of(response, current_, login::unknown);
+    if (job_.budget != nullptr) return give_up(std::move(why));
     if (tries_ >= limits_.retries) {
         why.message += " (tried " + std::to_string(tries_ + 1) + " times)";
         return give_up(std::move(why));
@@ -202,17 +251,81 @@ void session::pursuit::redirect(const http_response& response) {
     auto next = follow(current_, response, ++redirects_, limits_);
     if (next.failed()) return give_up(std::move(next).take());
     if (is_at_base()) authorizer_.admitted(base_);
+    if (next.value().origin() != current_.origin()) challenged_ = false;
     current_ = std::move(next).value();
 }
 
 void session::pursuit::authenticate(const http_response& response) {
-    auto again = authorizer_.refused(base_, job_.repository, response, authorized_);
+    auto again = authorizer_.refused(who(), response, sent_);
     if (again.failed()) return give_up(std::move(again).take());
-    if (again.value() && ++challenges_ <= 2) {
-        begin();
-        return;
+    // Each host on the way may ask for credentials and refuse a token that has become old.
+    if (!again.value() || ++challenges_ > 2 * (redirects_ + 1)) return refuse(response);
+    challenged_ = true;
+}
+
+void session::pursuit::refuse(const http_response& response) {
+    const int code = response.status;
+    const bool about_who = code == 401 || code == 403;
+    login how = sent_ ? login::used : login::unknown;
+    // Content networks say 403 to what a URL allows no more: who asks does not matter there.
+    if (!sent_ && about_who && (is_at_base() || code == 401)) {
+        auto standing = authorizer_.standing_of(who());
+        if (standing.failed()) return give_up(std::move(standing).take());
+        how = standing.value() == authorizer::standing::none    ? login::none
+              : standing.value() == authorizer::standing::known ? login::not_asked_for
+                                                                : login::withheld;
     }
-    give_up(refusal_of(response, current_, authorized_));
+    error why = refusal_of(response, current_, how);
+    if (sent_ || !is_at_base() || !(about_who || code == 404 || code == 400)) return give_up(std::move(why));
+    // That there is nothing may only be what it tells those that it does not know.
+    auto remedy = authorizer_.remedy_for(who());
+    if (remedy.failed()) return give_up(std::move(why));
+    switch (remedy.value()) {
+        case authorizer::remedy::none:
+            return give_up(std::move(why));
+        case authorizer::remedy::probe:
+            return begin_probe(std::move(why));
+        case authorizer::remedy::wait:
+            waiting_ = true;
+            refusal_ = std::move(why);
+            return;
+        case authorizer::remedy::again:
+            if (++challenges_ > 2) return give_up(std::move(why));
+            return begin();
+    }
+}
+
+void session::pursuit::begin_probe(error why) {
+    static constexpr std::string_view api = "/v2";
+    probing_ = true;
+    refusal_ = std::move(why);
+    current_ = base_;
+    current_.target = (at().path.ends_with(api) ? at().path : std::string(api)) + '/';
+}
+
+void session::pursuit::end_probe(bool made) {
+    if (!std::exchange(probing_, false)) return;
+    authorizer_.end_probe(base_, made);
+}
+
+void session::pursuit::take_probe(const result<http_response>& came) {
+    end_probe(came.ok());
+    error why = *std::exchange(refusal_, std::nullopt);
+    if (came.failed() || came.value().status != 401) return give_up(std::move(why));
+    auto again = authorizer_.refused(who(), came.value(), std::nullopt);
+    if (again.failed() || !again.value()) return give_up(std::move(why));
+    ++challenges_;
+    begin();
+}
+
+void session::pursuit::resume() {
+    waiting_ = false;
+    error why = *std::exchange(refusal_, std::nullopt);
+    const auto remedy = authorizer_.remedy_for(who());
+    if (remedy.failed() || remedy.value() == authorizer::remedy::none) return give_up(std::move(why));
+    if (remedy.value() == authorizer::remedy::probe) return begin_probe(std::move(why));
+    ++challenges_;
+    begin();
 }
 
 }  // namespace refract::registry

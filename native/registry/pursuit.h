@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "registry/budget.h"
 #include "registry/refusal.h"
 #include "registry/session.h"
 
@@ -21,11 +22,18 @@ result<std::chrono::milliseconds> pause_before(unsigned tries, const http_respon
 /// One job on its way: which host it is at, how often it was sent elsewhere, what it waits for.
 class session::pursuit {
 public:
-    pursuit(const job& job, std::span<host> hosts, authorizer& authorizer, const network_limits& limits);
+    pursuit(const job& job, std::span<host> hosts, authorizer& authorizer, silent_hosts& silent,
+            const network_limits& limits);
+    ~pursuit();
+    pursuit(const pursuit&) = delete;
+    pursuit& operator=(const pursuit&) = delete;
 
     bool is_done() const noexcept { return done_.has_value(); }
     bool is_under_way() const noexcept { return under_way_; }
     clock::time_point not_before() const noexcept { return not_before_; }
+    clock::time_point deadline() const noexcept { return deadline_of(job_.budget); }
+    /// Whether another one asks its host for a challenge, for which it waits.
+    bool is_waiting() const { return waiting_ && authorizer_.is_probing(base_); }
     /// The host that it is at.
     const url& base() const noexcept { return base_; }
 
@@ -39,32 +47,52 @@ public:
 private:
     host& at() const noexcept { return hosts_[number_]; }
     bool is_at_base() const { return current_.origin() == base_.origin(); }
+    asker who() const { return {current_, job_.repository, is_at_base(), job_.budget}; }
+    /// The first host from there that may be asked; their number if there is none.
+    std::size_t next_host(std::size_t number) const;
     /// Goes to this host, or the next one that can do it; without one it is done.
     void go_to(std::size_t number);
     /// Back to what was asked of this host at first.
     void begin();
     /// This host cannot help.
     void give_up(error why);
+    /// No host can.
+    void end(error why);
     void deliver(http_response response);
     void retry(const http_response& response);
     void redirect(const http_response& response);
     void authenticate(const http_response& response);
+    void refuse(const http_response& response);
+    /// Asks this host's /v2/ what it wants to know of who asks; `why` is what it is about.
+    void begin_probe(error why);
+    void take_probe(const result<http_response>& came);
+    void end_probe(bool made);
+    /// After another one's probe.
+    void resume();
+    outcome add_authorization();
     outcome take_bytes(const http_response& response, std::span<const std::byte> bytes);
 
     const job& job_;
     std::span<host> hosts_;
     authorizer& authorizer_;
+    silent_hosts& silent_;
     const network_limits& limits_;
 
     std::size_t number_ = 0;
     url base_;
     url current_;
     http_request request_;
+    clock::time_point begun_{};
     bool under_way_ = false;
-    bool authorized_ = false;  ///< the request under way has credentials
+    std::optional<std::string> sent_;  ///< the Authorization line of the request under way
+    bool challenged_ = false;          ///< where a redirect led, it asked for one
+    bool probing_ = false;             ///< the request under way asks for a challenge
+    bool waiting_ = false;
+    std::optional<error> refusal_;  ///< while probing or waiting: what it is about
     unsigned redirects_ = 0;
     unsigned tries_ = 0;
     unsigned challenges_ = 0;
+    bool whole_ = false;           ///< what was sent in parts was encoded, so parts of it are of no use
     std::uint64_t delivered_ = 0;  ///< bytes that the sink has taken
     std::uint64_t position_ = 0;   ///< where the next byte of the answer under way stands in the whole
     bool placed_ = false;          ///< position_ is that of this answer

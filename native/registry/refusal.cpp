@@ -7,9 +7,7 @@
 #include "oci/json.h"
 
 namespace refract::registry {
-namespace {
 
-/// The registry's own words: "MANIFEST_UNKNOWN: manifest unknown". Whatever it sends, this never fails.
 std::string words_of(std::string_view body) {
     simdjson::dom::document document;
     oci::json_reader reader(limits{}.json_depth);
@@ -25,9 +23,31 @@ std::string words_of(std::string_view body) {
     return words;
 }
 
+namespace {
+
+error denial(const std::string& host, const std::string& says, login how) {
+    switch (how) {
+        case login::used:
+            return {status::denied, host + " refuses the credentials" + says};
+        case login::not_asked_for:
+            return {status::denied,
+                    host + " refuses to answer" + says +
+                        ": there are credentials for it, but it asks for none in a way that refract knows"};
+        case login::withheld:
+            return {status::denied,
+                    host + " wants credentials" + says + ", and none are sent to where a redirect leads without TLS"};
+        case login::unknown:
+            return {status::denied, host + " refuses to answer" + says};
+        case login::none:
+            break;
+    }
+    return {status::denied, host + " wants credentials, and there are none for it" + says +
+                                ": log in with docker login " + host + ", or give --username and --password-stdin"};
+}
+
 }  // namespace
 
-error refusal_of(const http_response& response, const url& asked, bool had_credentials) {
+error refusal_of(const http_response& response, const url& asked, login how) {
     const std::string host = asked.authority();
     const std::string words = words_of(response.body);
     const std::string says = words.empty() ? "" : " (" + words + ')';
@@ -36,21 +56,24 @@ error refusal_of(const http_response& response, const url& asked, bool had_crede
             return {status::missing, host + " does not have it" + says};
         case 401:
         case 403:
-            return {status::denied, host +
-                                        (had_credentials ? " refuses the credentials"
-                                                         : " wants credentials, and there are none for it") +
-                                        says +
-                                        (had_credentials ? ""
-                                                         : ": log in with docker login " + host +
-                                                               ", or give --username and --password-stdin")};
+            return denial(host, says, how);
         case 429:
             return {status::unreachable, host + " says that it is asked too often" + says + ": try again later"};
         case 400:
         case 405:
+        case 406:
+        case 415:
         case 501:
             // How registries answer that lack a part of the API, such as the list of tags or referrers.
             return {status::unsupported,
                     host + " does not offer this: it answers with status " + std::to_string(response.status) + says};
+        case 201:
+        case 202:
+        case 203:
+        case 204:
+        case 205:
+            return {status::unsupported, host + " does not offer this: it answers with status " +
+                                             std::to_string(response.status) + ", which brings nothing"};
         default:
             return {status::unreachable, host + " answers with status " + std::to_string(response.status) + says};
     }

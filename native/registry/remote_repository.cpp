@@ -47,6 +47,8 @@ job remote_repository::job_for(const oci::question& question) const {
     next.registry = host_;
     next.repository = repository_;
     next.max_bytes = question.max_bytes;
+    next.budget = question.budget;
+    next.served = served_;
     switch (question.what) {
         case kind::presence:
             next.head = true;
@@ -101,6 +103,10 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
                 answer = located(describe(question), std::move(brought[i]).take());
                 continue;
             }
+            const std::size_t from = brought[i].value().host;
+            // Of several that served parts of the image the last one counts: hosts before it did not have them.
+            const bool is_image = question.what == kind::manifest || question.what == kind::presence;
+            if (is_image && question.budget == nullptr) served_ = std::max(served_.value_or(0), from);
             auto next =
                 add_page(question, jobs[i], std::move(brought[i]).value(), answer.value(), page, session_.limits());
             if (next.failed()) {
@@ -109,6 +115,7 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
                 still_waiting.push_back({number, page + 1});
                 next_jobs.push_back(std::move(jobs[i]));
                 next_jobs.back().target = *next.value();
+                next_jobs.back().only = from;
             }
         }
         waiting = std::move(still_waiting);

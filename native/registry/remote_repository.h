@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ private:
     std::string repository_;
     std::string name_;
     std::vector<host> hosts_;
+    std::optional<std::size_t> served_;  ///< which of them served the image
 };
 
 }  // namespace refract::registry

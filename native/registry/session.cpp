@@ -13,7 +13,8 @@ namespace refract::registry {
 session::session(transport& transport, authorizer::find_credentials find)
     : transport_(transport),
       authorizer_(
-          std::move(find), [this](const http_request& request) { return exchange(request); },
+          std::move(find),
+          [this](const http_request& request, oci::lookup_budget* budget) { return exchange(request, budget); },
           transport.options().limits) {}
 
 std::vector<transport::finished> session::wait(clock::time_point until) {
@@ -23,18 +24,23 @@ std::vector<transport::finished> session::wait(clock::time_point until) {
 
 std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::span<host> hosts) {
     std::deque<pursuit> pursuits;
-    for (const job& one : jobs) pursuits.emplace_back(one, hosts, authorizer_, transport_.options().limits);
+    for (const job& one : jobs) pursuits.emplace_back(one, hosts, authorizer_, silent_, limits());
     std::map<transport::ticket, pursuit*> under_way;
 
     for (;;) {
         auto next_start = clock::time_point::max();
+        auto next_end = clock::time_point::max();
         std::size_t unfinished = 0;
         for (pursuit& one : pursuits) {
             if (one.is_done()) continue;
             ++unfinished;
-            if (one.is_under_way() || under_way.size() >= transport_.options().limits.at_once) continue;
-            // The first request to a host shows what it asks for and speaks; the others wait for that.
-            if (!under_way.empty() && !authorizer_.knows(one.base())) continue;
+            if (one.is_under_way()) continue;
+            if (one.deadline() > clock::now()) {
+                next_end = std::min(next_end, one.deadline());
+                if (one.is_waiting() || under_way.size() >= limits().at_once) continue;
+                // The first request to a host shows what it asks for and speaks; the others wait for that.
+                if (!under_way.empty() && !authorizer_.knows(one.base())) continue;
+            }
             if (one.not_before() > clock::now()) {
                 next_start = std::min(next_start, one.not_before());
                 continue;
@@ -48,7 +54,7 @@ std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::s
         }
         // All that could be started was done before it left: there is nothing to wait for.
         if (under_way.empty() && next_start == clock::time_point::max()) continue;
-        for (auto& finished : wait(next_start)) {
+        for (auto& finished : wait(std::min(next_start, next_end))) {
             const auto found = under_way.find(finished.ticket);
             pursuit& one = *found->second;
             under_way.erase(found);
@@ -61,27 +67,38 @@ std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::s
     return all;
 }
 
-result<http_response> session::exchange(const http_request& first) {
+result<http_response> session::await(const http_request& request) {
+    const transport::ticket ticket = transport_.start(request);
+    std::optional<result<http_response>> came;
+    while (!came) {
+        for (auto& finished : transport_.wait(clock::time_point::max())) {
+            if (finished.ticket == ticket) {
+                came = std::move(finished.response);
+            } else {
+                early_.push_back(std::move(finished));
+            }
+        }
+    }
+    return std::move(*came);
+}
+
+result<http_response> session::exchange(const http_request& first, oci::lookup_budget* budget) {
     const auto& limits = transport_.options().limits;
     http_request request = first;
     unsigned redirects = 0;
     unsigned tries = 0;
     for (;;) {
-        // Others may finish meanwhile; they are dealt with afterwards.
-        const transport::ticket ticket = transport_.start(request);
-        std::optional<result<http_response>> came;
-        while (!came) {
-            for (auto& finished : transport_.wait(clock::time_point::max())) {
-                if (finished.ticket == ticket) {
-                    came = std::move(finished.response);
-                } else {
-                    early_.push_back(std::move(finished));
-                }
-            }
+        outcome may = budget == nullptr ? outcome{} : silent_.check(request.url);
+        if (may.ok()) may = spend(budget);
+        if (may.failed()) return may;
+        const auto begun = clock::now();
+        auto came = await(request);
+        if (came.failed()) {
+            silent_.note(request.url.origin(), came.why(), begun, request.deadline);
+            return came;
         }
-        if (came->failed()) return std::move(*came);
-        const http_response& response = came->value();
-        if (is_passing(response) && tries < limits.retries) {
+        const http_response& response = came.value();
+        if (is_passing(response) && tries < limits.retries && budget == nullptr) {
             auto pause = pause_before(tries++, response, limits);
             if (pause.failed()) return std::move(pause).take();
             const auto not_before = clock::now() + pause.value();
@@ -93,7 +110,8 @@ result<http_response> session::exchange(const http_request& first) {
             continue;
         }
         if (response.ending != http_response::ending::answered) return error{status::unreachable, response.body};
-        if (!is_redirect(response)) return std::move(*came);
+        silent_.forget(request.url.origin());
+        if (!is_redirect(response)) return came;
         auto next = follow(request.url, response, ++redirects, limits);
         if (next.failed()) return std::move(next).take();
         if (!request.form.empty()) return error{status::unreachable, "it redirects a POST, which is not followed"};

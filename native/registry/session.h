@@ -5,11 +5,13 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "registry/authorizer.h"
+#include "registry/budget.h"
 #include "registry/hosts.h"
 #include "registry/transport.h"
 
@@ -27,12 +29,17 @@ struct job {
     /// Where the body goes: each byte once and in order, also where a connection broke between two of them.
     std::function<outcome(std::span<const std::byte>)> sink;
     bool registry::host::*capability = &registry::host::pull;
+    /// Set: it is optional, is tried once on each host, and takes its requests from there.
+    oci::lookup_budget* budget = nullptr;
+    std::optional<std::size_t> served;  ///< which host served the image; if it is optional, its 404 is the answer
+    std::optional<std::size_t> only;    ///< which host alone may be asked: the one that gave the page before
 };
 
 /// What came, and from where.
 struct delivery {
     http_response response;
-    url from;  ///< the host's own URL, before redirects
+    url from;              ///< the host's own URL, before redirects
+    std::size_t host = 0;  ///< which one it was
 };
 
 /// Carries jobs through redirects, authentication, retries and mirrors, many at a time.
@@ -49,11 +56,14 @@ private:
     class pursuit;
 
     /// For token servers: redirects and retries, without authentication of ours.
-    result<http_response> exchange(const http_request& request);
+    result<http_response> exchange(const http_request& request, oci::lookup_budget* budget);
+    /// What one request comes to. Others may finish meanwhile; they are dealt with afterwards.
+    result<http_response> await(const http_request& request);
     std::vector<transport::finished> wait(clock::time_point until);
 
     transport& transport_;
     authorizer authorizer_;
+    silent_hosts silent_;
     std::vector<transport::finished> early_;  ///< finished while a token was waited for
 };
 

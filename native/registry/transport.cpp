@@ -3,23 +3,15 @@
 
 #include "registry/transport.h"
 
-#include <curl/curl.h>
-#include <openssl/ssl.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "base/printable.h"
-#include "registry/proxy.h"
+#include "registry/exchange.h"
 
 namespace refract::registry {
 namespace {
-
-using easy_handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
-using header_list = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
 /// Once in a process, and never undone: other users of libcurl may be there.
 void initialise_curl() {
@@ -71,34 +63,6 @@ std::string seconds(std::uint32_t milliseconds) {
 
 }  // namespace
 
-/// A request under way. libcurl holds its address.
-struct transport::exchange {
-    const http_request* request = nullptr;
-    const transport_options* options = nullptr;
-    const named_hosts* named = nullptr;
-    easy_handle easy{curl_easy_init(), &curl_easy_cleanup};
-    header_list headers{nullptr, &curl_slist_free_all};
-    http_response response;
-    std::uint64_t body_bytes = 0;
-    std::uint64_t header_bytes = 0;
-    clock::time_point begun = clock::now();
-    bool by_proxy = false;
-    bool answering = false;        ///< the answer has begun
-    bool enough = false;           ///< of an error's body
-    std::optional<error> failure;  ///< why it was ended by us
-    std::array<char, CURL_ERROR_SIZE> curl_says{};
-
-    void prepare();
-    void prepare_tls();
-    void refuse(status code, std::string why) { failure = error{code, std::move(why)}; }
-    bool is_success() const noexcept { return response.status == 200 || response.status == 206; }
-
-    static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);
-    static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self);
-    static curl_socket_t on_socket(void* self, curlsocktype, curl_sockaddr* address);
-    static CURLcode on_tls(CURL*, void* context, void* self);
-};
-
 struct transport::state {
     using multi_handle = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 
@@ -112,158 +76,6 @@ struct transport::state {
 std::string http_response::header(const std::string& name) const {
     const auto found = headers.find(name);
     return found == headers.end() ? std::string() : found->second;
-}
-
-std::size_t transport::exchange::on_header(char* data, std::size_t, std::size_t size, void* self) {
-    auto& me = *static_cast<exchange*>(self);
-    me.answering = true;
-    me.header_bytes += size;
-    if (me.header_bytes > me.options->limits.header_bytes) {
-        me.refuse(status::limit_exceeded, "the headers take more than the limit of " +
-                                              std::to_string(me.options->limits.header_bytes) + " bytes");
-        return 0;
-    }
-    std::string_view line(data, size);
-    while (!line.empty() && (line.back() == '\r' || line.back() == '\n' || line.back() == ' ')) line.remove_suffix(1);
-    if (line.starts_with("HTTP/")) {
-        me.response.headers.clear();  // an interim answer came before
-        const auto number = line.substr(std::min(line.find(' ') + 1, line.size()), 3);
-        std::from_chars(number.data(), number.data() + number.size(), me.response.status);
-        return size;
-    }
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos) return size;
-    std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    auto value = line.substr(colon + 1);
-    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-    me.response.headers.emplace(std::move(name), value);
-    return size;
-}
-
-std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t size, void* self) {
-    auto& me = *static_cast<exchange*>(self);
-    me.body_bytes += size;
-    if (!me.is_success()) {
-        const auto most = me.options->limits.error_bytes;
-        me.response.body.append(data, std::min<std::size_t>(size, most - me.response.body.size()));
-        me.enough = me.body_bytes > most;
-        return me.enough ? 0 : size;
-    }
-    if (me.body_bytes > me.request->max_bytes) {
-        me.refuse(status::limit_exceeded, "the answer is longer than " + std::to_string(me.request->max_bytes) +
-                                              " bytes, which is all it may have");
-        return 0;
-    }
-    if (!me.request->sink) {
-        if (std::uint64_t* const left = me.request->left; left != nullptr) {
-            if (size > *left) {
-                me.refuse(status::limit_exceeded, "this answer and others take more than the limit of " +
-                                                      std::to_string(me.options->limits.answers_bytes) +
-                                                      " bytes together");
-                return 0;
-            }
-            *left -= size;
-        }
-        me.response.body.append(data, size);
-        return size;
-    }
-    outcome done = me.request->sink(me.response, std::as_bytes(std::span(data, size)));
-    if (done.ok()) return size;
-    me.failure = std::move(done).take();
-    return 0;
-}
-
-/// The last place where a request can be stopped before it leaves the machine: names have become addresses here.
-curl_socket_t transport::exchange::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
-    auto& me = *static_cast<exchange*>(self);
-    if (!me.by_proxy && !me.named->contains(me.request->url) && is_private_address(address->addr) &&
-        !me.named->contains(address->addr)) {
-        me.refuse(status::denied,
-                  "host " + me.request->url.authority() +
-                      " is in a private network, and only the registry named it: allow it if it is right");
-        return CURL_SOCKET_BAD;
-    }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-CURLcode transport::exchange::on_tls(CURL*, void* context, void* self) {
-    auto& me = *static_cast<exchange*>(self);
-    auto* const tls = static_cast<SSL_CTX*>(context);
-    for (const auto& file : me.request->tls.ca_files) {
-        if (SSL_CTX_load_verify_locations(tls, file.c_str(), nullptr) == 1) continue;
-        me.refuse(status::invalid_argument, "cannot read CA certificates from " + quoted(file));
-        return CURLE_SSL_CACERT_BADFILE;
-    }
-    return CURLE_OK;
-}
-
-void transport::exchange::prepare() {
-    CURL* const curl = easy.get();
-    const auto& limits = options->limits;
-    const auto set = [&](CURLoption option, auto value) {
-        if (curl_easy_setopt(curl, option, value) != CURLE_OK) throw std::bad_alloc();
-    };
-    set(CURLOPT_ERRORBUFFER, curl_says.data());
-    set(CURLOPT_URL, request->url.text().c_str());
-    set(CURLOPT_PROTOCOLS_STR, "http,https");
-    set(CURLOPT_NOSIGNAL, 1L);
-    set(CURLOPT_USERAGENT, options->user_agent.c_str());
-    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-    set(CURLOPT_PIPEWAIT, 1L);
-    set(CURLOPT_CONNECTTIMEOUT_MS,
-        static_cast<long>(request->dial_timeout != 0 ? request->dial_timeout : limits.dial_timeout));
-    set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(limits.slowest));
-    set(CURLOPT_LOW_SPEED_TIME, std::max(1L, static_cast<long>(limits.stall_timeout / 1000)));
-    set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
-    set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    by_proxy = goes_by_proxy(request->url, options->proxy, options->no_proxy, *named);
-    set(CURLOPT_PROXY, by_proxy ? options->proxy.c_str() : "");
-    set(CURLOPT_NOPROXY, "");  // it has been looked at
-    set(CURLOPT_HEADERFUNCTION, &exchange::on_header);
-    set(CURLOPT_HEADERDATA, this);
-    set(CURLOPT_WRITEFUNCTION, &exchange::on_body);
-    set(CURLOPT_WRITEDATA, this);
-    set(CURLOPT_OPENSOCKETFUNCTION, &exchange::on_socket);
-    set(CURLOPT_OPENSOCKETDATA, this);
-    if (request->head) set(CURLOPT_NOBODY, 1L);
-    if (!request->form.empty()) {
-        set(CURLOPT_POSTFIELDS, request->form.data());
-        set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request->form.size()));
-    }
-    for (const auto& line : request->headers) {
-        curl_slist* const longer = curl_slist_append(headers.get(), line.c_str());
-        if (longer == nullptr) throw std::bad_alloc();
-        static_cast<void>(headers.release());
-        headers.reset(longer);
-    }
-    set(CURLOPT_HTTPHEADER, headers.get());
-    if (request->url.scheme == "https") prepare_tls();
-}
-
-void transport::exchange::prepare_tls() {
-    CURL* const curl = easy.get();
-    const auto& tls = request->tls;
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    if (!options->ca_file.empty()) {
-        curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca_file.c_str());
-        curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
-    }
-    if (!tls.ca_files.empty()) {
-        curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, &exchange::on_tls);
-        curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, this);
-        curl_easy_setopt(curl, CURLOPT_CA_CACHE_TIMEOUT, 0L);  // else these would be trusted for other hosts, too
-    }
-    if (!tls.client_certificates.empty()) {
-        const auto& [certificate, key] = tls.client_certificates.front();
-        curl_easy_setopt(curl, CURLOPT_SSLCERT, certificate.c_str());
-        curl_easy_setopt(curl, CURLOPT_SSLKEY, key.empty() ? certificate.c_str() : key.c_str());
-    }
-    if (tls.skip_verify) {
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
 }
 
 transport::transport(transport_options options) : options_(std::move(options)) {
@@ -328,7 +140,15 @@ void transport::finish(ticket which, int code) {
     result<http_response> came = http_response{};
     if (one->failure) {
         came = std::move(*one->failure);
-    } else if (code == CURLE_OK || one->enough) {
+    } else if (!one->cut.empty()) {
+        http_response part;
+        part.ending = http_response::ending::broken;
+        part.encoded = true;
+        part.body = one->cut;
+        came = std::move(part);
+    } else if (code == CURLE_BAD_CONTENT_ENCODING && one->is_success()) {
+        came = error{status::malformed, "the answer is not encoded with " + quoted(one->coding, 40) + " as it says"};
+    } else if (code == CURLE_OK || one->enough || code == CURLE_BAD_CONTENT_ENCODING) {
         curl_off_t pause = 0;
         curl_easy_getinfo(one->easy.get(), CURLINFO_RETRY_AFTER, &pause);
         one->response.retry_after = std::chrono::seconds(pause);
@@ -345,6 +165,7 @@ void transport::finish(ticket which, int code) {
         const std::string why = printable(says.empty() ? curl_easy_strerror(static_cast<CURLcode>(code)) : says, 300);
         http_response none;
         none.body = why;
+        none.encoded = one->codings > 0;
         none.ending = code == CURLE_SSL_CONNECT_ERROR ? http_response::ending::not_tls : http_response::ending::broken;
         if (none.ending == http_response::ending::not_tls || is_broken(code)) {
             came = std::move(none);
@@ -374,6 +195,11 @@ void transport::check_times() {
         const auto none = std::chrono::microseconds::zero();
         if (cancelled) {
             one->refuse(status::cancelled, "cancelled");
+        } else if (clock::now() >= one->request->deadline) {
+            one->refuse(status::unreachable, "no whole answer before the time for optional look-ups was over");
+        } else if (one->is_hollow()) {
+            one->refuse(status::limit_exceeded,
+                        "what is encoded with " + quoted(one->coding, 40) + " is longer than what it holds");
         } else if (!one->answering && sent > none &&
                    since - sent > std::chrono::milliseconds(limits.first_byte_timeout)) {
             one->refuse(status::unreachable, "no answer within " + seconds(limits.first_byte_timeout));

@@ -43,6 +43,7 @@ struct http_response {
     std::multimap<std::string, std::string> headers;  ///< names in lower case
     std::string body;                                 ///< of an error no more than limits allow; else what was wrong
     std::chrono::seconds retry_after{0};              ///< as the server asks for it
+    bool encoded = false;                             ///< the body came in an encoding, and was decoded
 
     std::string header(const std::string& name) const;
 };
@@ -59,6 +60,8 @@ struct http_request {
     std::function<outcome(const http_response&, std::span<const std::byte>)> sink;
     tls_settings tls;
     std::uint32_t dial_timeout = 0;  ///< milliseconds; 0: the limit's
+    /// When it is given up, however far it has come.
+    clock::time_point deadline = clock::time_point::max();
 };
 
 /// What can be told of each exchange, for debug logs; never a secret.

@@ -57,7 +57,7 @@ func TestProxyIsNoWayToPrivateAddresses(t *testing.T) {
 
 // TestProxyIsUsed for what is not exempt from it: the operator's own proxy may be at a private address.
 func TestProxyIsUsed(t *testing.T) {
-	for exempt, code := range map[string]int{"": 0, "other.invalid, .example.org": 0, "x, invalid": 1, ".registry.invalid": 1, "*": 1} {
+	for exempt, code := range map[string]int{"": 0, "other.invalid, .example.org": 0, ".registry.invalid": 0, "registry.invalid:443": 0, "x, invalid": 1, "*.invalid": 1, "REGISTRY.invalid:80": 1, "*": 1} {
 		t.Run(exempt, func(t *testing.T) {
 			t.Parallel()
 			proxy := listen(t, false, newContent().serve)

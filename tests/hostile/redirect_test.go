@@ -119,8 +119,9 @@ func TestPasswordIsNotForAnotherHost(t *testing.T) {
 				got.fails(t, 1, host)
 				got.tellsNone(t, secrets()...)
 				other.knowsNone(t, append(secrets(), "authorization")...)
-				if other.count("/token") != 0 {
-					t.Error("its token server was asked")
+				// Its own token server may give one to anybody, if it may be asked at all.
+				if other.count("/token") != 0 && host != "127.0.0.1" {
+					t.Error("a token server in a private network was asked that nobody allowed")
 				}
 			})
 		}

@@ -30,11 +30,13 @@ protected:
         auto got = find(text, host, repository);
         if (got.failed()) return "error: " + got.why().message;
         if (got.value().empty()) return "none";
+        if (!got.value().registry_token.empty()) return "registry token " + got.value().registry_token;
         if (!got.value().identity_token.empty()) return "token " + got.value().identity_token;
         return got.value().username + " " + got.value().password;
     }
 
     test::directory files;
+    test::variable environment{"DOCKER_AUTH_CONFIG", std::nullopt};
 };
 
 TEST_F(Credentials, Auth) {
@@ -53,6 +55,56 @@ TEST_F(Credentials, Auth) {
     EXPECT_EQ(found("{}", "host.example"), "none");
     EXPECT_EQ(found("", "host.example"), "none");
     EXPECT_EQ(found(" \n", "host.example"), "none");
+}
+
+TEST_F(Credentials, RegistryToken) {
+    EXPECT_EQ(found(R"({"auths":{"host.example":{"registrytoken":"t"}}})", "host.example"), "registry token t");
+    EXPECT_EQ(
+        found(R"({"auths":{"host.example":{"registrytoken":"t","auth":")" + oci::encode_base64("me:pass") + R"("}}})",
+              "host.example"),
+        "registry token t");
+    EXPECT_THAT(found(R"({"auths":{"host.example":{"registrytoken":"t\r\nX: y"}}})", "host.example"),
+                HasSubstr("control characters"));
+}
+
+TEST_F(Credentials, AuthInSeveralLinesOrUnpadded) {
+    const std::string secret(100, 'p');
+    const std::string whole = oci::encode_base64("me:" + secret);
+    const std::string expected = "me " + secret;
+    for (const std::string& auth :
+         {whole, whole + "\\n", whole + "\\r\\n", "\\n " + whole + "\\t",
+          whole.substr(0, 76) + "\\n" + whole.substr(76) + "\\n", whole.substr(0, whole.find('='))}) {
+        EXPECT_EQ(found(R"({"auths":{"host.example":{"auth":")" + auth + R"("}}})", "host.example"), expected) << auth;
+    }
+}
+
+TEST_F(Credentials, OfTheEnvironmentGoFirst) {
+    const std::string text =
+        R"({"auths":{"host.example":)" + auth("file:1") + R"(,"other.example":)" + auth("file:2") + "}}";
+    const test::variable given("DOCKER_AUTH_CONFIG", R"({"auths":{"https://host.example/v1/":)" + auth("env:3") +
+                                                         R"(},"credsStore":"no-such-helper"})");
+    EXPECT_EQ(found(text, "host.example"), "env 3");
+    EXPECT_EQ(found(text, "other.example"), "file 2");
+    EXPECT_EQ(found(R"({"credsStore":"no-such-helper"})", "host.example"), "env 3") << "no helper is asked then";
+    EXPECT_THAT(found(R"({"credsStore":"no-such-helper"})", "other.example"), HasSubstr("there is no program"));
+}
+
+TEST_F(Credentials, OfTheEnvironmentAreReadAsStrictly) {
+    const std::pair<std::string, const char*> cases[] = {
+        {R"({"auths":{"host.example":)" + auth(canary) + "}}", "no colon"},
+        {R"({"auths":{"host.example":{"auth":"c4n4ry-s3cret!"}}})", "not base64"},
+        {R"({"auths":["c4n4ry-s3cret"]})", "want an object"},
+        {R"({"auths":{}} c4n4ry-s3cret)", ""},
+    };
+    for (const auto& [text, why] : cases) {
+        const test::variable given("DOCKER_AUTH_CONFIG", text);
+        const std::string got = found("{}", "host.example");
+        EXPECT_THAT(got, HasSubstr("error: DOCKER_AUTH_CONFIG"));
+        EXPECT_THAT(got, HasSubstr(why));
+        EXPECT_THAT(got, Not(HasSubstr(canary)));
+    }
+    const test::variable blank("DOCKER_AUTH_CONFIG", " \n");
+    EXPECT_EQ(found("{}", "host.example"), "none");
 }
 
 TEST_F(Credentials, KeysOfHosts) {
@@ -203,7 +255,7 @@ TEST_F(Places, NamedOne) {
     EXPECT_TRUE(credential_store::open(files.path("empty")).value().find("host.example", "app").value().empty());
     const auto gone = credential_store::open(files.path("gone"));
     ASSERT_TRUE(gone.failed());
-    EXPECT_EQ(gone.why().code, status::missing);
+    EXPECT_EQ(gone.why().code, status::invalid_argument) << "an image that is not there is something else";
     EXPECT_THAT(gone.why().message, HasSubstr("gone"));
     std::filesystem::create_directories(files.path("odd/config.json"));
     const auto odd = credential_store::open(files.path("odd"));

@@ -5,23 +5,25 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 namespace refract::registry {
 namespace {
 
-TEST(Proxy, Exemptions) {
-    EXPECT_TRUE(is_exempt("registry.example", "*"));
-    EXPECT_TRUE(is_exempt("registry.example", "registry.example"));
-    EXPECT_TRUE(is_exempt("registry.example", "other.example, .EXAMPLE"));
-    EXPECT_TRUE(is_exempt("a.registry.example", "registry.example"));
-    EXPECT_TRUE(is_exempt("10.1.2.3", "10.0.0.0/8"));
-    EXPECT_TRUE(is_exempt("10.1.2.3", "127.0.0.1,10.1.2.3"));
-    EXPECT_TRUE(is_exempt("[fd00::1]", "fd00::/8"));
-    EXPECT_FALSE(is_exempt("registry.example", ""));
-    EXPECT_FALSE(is_exempt("registry.example", ", ,"));
-    EXPECT_FALSE(is_exempt("notregistry.example", "registry.example"));
-    EXPECT_FALSE(is_exempt("10.1.2.3", "2.3"));
-    EXPECT_FALSE(is_exempt("11.1.2.3", "10.0.0.0/8"));
-    EXPECT_FALSE(is_exempt("registry.example", "10.0.0.0/8"));
+/// What Go's golang.org/x/net/http/httpproxy says, which tests/parity holds against it.
+TEST(Proxy, ExemptionsAreThoseOfGo) {
+    std::ifstream file(REFRACT_NO_PROXY);
+    const auto table = nlohmann::json::parse(file);
+    ASSERT_FALSE(table.at("by").empty());
+    for (const auto& [no_proxy, exempt] : table.at("by").items()) {
+        for (const auto& asked : table.at("asked")) {
+            const bool want = std::find(exempt.begin(), exempt.end(), asked) != exempt.end();
+            EXPECT_EQ(is_exempt(parse_url(asked.get<std::string>()).value(), no_proxy), want)
+                << asked << " by " << no_proxy;
+        }
+    }
 }
 
 TEST(Proxy, PrivateAddressesDoNotGoByIt) {
