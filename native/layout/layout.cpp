@@ -29,6 +29,11 @@ constexpr const char* index_file = "index.json";
 constexpr const char* marker_file = "oci-layout";
 constexpr std::size_t most_marker_bytes = 64u << 10;
 
+/// Names may look like digests of other algorithms ("alpine:3"), and only these two can be verified.
+bool is_digest(std::string_view reference) {
+    return reference.starts_with("sha256:") || reference.starts_with("sha512:");
+}
+
 class image_layout final : public oci::repository {
 public:
     image_layout(const std::string& path, std::unique_ptr<storage> files, const limits& limits,
@@ -134,11 +139,7 @@ result<answer> image_layout::document(std::string_view digest, std::optional<std
 }
 
 result<answer> image_layout::manifest(const question& what) {
-    oci::digest_algorithm algorithm{};
-    const bool digest = oci::parse_digest(what.reference, algorithm);
-    if (digest || what.reference.starts_with("sha256:") || what.reference.starts_with("sha512:")) {
-        return document(what.reference, std::nullopt, what.max_bytes);
-    }
+    if (is_digest(what.reference)) return document(what.reference, std::nullopt, what.max_bytes);
     auto entry = what.reference.empty() ? only_image(*files_, index_, names_, reader_, limits_, discovery_)
                                         : names_.find(what.reference);
     if (entry.failed()) return std::move(entry).take();
@@ -200,10 +201,9 @@ std::vector<result<answer>> image_layout::ask(std::span<const question> question
     const outcome loaded = load_index();
     std::vector<result<answer>> answers;
     answers.reserve(questions.size());
-    oci::digest_algorithm algorithm{};
     for (const auto& what : questions) {
         const bool by_digest = what.what == question::kind::blob || what.what == question::kind::presence ||
-                               (what.what == question::kind::manifest && oci::parse_digest(what.reference, algorithm));
+                               (what.what == question::kind::manifest && is_digest(what.reference));
         auto got = loaded.ok() || by_digest ? answer_to(what) : result<answer>(error(loaded.why()));
         if (got.ok()) {
             answers.push_back(std::move(got));

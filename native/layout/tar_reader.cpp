@@ -47,6 +47,7 @@ struct tar_callbacks {
 
 namespace {
 
+constexpr const char* no_archive = "it is no tar archive (plain, or compressed with gzip or zstd), or a damaged one";
 constexpr int most_filters = 2;            // one that unpacks, and libarchive's own at the end
 constexpr std::size_t longest_path = 512;  // files of layouts have shorter ones
 
@@ -87,7 +88,7 @@ result<std::unique_ptr<tar_reader>> tar_reader::open(int file, std::int64_t begi
         return made->failure("libarchive cannot read tar archives");
     }
     const int done = archive_read_open2(reader, made.get(), nullptr, tar_callbacks::read, tar_callbacks::skip, nullptr);
-    if (done != ARCHIVE_OK) return made->failure("it is no tar archive that can be read");
+    if (done != ARCHIVE_OK) return made->failure(no_archive);
     if (archive_filter_count(reader) > most_filters) {
         return error{status::unsupported, "it is compressed more than once; unpack it"};
     }
@@ -101,7 +102,7 @@ result<bool> tar_reader::next(member& into) {
     if (done == ARCHIVE_EOF) return false;
     // A warning is about what refract does not look at: owners, times, characters of other names.
     if (done != ARCHIVE_OK && done != ARCHIVE_WARN) {
-        return failure("it is no tar archive (plain, or compressed with gzip or zstd), or a damaged one");
+        return failure(no_archive);
     }
     into.path = plain_path(archive_entry_pathname(entry_));
     into.begin = begin_ + archive_read_header_position(reader_.get());
