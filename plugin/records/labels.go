@@ -21,7 +21,12 @@ const (
 	IndexLabel = prefix + "index"
 	// foundLabel names the record of what a pull found attached outside of the index.
 	foundLabel = prefix + "found"
+	// notSearchedLabel says in words what a pull did not look for, and why. It names no content.
+	notSearchedLabel = "refract.io/not-searched"
 )
+
+// mostNotSearched is how many bytes of that are kept: containerd allows 4096 for a label with its name.
+const mostNotSearched = 2048
 
 // Kept is what an image record keeps for refract.
 type Kept struct {
@@ -35,6 +40,8 @@ type Kept struct {
 	Found digest.Digest
 	// Partial: Found may lack something, so that what an earlier pull of the same root found goes before it.
 	Partial bool
+	// NotSearched says what of that was not looked for, and why; empty if all was that the policy wants.
+	NotSearched string
 }
 
 // Root is what an image record was pulled from, if its labels name it.
@@ -48,6 +55,9 @@ func Found(labels map[string]string) (digest.Digest, bool) {
 	found, err := digest.Parse(labels[foundLabel])
 	return found, err == nil
 }
+
+// NotSearched is what the pull did not look for outside of the index, and why, in words; empty if nothing is known to be missing.
+func NotSearched(labels map[string]string) string { return labels[notSearchedLabel] }
 
 // Fetched are the digests of attached content that an image record keeps, in the order in which they were added.
 func Fetched(labels map[string]string) []digest.Digest {
@@ -81,7 +91,10 @@ func distinct(all []digest.Digest) []digest.Digest {
 func With(labels map[string]string, kept Kept) map[string]string {
 	named := make(map[string]string, len(labels)+len(kept.Fetched)+2)
 	maps.Copy(named, labels)
-	maps.DeleteFunc(named, func(label, _ string) bool { return strings.HasPrefix(label, prefix) })
+	maps.DeleteFunc(named, func(label, _ string) bool { return strings.HasPrefix(label, prefix) || label == notSearchedLabel })
+	if kept.NotSearched != "" {
+		named[notSearchedLabel] = strings.ToValidUTF8(kept.NotSearched[:min(len(kept.NotSearched), mostNotSearched)], "")
+	}
 	if kept.Root == "" || kept.Optional && len(kept.Fetched) == 0 && kept.Found == "" {
 		return named
 	}

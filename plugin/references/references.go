@@ -34,6 +34,11 @@ type Listing struct {
 	Tree []native.Node
 	// UnreadIndexes are nested indexes that the store does not have: what they hold is not known.
 	UnreadIndexes int
+	// Notices are what a person should know besides: what was not looked for, and why. Each is one line.
+	Notices []string
+	// Discovered tells that the image's repository was searched for this listing.
+	Discovered bool
+	found      []byte // what the search found, to be kept with what is fetched
 }
 
 // Alone tells whether no index led to the image, and something was found attached to it all the same.
@@ -52,22 +57,27 @@ type Reference struct {
 // List tells what is attached to an image. The index is the one that the pull recorded, else the image's target. Of an image
 // that was pulled as a single manifest the listing has no root.
 func List(ctx context.Context, store content.InfoReaderProvider, image images.Image) (*Listing, error) {
-	listing := &Listing{Image: image.Name, Target: image.Target}
+	return list(ctx, store, image, &elsewhere{})
+}
+
+func list(ctx context.Context, store content.InfoReaderProvider, image images.Image, beside *elsewhere) (*Listing, error) {
+	listing := &Listing{Image: image.Name, Target: image.Target, Notices: noticesOf(image)}
 	root, err := rootOf(ctx, store, image)
 	if err != nil {
 		return listing, err
 	}
-	record, err := recordOf(ctx, store, image)
-	if err != nil {
-		return nil, err
+	if beside.ask == nil {
+		if beside.record, err = recordOf(ctx, store, image); err != nil {
+			return nil, err
+		}
 	}
 	var found *index
 	switch {
 	case root.Digest != "":
-		found, err = readIndex(ctx, store, root, image.Target, record)
-	case record != nil:
+		found, err = readIndex(ctx, store, root, image.Target, beside)
+	case beside.record != nil || beside.ask != nil:
 		root = image.Target
-		found, err = readAlone(root, record)
+		found, err = readAlone(ctx, root, beside)
 	default:
 		return listing, nil
 	}

@@ -35,7 +35,7 @@ type index struct {
 // Where that leaves indexes unread, or where the image is not found again, a listing walk reads them all.
 //
 // To what the index holds comes what the pull found elsewhere, if there is a record of that.
-func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor, record []byte) (*index, error) {
+func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor, beside *elsewhere) (*index, error) {
 	selecting := native.RequestOptions{Match: native.Compatible, Platforms: []ocispec.Platform{platforms.DefaultSpec()}}
 	targetIsImage := target.Digest != root.Digest && native.MediaTypeKind(target.MediaType) == native.KindManifest
 	if targetIsImage {
@@ -48,7 +48,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 	if targetIsImage {
 		selected[target.Digest] = true
 	}
-	pulled, err := through(ctx, store, root, selecting, record)
+	pulled, err := through(ctx, store, root, selecting, beside)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -61,7 +61,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 			selected[selection.Manifest.Digest] = true
 		}
 	}
-	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List}, record)
+	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List}, beside)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (i *index) selects(manifest digest.Digest) bool {
 // Images are those that an index in the store holds for the platforms, the best for each, or for any platform if none is named.
 // Each is proven by its bytes.
 func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor, wanted ...ocispec.Platform) ([]native.Selection, error) {
-	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted}, nil)
+	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted}, &elsewhere{})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor
 }
 
 // through walks through an index, feeding the walk from the store alone.
-func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, record []byte) (*index, error) {
+func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, beside *elsewhere) (*index, error) {
 	request, err := native.NewRequest(options)
 	if err != nil {
 		return nil, err
@@ -120,22 +120,31 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 		return nil, err
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
-	found.references, err = recall(request, record, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
+	found.references, err = recall(ctx, request, beside, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
 	return found, err
 }
 
 // recall tells what is attached without asking anyone: what the search is begun with tells, and what a pull wrote down.
-func recall(request *native.Request, record []byte, begin func(*native.Search) (*native.Round, error)) (*native.References, error) {
-	search, err := native.NewSearch(request, 0, false)
+func recall(ctx context.Context, request *native.Request, beside *elsewhere, begin func(*native.Search) (*native.Round, error)) (*native.References, error) {
+	search, err := native.NewSearch(request, beside.sources, beside.ask != nil)
 	if err != nil {
 		return nil, err
 	}
 	defer search.Close()
-	if _, err := begin(search); err != nil {
+	round, err := begin(search)
+	if err != nil {
 		return nil, err
 	}
-	if record != nil {
-		if err := search.Recall(digest.FromBytes(record).String(), record); err != nil {
+	switch {
+	case beside.ask != nil:
+		if beside.open = beside.ask(ctx, search, round); ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if beside.found, err = search.Record(); err != nil {
+			return nil, err
+		}
+	case beside.record != nil:
+		if err := search.Recall(digest.FromBytes(beside.record).String(), beside.record); err != nil {
 			return nil, err
 		}
 	}
@@ -143,14 +152,14 @@ func recall(request *native.Request, record []byte, begin func(*native.Search) (
 }
 
 // readAlone reads what is attached to a manifest that no index leads to.
-func readAlone(manifest ocispec.Descriptor, record []byte) (*index, error) {
+func readAlone(ctx context.Context, manifest ocispec.Descriptor, beside *elsewhere) (*index, error) {
 	request, err := native.NewRequest(native.RequestOptions{})
 	if err != nil {
 		return nil, err
 	}
 	defer request.Close()
 	found := &index{mediaType: manifest.MediaType}
-	found.references, err = recall(request, record, func(search *native.Search) (*native.Round, error) { return search.BeginManifest(manifest) })
+	found.references, err = recall(ctx, request, beside, func(search *native.Search) (*native.Round, error) { return search.BeginManifest(manifest) })
 	return found, err
 }
 

@@ -28,20 +28,25 @@ type listed struct {
 	status       string // of the worst answer that leaves open whether there is a list
 }
 
-// watchful sees answers pass, and ends those that are longer than any that a search may ask for: containerd's resolver would read a
-// document to its end, to know its digest.
+// watchful sees answers pass and keeps within bounds. It ends answers to questions that are longer than any may be: containerd's
+// resolver would read a document to its end, to know its digest.
 type watchful struct {
 	http.RoundTripper
-	seen *seen
-	most int64
+	names *beside
+	most  int64
 }
 
 func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := w.RoundTripper.RoundTrip(request)
-	if of, ok := referrersOf(request); ok {
-		w.seen.note(of, response, err)
+	question := askingOf(request.Context())
+	if known := question.again(request); known != nil {
+		return known, nil
 	}
-	if err == nil && request.Method != http.MethodHead {
+	response, err := w.names.bounds.roundTrip(w.RoundTripper, request, question != nil)
+	question.note(request, response, w.names.giver())
+	if of, ok := referrersOf(request); ok {
+		w.names.seen.note(of, response, err)
+	}
+	if err == nil && question != nil && request.Method != http.MethodHead {
 		response.Body = &limitedBody{ReadCloser: response.Body, left: w.most}
 	}
 	return response, err
@@ -63,9 +68,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 // referrersOf is the digest whose referrers a request lists (distribution-spec, "Listing Referrers"), wherever below a registry's own
 // path that is. Of one that was redirected, it is what was asked for at first.
 func referrersOf(request *http.Request) (string, bool) {
-	for request.Response != nil && request.Response.Request != nil {
-		request = request.Response.Request
-	}
+	request = firstOf(request)
 	above, last := path.Split(request.URL.Path)
 	_, err := digest.Parse(last)
 	return last, err == nil && request.Method == http.MethodGet && strings.HasSuffix(above, "/referrers/")

@@ -17,9 +17,9 @@ type source struct {
 	pull *pull
 }
 
-// Resolve remembers the root and leaves it as it is.
+// Resolve remembers the root and which host gave it, and leaves it as it is.
 func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error) {
-	name, root, err := s.OCIRegistry.Resolve(ctx)
+	name, root, err := s.OCIRegistry.Resolve(s.pull.served.watch(ctx))
 	s.pull.root = root
 	return name, root, err
 }

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/transfer"
@@ -60,6 +61,9 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	if err != nil {
 		return err
 	}
+	// What is asked beside the image ends with the pull.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	pull := &pull{transferrer: t, policy: policy, options: options, remote: remote, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
 	pull.count(err)
@@ -78,6 +82,7 @@ type pull struct {
 	options   storeOptions
 	remote    *registry.OCIRegistry
 	reference string
+	served    served
 	root      ocispec.Descriptor
 	fetcher   transfer.Fetcher
 	chosen    *selection // nil for a root that is no index
@@ -87,8 +92,11 @@ type pull struct {
 	avoided   int64 // bytes
 }
 
-func (p *pull) place() place {
-	return place{name: p.reference, fetcher: p.fetcher, beside: func(ctx context.Context) (*beside, error) { return besideOf(ctx, p.remote) }}
+// place is where the pull gets its image from, until the context ends.
+func (p *pull) place(ctx context.Context) place {
+	return place{name: p.reference, fetcher: p.fetcher, beside: sync.OnceValues(func() (*beside, error) {
+		return besideOf(ctx, p.remote, &p.served, boundsOf(p.policy))
+	})}
 }
 
 // choose decides which entries of the root are pulled. A root that is no index is not even read: there is nothing to choose.
@@ -99,9 +107,9 @@ func (p *pull) choose(ctx context.Context) (err error) {
 		ConfigTypes:    p.configTypes,
 	}
 	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
-		p.alone, err = attachedAlone(ctx, options, p.place(), p.root, p.policy)
+		p.alone, err = attachedAlone(ctx, options, p.place(ctx), p.root, p.policy)
 		return err
 	}
-	p.chosen, err = choose(ctx, p.store, p.place(), p.root, options, p.policy)
+	p.chosen, err = choose(ctx, p.store, p.place(ctx), p.root, options, p.policy)
 	return err
 }
