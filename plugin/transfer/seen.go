@@ -13,6 +13,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/refract-oci/refract/plugin/answers"
 )
 
 // seen remembers what registries answered to requests for lists of referrers. containerd tells only what it made of that: it takes the
@@ -25,7 +27,7 @@ type seen struct {
 // listed is what came of the hosts that were asked for one list.
 type listed struct {
 	whole, paged bool
-	status       string // of the worst answer that leaves open whether there is a list
+	open         string // what leaves open whether there is a list
 }
 
 // watchful sees answers pass and keeps within bounds. It ends answers to questions that are longer than any may be: containerd's
@@ -80,24 +82,28 @@ func (s *seen) note(of string, response *http.Response, err error) {
 	one := s.lists[of]
 	switch {
 	case err != nil:
-		one.status = "no answer"
+		one.open = "a request for referrers: " + answers.Readable(err).Error()
 	case response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest:
 		// It is elsewhere. Until the answer from there has come, nothing is known.
-		one.status = response.Status
+		one.open = answered(response)
 	case response.StatusCode == http.StatusOK:
 		one.whole = true
 		one.paged = response.Header.Get("Link") != ""
-		one.status = ""
+		one.open = ""
 	case response.StatusCode == http.StatusUnauthorized:
 		// Asked again with a token.
-		one.status = response.Status
+		one.open = answered(response)
 	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode == http.StatusTooManyRequests:
-		one.status = response.Status
+		one.open = answered(response)
 	default:
 		// It says that there is none.
-		one.status = ""
+		one.open = ""
 	}
 	s.lists[of] = one
+}
+
+func answered(response *http.Response) string {
+	return "the registry answered " + response.Status + " to a request for referrers"
 }
 
 // check tells what of a list is known: ErrNotFound if the registry has no such lists, and another error if there may be more than
@@ -110,8 +116,8 @@ func (s *seen) check(of digest.Digest) error {
 		return fmt.Errorf("the registry lists referrers on several pages, containerd reads the first: %w", errdefs.ErrUnavailable)
 	case one.whole:
 		return nil
-	case one.status != "":
-		return fmt.Errorf("the registry answered %s to a request for referrers: %w", one.status, errdefs.ErrUnavailable)
+	case one.open != "":
+		return fmt.Errorf("%s: %w", one.open, errdefs.ErrUnavailable)
 	default:
 		return fmt.Errorf("the registry does not list referrers: %w", errdefs.ErrNotFound)
 	}
