@@ -64,11 +64,8 @@ func (b *beside) remembered(hosts docker.RegistryHosts, from *served) docker.Reg
 	}
 }
 
-// documents fetches by digest from the repository of an image, within the bounds; nil where the resolver is a program's own.
+// documents fetches by digest from the repository of an image, within the bounds.
 func (b *beside) documents(ctx context.Context, image string) (remotes.Fetcher, error) {
-	if b.bounds == nil {
-		return nil, nil
-	}
 	b.mu.Lock()
 	known := b.fetcher
 	b.mu.Unlock()

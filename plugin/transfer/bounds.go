@@ -28,7 +28,7 @@ type bounds struct {
 
 	mu     sync.Mutex
 	made   int64
-	silent map[string]error // hosts that did not answer, and what came of it
+	silent map[string]*silence // by the host that did not answer
 }
 
 // patienceShare is how many hosts in a row may stay silent until the deadline is used up.
@@ -36,20 +36,26 @@ const patienceShare = 3
 
 func boundsOf(p policy.Policy) *bounds {
 	deadline, requests := p.LookupLimits()
-	return &bounds{requests: requests, patience: max(deadline/patienceShare, time.Nanosecond), silent: map[string]error{}}
+	return &bounds{requests: requests, patience: max(deadline/patienceShare, time.Nanosecond), silent: map[string]*silence{}}
 }
 
 // errSilent ends a request to a host that does not answer.
 var errSilent = errors.New("no answer in time")
 
-// silence is the error of a request to such a host. It is no timeout to containerd, which would ask again.
+// silence is the error of a request that found nobody, or was not made. It is no timeout to containerd, which would ask again.
 type silence struct {
 	text  string
-	cause error
+	cause error // nil if none was made
 }
 
-func (s *silence) Error() string   { return s.text }
-func (s *silence) Unwrap() []error { return []error{s.cause, errdefs.ErrUnavailable} }
+func (s *silence) Error() string { return s.text }
+
+func (s *silence) Unwrap() []error {
+	if s.cause == nil {
+		return []error{errdefs.ErrUnavailable}
+	}
+	return []error{s.cause, errdefs.ErrUnavailable}
+}
 
 // roundTrip makes a request unless the host stayed silent before, or, of one that counts, too many were made.
 func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, counts bool) (*http.Response, error) {
@@ -69,7 +75,7 @@ func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 	}
 	if err != nil {
 		cancel(nil)
-		return nil, b.judge(host, request.Context(), context.Cause(ctx), err)
+		return nil, b.judge(request.Context(), host, context.Cause(ctx), err)
 	}
 	response.Body = &patientBody{ReadCloser: response.Body, bounds: b, host: host, ctx: ctx, cancel: cancel}
 	return response, nil
@@ -79,42 +85,43 @@ func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 func (b *bounds) admit(host string, counts bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if why, ok := b.silent[host]; ok {
-		return &silence{text: fmt.Sprintf("%s is not asked again in this pull: %s", host, why), cause: why}
+	if before := b.silent[host]; before != nil {
+		return before
 	}
 	if !counts {
 		return nil
 	}
 	if b.made >= b.requests {
-		return fmt.Errorf("the limit of %d requests (max_requests) is used up: %w", b.requests, errdefs.ErrUnavailable)
+		return &silence{text: fmt.Sprintf("the limit of %d requests (max_requests) is used up", b.requests)}
 	}
 	b.made++
 	return nil
 }
 
-// judge remembers the host of a request that failed because nobody answered. asked is the caller's context, ended why the request's was.
-func (b *bounds) judge(host string, asked context.Context, ended, err error) error {
+// judge remembers the host of a request that failed because nobody answered. ctx is the caller's, ended why the request's was.
+func (b *bounds) judge(ctx context.Context, host string, ended, err error) error {
 	gaveUp := errors.Is(ended, errSilent)
 	switch {
-	case !gaveUp && errors.Is(asked.Err(), context.DeadlineExceeded):
+	case !gaveUp && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// It had less than its time, but there is no more.
 		b.remember(host, errSilent)
 		return err
-	case asked.Err() != nil, !gaveUp && !unanswered(err):
+	case ctx.Err() != nil, !gaveUp && !unanswered(err):
 		return err
 	case gaveUp:
 		err = fmt.Errorf("%w (%s)", errSilent, b.patience)
 	}
-	b.remember(host, answers.Readable(err))
-	return &silence{text: answers.Readable(err).Error(), cause: err}
+	return b.remember(host, err)
 }
 
-func (b *bounds) remember(host string, why error) {
+// remember is the error for this request to a host, and for all that come.
+func (b *bounds) remember(host string, why error) *silence {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.silent[host] == nil {
-		b.silent[host] = why
+		b.silent[host] = &silence{text: fmt.Sprintf("%s does not answer: %s", host, answers.Readable(why)), cause: why}
 	}
+	return b.silent[host]
 }
 
 // unanswered tells whether nobody answered: where that is so once, the next request would wait in vain, too.
@@ -155,9 +162,7 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	late.Stop()
 	if err != nil && errors.Is(context.Cause(b.ctx), errSilent) {
-		err = fmt.Errorf("nothing more came for %s", b.bounds.patience)
-		b.bounds.remember(b.host, err)
-		return n, &silence{text: err.Error(), cause: err}
+		return n, b.bounds.remember(b.host, fmt.Errorf("nothing more came for %s", b.bounds.patience))
 	}
 	return n, err
 }

@@ -148,6 +148,10 @@ func (r reply) tell(search *native.Search, number int) (open, err error) {
 	reason, final := answers.Final(r.err)
 	if r.err != nil && !final {
 		open = answers.Readable(r.err)
+		if silent := new(silence); errors.As(r.err, &silent) {
+			// The same whichever URL it was.
+			open = silent
+		}
 		reason = open.Error()
 	}
 	if r.raw != nil {
@@ -255,12 +259,12 @@ func (e *elsewhere) fetch(ctx context.Context, desc ocispec.Descriptor) (io.Read
 	if err != nil {
 		return nil, err
 	}
+	if names.bounds == nil {
+		return e.fetcher.Fetch(ctx, desc)
+	}
 	fetcher, err := names.documents(ctx, e.name)
 	if err != nil {
 		return nil, err
-	}
-	if fetcher == nil {
-		return e.fetcher.Fetch(ctx, desc)
 	}
 	return withBodies(ctx, fetcher).Fetch(ctx, desc)
 }
