@@ -79,7 +79,7 @@ func (e *elsewhere) search(ctx context.Context, search *native.Search, round *na
 
 // inTime answers until the deadline.
 func (e *elsewhere) inTime(ctx context.Context, search *native.Search, round *native.Round) error {
-	late := fmt.Errorf("the deadline of %s is used up: %w", e.deadline, errdefs.ErrUnavailable)
+	late := &silence{text: fmt.Sprintf("the deadline of %s is used up", e.deadline)}
 	ctx, cancel := context.WithTimeoutCause(ctx, e.deadline, late)
 	defer cancel()
 	return e.answer(ctx, search, round)

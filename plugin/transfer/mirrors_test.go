@@ -136,7 +136,7 @@ func TestHostThatDoesNotAnswerIsWaitedForOnce(t *testing.T) {
 			})
 			ctx, node := newNode(t)
 			p := policy.Default()
-			p.Discover, p.Deadline = []policy.Place{policy.PlaceReferrers}, 3*time.Second
+			p.Discover, p.Deadline = []policy.Place{policy.PlaceReferrers}, 9*time.Second
 			if err := mirror.pull(ctx, node, p); err != nil {
 				t.Fatal(err)
 			}

@@ -117,7 +117,7 @@ func (s *seen) check(of digest.Digest) error {
 	case one.whole:
 		return nil
 	case one.open != "":
-		return fmt.Errorf("%s: %w", one.open, errdefs.ErrUnavailable)
+		return &silence{text: one.open}
 	default:
 		return fmt.Errorf("the registry does not list referrers: %w", errdefs.ErrNotFound)
 	}

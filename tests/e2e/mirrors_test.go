@@ -19,7 +19,7 @@ import (
 )
 
 // everyPlace looks everywhere, and not for long.
-const everyPlace = "discover = [\"digest-tag\", \"referrers\", \"cosign\"]\ndeadline = \"3s\"\n"
+const everyPlace = "discover = [\"digest-tag\", \"referrers\", \"cosign\"]\ndeadline = \"15s\"\n"
 
 // mirroredName is an image that only hosts.toml leads to.
 const mirroredName = "registry.example/app:v1"
