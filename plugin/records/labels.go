@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -93,7 +94,7 @@ func With(labels map[string]string, kept Kept) map[string]string {
 	maps.Copy(named, labels)
 	maps.DeleteFunc(named, func(label, _ string) bool { return strings.HasPrefix(label, prefix) || label == notSearchedLabel })
 	if kept.NotSearched != "" {
-		named[notSearchedLabel] = strings.ToValidUTF8(kept.NotSearched[:min(len(kept.NotSearched), mostNotSearched)], "")
+		named[notSearchedLabel] = shown(kept.NotSearched)
 	}
 	if kept.Root == "" || kept.Optional && len(kept.Fetched) == 0 && kept.Found == "" {
 		return named
@@ -106,6 +107,17 @@ func With(labels map[string]string, kept Kept) map[string]string {
 		named[prefix+strconv.Itoa(number)] = d.String()
 	}
 	return named
+}
+
+// shown is what of a text fits into a label that ctr prints as it is. A registry may have chosen some of its words.
+func shown(text string) string {
+	text = strings.ToValidUTF8(text[:min(len(text), mostNotSearched)], "")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // Merge adds to what an image record has. What was fetched before stays while the root is the same, and what was found until a whole
