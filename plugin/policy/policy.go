@@ -5,11 +5,13 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 )
@@ -48,6 +50,10 @@ type Policy struct {
 	Platforms Platforms
 	// Discover are places outside of an image's index where a pull looks for references, too; none: it asks nothing more.
 	Discover []Place
+	// Deadline is how long a pull waits for all that it looks for in Discover; 0: as by default.
+	Deadline time.Duration
+	// MaxRequests are how many requests it makes for that; 0: as by default.
+	MaxRequests int64
 	// MaxBytes is the most that one reference with all its blobs may take; a larger one is listed and warned about.
 	MaxBytes int64
 	// Required are kinds (sbom, signature, …) or exact types: an image of which neither its index nor the places in
@@ -98,23 +104,41 @@ const (
 	keyMaxBytes       = "max_bytes"
 	keyPlatforms      = "platforms"
 	keyDiscover       = "discover"
+	keyDeadline       = "deadline"
+	keyMaxRequests    = "max_requests"
 	keyRequired       = "required"
 	keyRequiredAction = "required_action"
 	keyRules          = "rules"
 )
 
-var keys = []string{keyImageTarget, keyReferences, keyTypes, keyMaxBytes, keyPlatforms, keyDiscover, keyRequired, keyRequiredAction, keyRules}
+var keys = []string{keyImageTarget, keyReferences, keyTypes, keyMaxBytes, keyPlatforms, keyDiscover, keyDeadline, keyMaxRequests, keyRequired,
+	keyRequiredAction, keyRules}
 
 // defaultMaxBytes is ample for SBOMs and provenance, and keeps a node's disk out of a stranger's hands.
 const defaultMaxBytes = 256 << 20
 
+// What looking beside an image may cost: enough for what anybody attaches, and no longer than people wait for a pull.
+const (
+	defaultDeadline    = 30 * time.Second
+	defaultMaxRequests = 200
+)
+
+// LookupLimits are how long a pull waits for all that it looks for beside its image, and how many requests it makes for that.
+func (p Policy) LookupLimits() (deadline time.Duration, requests int64) {
+	return cmp.Or(p.Deadline, defaultDeadline), cmp.Or(p.MaxRequests, defaultMaxRequests)
+}
+
 // Default is the policy of a node whose operator decided nothing.
 func Default() Policy {
-	return Policy{ImageTarget: TargetAuto, References: ReferencesList, Platforms: PlatformsOwn, MaxBytes: defaultMaxBytes, RequiredAction: RequiredRefuse}
+	return Policy{
+		ImageTarget: TargetAuto, References: ReferencesList, Platforms: PlatformsOwn, Deadline: defaultDeadline, MaxRequests: defaultMaxRequests,
+		MaxBytes: defaultMaxBytes, RequiredAction: RequiredRefuse,
+	}
 }
 
 // Map is the policy as a configuration holds it. Rules are there only if there are any.
 func (p Policy) Map() map[string]any {
+	deadline, requests := p.LookupLimits()
 	made := map[string]any{
 		keyImageTarget:    string(p.ImageTarget),
 		keyReferences:     string(p.References),
@@ -122,6 +146,8 @@ func (p Policy) Map() map[string]any {
 		keyMaxBytes:       p.MaxBytes,
 		keyPlatforms:      string(p.Platforms),
 		keyDiscover:       anys(p.Discover),
+		keyDeadline:       deadline.String(),
+		keyMaxRequests:    requests,
 		keyRequired:       anys(p.Required),
 		keyRequiredAction: string(p.RequiredAction),
 	}
@@ -160,11 +186,15 @@ func Decode(from map[string]any) (Policy, error) {
 		case keyTypes:
 			policy.Types, err = texts(key, value)
 		case keyMaxBytes:
-			policy.MaxBytes, err = positive(key, value)
+			policy.MaxBytes, err = positive(key, value, "bytes")
 		case keyPlatforms:
 			policy.Platforms, err = oneOf(key, value, PlatformsOwn, PlatformsAll)
 		case keyDiscover:
 			policy.Discover, err = someOf(key, value, PlaceDigestTag, PlaceReferrers, PlaceCosign)
+		case keyDeadline:
+			policy.Deadline, err = duration(key, value)
+		case keyMaxRequests:
+			policy.MaxRequests, err = positive(key, value, "requests")
 		case keyRequired:
 			policy.Required, err = texts(key, value)
 		case keyRequiredAction:
@@ -237,7 +267,16 @@ func texts(key string, value any) ([]string, error) {
 	}
 }
 
-func positive(key string, value any) (int64, error) {
+func duration(key string, value any) (time.Duration, error) {
+	text, _ := value.(string)
+	read, err := time.ParseDuration(text)
+	if err != nil || read <= 0 {
+		return 0, fmt.Errorf("%s = %s is not a time above zero, such as \"30s\": %w", key, show(value), errdefs.ErrInvalidArgument)
+	}
+	return read, nil
+}
+
+func positive(key string, value any, unit string) (int64, error) {
 	switch number := value.(type) {
 	case int64:
 		if number > 0 {
@@ -248,7 +287,7 @@ func positive(key string, value any) (int64, error) {
 			return int64(number), nil
 		}
 	}
-	return 0, fmt.Errorf("%s = %s is not a number of bytes above zero: %w", key, show(value), errdefs.ErrInvalidArgument)
+	return 0, fmt.Errorf("%s = %s is not a number of %s above zero: %w", key, show(value), unit, errdefs.ErrInvalidArgument)
 }
 
 // show writes a value as a configuration file has it, or nearly so.

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/pelletier/go-toml/v2"
@@ -17,6 +18,7 @@ import (
 
 func TestDecode(t *testing.T) {
 	fetch := policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom", "signature"}, MaxBytes: 1000,
+		Deadline: 90 * time.Second, MaxRequests: 7,
 		Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceCosign, policy.PlaceReferrers, policy.PlaceDigestTag}, Required: []string{"sbom"}, RequiredAction: policy.RequiredWarn}
 	cases := []struct {
 		name   string
@@ -26,7 +28,7 @@ func TestDecode(t *testing.T) {
 	}{
 		{name: "nothing", want: policy.Default()},
 		{name: "everything", want: fetch, config: "image_target = 'index'\nreferences = 'fetch'\ntypes = ['sbom', 'signature']\nmax_bytes = 1000\n" +
-			"platforms = 'all'\ndiscover = ['cosign', 'referrers', 'digest-tag']\nrequired = ['sbom']\nrequired_action = 'warn'"},
+			"deadline = '1m30s'\nmax_requests = 7\nplatforms = 'all'\ndiscover = ['cosign', 'referrers', 'digest-tag']\nrequired = ['sbom']\nrequired_action = 'warn'"},
 		{name: "no types", config: "types = []", want: policy.Default()},
 		{name: "unknown key", config: "reference = 'list'", words: []string{`"reference"`, "image_target", "max_bytes"}},
 		{name: "case of a key", config: "References = 'list'", words: []string{`"References"`, "references"}},
@@ -40,6 +42,12 @@ func TestDecode(t *testing.T) {
 		{name: "size", config: "max_bytes = 0", words: []string{"max_bytes", "0"}},
 		{name: "negative size", config: "max_bytes = -1", words: []string{"max_bytes", "-1"}},
 		{name: "size's type", config: "max_bytes = '1GB'", words: []string{"max_bytes", "1GB"}},
+		{name: "deadline", config: "deadline = '0s'", words: []string{"deadline", "0s", "above zero"}},
+		{name: "a deadline before", config: "deadline = '-1s'", words: []string{"deadline", "-1s"}},
+		{name: "a deadline without a unit", config: "deadline = '30'", words: []string{"deadline", `"30"`, `"30s"`}},
+		{name: "deadline's type", config: "deadline = 30", words: []string{"deadline", "30"}},
+		{name: "no requests", config: "max_requests = 0", words: []string{"max_requests", "0", "requests"}},
+		{name: "requests' type", config: "max_requests = '200'", words: []string{"max_requests", "200"}},
 		{name: "platforms", config: "platforms = 'linux/amd64'", words: []string{"platforms", "linux/amd64", `"own"`, `"all"`}},
 		{name: "an unknown place", config: "discover = ['tags']", words: []string{"discover", "tags", `"digest-tag"`, `"referrers"`, `"cosign"`}},
 		{name: "a place twice", config: "discover = ['cosign', 'cosign']", words: []string{"discover", "cosign", "once"}},
@@ -89,7 +97,7 @@ func TestDecode(t *testing.T) {
 func TestMapIsDecoded(t *testing.T) {
 	for _, p := range []policy.Policy{
 		policy.Default(),
-		{ImageTarget: policy.TargetManifest, References: policy.ReferencesFetch, Types: []string{"a"}, MaxBytes: 1,
+		{ImageTarget: policy.TargetManifest, References: policy.ReferencesFetch, Types: []string{"a"}, MaxBytes: 1, Deadline: time.Second, MaxRequests: 1,
 			Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceDigestTag}, Required: []string{"b"}, RequiredAction: policy.RequiredWarn},
 		ruled(t),
 	} {

@@ -52,6 +52,12 @@ func Add(ctx context.Context, store images.Store, name string, root digest.Diges
 	return err
 }
 
+// SetFound has an image record keep the record of what was found attached outside of its index, in place of the one before.
+func SetFound(ctx context.Context, store images.Store, name string, found digest.Digest) error {
+	_, err := store.Update(ctx, images.Image{Name: name, Labels: map[string]string{foundLabel: found.String()}}, "labels."+foundLabel)
+	return err
+}
+
 // labelDigits is how much of a digest's hex makes a label's number: as much as surely fits an int.
 const labelDigits = 15
 

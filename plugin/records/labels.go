@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -21,7 +22,12 @@ const (
 	IndexLabel = prefix + "index"
 	// foundLabel names the record of what a pull found attached outside of the index.
 	foundLabel = prefix + "found"
+	// notSearchedLabel says in words what a pull did not look for, and why. It names no content.
+	notSearchedLabel = "refract.io/not-searched"
 )
+
+// mostNotSearched is how many bytes of that are kept: containerd allows 4096 for a label with its name.
+const mostNotSearched = 2048
 
 // Kept is what an image record keeps for refract.
 type Kept struct {
@@ -35,6 +41,8 @@ type Kept struct {
 	Found digest.Digest
 	// Partial: Found may lack something, so that what an earlier pull of the same root found goes before it.
 	Partial bool
+	// NotSearched says what of that was not looked for, and why; empty if all was that the policy wants.
+	NotSearched string
 }
 
 // Root is what an image record was pulled from, if its labels name it.
@@ -48,6 +56,9 @@ func Found(labels map[string]string) (digest.Digest, bool) {
 	found, err := digest.Parse(labels[foundLabel])
 	return found, err == nil
 }
+
+// NotSearched is what the pull did not look for outside of the index, and why, in words; empty if nothing is known to be missing.
+func NotSearched(labels map[string]string) string { return labels[notSearchedLabel] }
 
 // Fetched are the digests of attached content that an image record keeps, in the order in which they were added.
 func Fetched(labels map[string]string) []digest.Digest {
@@ -81,7 +92,10 @@ func distinct(all []digest.Digest) []digest.Digest {
 func With(labels map[string]string, kept Kept) map[string]string {
 	named := make(map[string]string, len(labels)+len(kept.Fetched)+2)
 	maps.Copy(named, labels)
-	maps.DeleteFunc(named, func(label, _ string) bool { return strings.HasPrefix(label, prefix) })
+	maps.DeleteFunc(named, func(label, _ string) bool { return strings.HasPrefix(label, prefix) || label == notSearchedLabel })
+	if kept.NotSearched != "" {
+		named[notSearchedLabel] = shown(kept.NotSearched)
+	}
 	if kept.Root == "" || kept.Optional && len(kept.Fetched) == 0 && kept.Found == "" {
 		return named
 	}
@@ -93,6 +107,17 @@ func With(labels map[string]string, kept Kept) map[string]string {
 		named[prefix+strconv.Itoa(number)] = d.String()
 	}
 	return named
+}
+
+// shown is what of a text fits into a label that ctr prints as it is. A registry may have chosen some of its words.
+func shown(text string) string {
+	text = strings.ToValidUTF8(text[:min(len(text), mostNotSearched)], "")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // Merge adds to what an image record has. What was fetched before stays while the root is the same, and what was found until a whole

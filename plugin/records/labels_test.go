@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -111,5 +112,20 @@ func TestFetchedAreOrderedAndCheckedAndUnique(t *testing.T) {
 	}
 	if got := records.Fetched(labels); !slices.Equal(got, want) {
 		t.Fatalf("fetched %v, want %v", got, want)
+	}
+}
+
+// What was not looked for is kept as long as no other pull says otherwise, short, and so that a terminal does nothing with it.
+func TestNotSearched(t *testing.T) {
+	said := records.With(nil, records.Kept{NotSearched: "tag: the registry answered 500 \x1b[31m\xff" + strings.Repeat("x", 5000)})
+	why := records.NotSearched(said)
+	if !strings.HasPrefix(why, "tag: the registry answered 500 [31mxxx") || len(why) > 3000 {
+		t.Errorf("%d bytes: %q", len(why), why[:min(len(why), 60)])
+	}
+	if later := records.NotSearched(records.With(said, records.Kept{})); later != "" {
+		t.Errorf("after a pull that has nothing to say: %q", later)
+	}
+	if later := records.NotSearched(records.Merge(nil, said, records.Kept{})); later != "" {
+		t.Errorf("after another pull: %q", later)
 	}
 }

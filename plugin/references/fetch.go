@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/refract-oci/refract/plugin/answers"
@@ -64,10 +65,10 @@ func (l *Listing) Fetch(ctx context.Context, store content.Store, records images
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return outcomes, l.keep(ctx, records, outcomes)
+	return outcomes, l.keep(ctx, store, records, outcomes)
 }
 
-func (l *Listing) keep(ctx context.Context, store images.Store, outcomes []Fetched) error {
+func (l *Listing) keep(ctx context.Context, content content.Store, store images.Store, outcomes []Fetched) error {
 	var fetched []digest.Digest
 	for _, one := range outcomes {
 		if one.Err == nil {
@@ -78,7 +79,15 @@ func (l *Listing) keep(ctx context.Context, store images.Store, outcomes []Fetch
 	if len(fetched) == 0 {
 		return nil
 	}
-	if err := records.Add(ctx, store, l.Image, l.Root.Digest, fetched); err != nil {
+	err := records.Add(ctx, store, l.Image, l.Root.Digest, fetched)
+	if err == nil && len(l.found) > 0 {
+		// So that a listing without the repository tells of it, too.
+		desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(l.found), Size: int64(len(l.found))}
+		if err = artifact.Put(ctx, content, l.found, desc); err == nil {
+			err = records.SetFound(ctx, store, l.Image, desc.Digest)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("image %q: its record could not be made to keep what was fetched: %w", l.Image, err)
 	}
 	return nil

@@ -34,6 +34,11 @@ type Listing struct {
 	Tree []native.Node
 	// UnreadIndexes are nested indexes that the store does not have: what they hold is not known.
 	UnreadIndexes int
+	// Notices are what a person should know besides: what was not looked for, and why. Each is one line.
+	Notices []string
+	// Discovered tells that the image's repository was searched for this listing.
+	Discovered bool
+	found      []byte // what the search found, to be kept with what is fetched
 }
 
 // Alone tells whether no index led to the image, and something was found attached to it all the same.
@@ -59,27 +64,30 @@ func List(ctx context.Context, store content.InfoReaderProvider, image images.Im
 
 // Of is [List] for an image of the stores.
 func (s Stores) Of(ctx context.Context, image images.Image) (*Listing, error) {
+	return s.list(ctx, image, &elsewhere{})
+}
+
+func (s Stores) list(ctx context.Context, image images.Image, beside *elsewhere) (*Listing, error) {
 	store := s.Content
-	listing := &Listing{Image: image.Name, Target: image.Target}
+	listing := &Listing{Image: image.Name, Target: image.Target, Notices: noticesOf(image)}
 	root, err := rootOf(ctx, store, image)
 	if err != nil {
 		return listing, err
 	}
-	record, err := recordOf(ctx, store, image)
-	if err != nil {
+	if beside.ask == nil {
+		if beside.record, err = recordOf(ctx, store, image); err != nil {
+			return nil, err
+		}
+	}
+	if beside.left, err = s.leftBeside(ctx, image.Name); err != nil {
 		return nil, err
 	}
-	left, err := s.leftBeside(ctx, image.Name)
-	if err != nil {
-		return nil, err
-	}
-	elsewhere := elsewhere{record: record, left: left}
 	var found *index
 	if root.Digest != "" {
-		found, err = readIndex(ctx, store, root, image.Target, elsewhere)
+		found, err = readIndex(ctx, store, root, image.Target, beside)
 	} else {
-		found, err = readAlone(ctx, image.Target, elsewhere)
-		if err == nil && len(found.references.List) == 0 {
+		found, err = readAlone(ctx, image.Target, beside)
+		if err == nil && len(found.references.List) == 0 && beside.ask == nil {
 			return listing, nil
 		}
 		root = image.Target

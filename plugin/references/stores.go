@@ -23,12 +23,18 @@ type Stores struct {
 
 // List tells what is attached to the image of that name. It is errdefs.ErrNotFound if there is none, or if its index is gone.
 func (s Stores) List(ctx context.Context, name string) (*Listing, error) {
-	image, err := s.Images.Get(ctx, name)
-	if errdefs.IsNotFound(err) {
-		return nil, fmt.Errorf("there is no image %q here, names are given in full (ctr images ls -q lists them): %w", name, errdefs.ErrNotFound)
-	}
+	image, err := s.Image(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	return s.Of(ctx, image)
+}
+
+// Image is the image of that name.
+func (s Stores) Image(ctx context.Context, name string) (images.Image, error) {
+	image, err := s.Images.Get(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return images.Image{}, fmt.Errorf("there is no image %q here, names are given in full (ctr images ls -q lists them): %w", name, errdefs.ErrNotFound)
+	}
+	return image, err
 }

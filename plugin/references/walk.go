@@ -35,7 +35,7 @@ type index struct {
 // Where that leaves indexes unread, or where the image is not found again, a listing walk reads them all.
 //
 // To what the index holds comes what is known of elsewhere.
-func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor, elsewhere elsewhere) (*index, error) {
+func readIndex(ctx context.Context, store content.Provider, root, target ocispec.Descriptor, beside *elsewhere) (*index, error) {
 	selecting := native.RequestOptions{Match: native.Compatible, Platforms: []ocispec.Platform{platforms.DefaultSpec()}}
 	targetIsImage := target.Digest != root.Digest && native.MediaTypeKind(target.MediaType) == native.KindManifest
 	if targetIsImage {
@@ -48,7 +48,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 	if targetIsImage {
 		selected[target.Digest] = true
 	}
-	pulled, err := through(ctx, store, root, selecting, elsewhere)
+	pulled, err := through(ctx, store, root, selecting, beside)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -61,7 +61,7 @@ func readIndex(ctx context.Context, store content.Provider, root, target ocispec
 			selected[selection.Manifest.Digest] = true
 		}
 	}
-	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List}, elsewhere)
+	listed, err := through(ctx, store, root, native.RequestOptions{Mode: native.List}, beside)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (i *index) selects(manifest digest.Digest) bool {
 // Images are those that an index in the store holds for the platforms, the best for each, or for any platform if none is named.
 // Each is proven by its bytes.
 func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor, wanted ...ocispec.Platform) ([]native.Selection, error) {
-	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted}, elsewhere{})
+	found, err := through(ctx, store, root, native.RequestOptions{Match: native.Compatible, Platforms: wanted}, &elsewhere{})
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +93,9 @@ func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor
 }
 
 // through walks through an index, feeding the walk from the store alone.
-func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, elsewhere elsewhere) (*index, error) {
+func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, beside *elsewhere) (*index, error) {
 	// What in the index is marked so is asked about, too, where something was left on the node.
-	options.FetchReferences, options.AllReferences = elsewhere.left != nil, elsewhere.left != nil
+	options.FetchReferences, options.AllReferences = beside.left != nil, beside.left != nil
 	request, err := native.NewRequest(options)
 	if err != nil {
 		return nil, err
@@ -122,19 +122,13 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 		return nil, err
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
-	found.references, err = elsewhere.recall(ctx, options, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
+	found.references, err = beside.recall(ctx, options, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
 	return found, err
 }
 
-// elsewhere is what is known to be attached to an image besides what its index says.
-type elsewhere struct {
-	record []byte // what a pull wrote down
-	left   *left  // nil: nobody is asked
-}
-
-// recall tells what is attached without asking a registry: what the search is begun with tells, what a pull wrote down, and what
-// other clients left.
-func (e elsewhere) recall(ctx context.Context, options native.RequestOptions, begin func(*native.Search) (*native.Round, error)) (*native.References, error) {
+// recall tells what is attached: what the search is begun with tells, what other clients left on the node, and what a pull wrote down or,
+// if that is asked, the repository says now.
+func (e *elsewhere) recall(ctx context.Context, options native.RequestOptions, begin func(*native.Search) (*native.Round, error)) (*native.References, error) {
 	record := e.record
 	if e.left != nil {
 		found, err := e.left.record(ctx, options, begin)
@@ -151,13 +145,22 @@ func (e elsewhere) recall(ctx context.Context, options native.RequestOptions, be
 		return nil, err
 	}
 	defer request.Close()
-	search, err := native.NewSearch(request, 0, false)
+	search, err := native.NewSearch(request, e.sources, e.ask != nil)
 	if err != nil {
 		return nil, err
 	}
 	defer search.Close()
-	if _, err := begin(search); err != nil {
+	round, err := begin(search)
+	if err != nil {
 		return nil, err
+	}
+	if e.ask != nil {
+		if e.open = e.ask(ctx, search, round); ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if e.found, err = search.Record(); err != nil {
+			return nil, err
+		}
 	}
 	if len(record) > 0 {
 		if err := search.Recall(digest.FromBytes(record).String(), record); err != nil {
@@ -168,10 +171,10 @@ func (e elsewhere) recall(ctx context.Context, options native.RequestOptions, be
 }
 
 // readAlone reads what is attached to a manifest that no index leads to.
-func readAlone(ctx context.Context, manifest ocispec.Descriptor, elsewhere elsewhere) (*index, error) {
+func readAlone(ctx context.Context, manifest ocispec.Descriptor, beside *elsewhere) (*index, error) {
 	found := &index{mediaType: manifest.MediaType}
 	var err error
-	found.references, err = elsewhere.recall(ctx, native.RequestOptions{}, func(search *native.Search) (*native.Round, error) {
+	found.references, err = beside.recall(ctx, native.RequestOptions{}, func(search *native.Search) (*native.Round, error) {
 		return search.BeginManifest(manifest)
 	})
 	return found, err

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package register decorates containerd's plugins: it takes all registrations, changes three of them and leaves the rest as it
+// Package register decorates containerd's plugins: it takes all registrations, changes a few of them and leaves the rest as it
 // is, and adds two of refract's own. Nothing happens on import; a program's main calls [Decorate], so that the order is there to be read.
 package register
 
@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	transferID = "local"
-	criImageID = "images"
+	transferID    = "local"
+	transferAPIID = "transfer"
+	criImageID    = "images"
 )
 
 // Decorate adds refract to the plugins that are registered: its policy, the transfer service that asks it, a warning where the
@@ -35,7 +36,10 @@ func Decorate() error {
 		return err
 	}
 	decorateTransfer(transfers)
-	// A build of containerd may have been made without the runtime interface.
+	// A build of containerd may have been made without transfers over gRPC or without the runtime interface.
+	if api, err := find(registrations, plugins.GRPCPlugin, transferAPIID); err == nil {
+		decorateTransferAPI(api)
+	}
 	if cri, err := find(registrations, plugins.CRIServicePlugin, criImageID); err == nil {
 		decorateImages(cri)
 	}

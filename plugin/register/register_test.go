@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestDecorateChangesThreeAddsTwoAndNothingElse(t *testing.T) {
+func TestDecorateChangesFourAddsTwoAndNothingElse(t *testing.T) {
 	decorated := registry.Graph(nil)
 	if len(decorated) != len(stock)+2 {
 		t.Fatalf("%d plugins, containerd alone has %d", len(decorated), len(stock))
@@ -57,7 +57,9 @@ func TestDecorateChangesThreeAddsTwoAndNothingElse(t *testing.T) {
 			changed[before.URI()] = true
 		}
 	}
-	if !reflect.DeepEqual(changed, map[string]bool{"io.containerd.transfer.v1.local": true, "io.containerd.cri.v1.images": true}) {
+	if !reflect.DeepEqual(changed, map[string]bool{
+		"io.containerd.transfer.v1.local": true, "io.containerd.grpc.v1.transfer": true, "io.containerd.cri.v1.images": true,
+	}) {
 		t.Errorf("initialised otherwise: %v", changed)
 	}
 	for _, added := range []string{"io.containerd.refract.v1.policy", "io.containerd.grpc.v1.refract-references"} {

@@ -15,6 +15,7 @@ import (
 func listingOf(from *refractv1.Listing) *references.Listing {
 	return &references.Listing{
 		Image: from.GetImage(), Target: descriptorOf(from.GetTarget()), Root: descriptorOf(from.GetRoot()), UnreadIndexes: int(from.GetUnreadIndexes()),
+		Notices: from.GetNotices(),
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 
 func newListing(of *references.Listing) *refractv1.Listing {
 	made := &refractv1.Listing{Image: of.Image, Target: newDescriptor(of.Target), UnreadIndexes: uint32(of.UnreadIndexes)}
+	for _, notice := range of.Notices {
+		made.Notices = append(made.Notices, valid(notice))
+	}
 	if of.Root.Digest != "" {
 		made.Root = newDescriptor(of.Root)
 	}

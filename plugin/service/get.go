@@ -75,7 +75,7 @@ func findOne(listing *references.Listing, asked references.Query) (references.Re
 	found := references.Distinct(listing.Find(asked))
 	switch {
 	case listing.Root.Digest == "":
-		return references.Reference{}, fmt.Errorf("image %q was pulled as a single manifest, nothing is attached to it here: %w", listing.Image, errdefs.ErrNotFound)
+		return references.Reference{}, fmt.Errorf("image %q: nothing is attached to it here, this node knows of no index that it is from: %w", listing.Image, errdefs.ErrNotFound)
 	case len(found) == 0:
 		return references.Reference{}, fmt.Errorf("image %q: no reference has the name %q and the type %q: %w", listing.Image, asked.Name, asked.Type, errdefs.ErrNotFound)
 	case len(found) > 1:

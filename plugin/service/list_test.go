@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
 	"github.com/refract-oci/refract/tests/node"
@@ -37,6 +38,7 @@ func plain(listing *references.Listing) *references.Listing {
 	}
 	made := &references.Listing{
 		Image: listing.Image, Target: descriptor(listing.Target), Root: descriptor(listing.Root), UnreadIndexes: listing.UnreadIndexes,
+		Notices: listing.Notices,
 	}
 	for _, reference := range listing.References {
 		reference.Descriptor = descriptor(reference.Descriptor)
@@ -65,6 +67,19 @@ func same(t *testing.T, p *place, name string) *references.Listing {
 		t.Errorf("listed\n%+v\nwant\n%+v", plain(got), plain(want))
 	}
 	return got
+}
+
+// What a pull did not look for is told with the listing, whatever bytes the reason has.
+func TestNoticesAreListed(t *testing.T) {
+	p := newPlace(t)
+	image := p.pull(shapes.ByName("images-first"))
+	image.Labels = records.With(image.Labels, records.Kept{NotSearched: "sha256-1: no answer in time"})
+	if _, err := p.Images.Update(p.ctx, image); err != nil {
+		t.Fatal(err)
+	}
+	if got := same(t, p, image.Name); len(got.Notices) != 1 || !strings.Contains(got.Notices[0], "sha256-1: no answer in time") {
+		t.Errorf("notices %q", got.Notices)
+	}
 }
 
 func TestEveryShapeIsListedAsItsStoresList(t *testing.T) {

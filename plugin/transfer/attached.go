@@ -36,8 +36,8 @@ type attached struct {
 	references *native.References
 	// record is what was found outside of the index, for a later listing.
 	record []byte
-	// cutOff tells that there may be more.
-	cutOff bool
+	// cutOff is what was not looked for, and why: there may be more.
+	cutOff error
 }
 
 // wanting is what a policy makes of a request.
@@ -51,7 +51,7 @@ func wanting(options native.RequestOptions, p policy.Policy) native.RequestOptio
 
 // findAttached looks where the policy says, and holds what is attached against it. Begin begins the search.
 func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), from place, root ocispec.Descriptor, p policy.Policy) (attached, error) {
-	found := attached{root: root, policy: p, fetcher: from.fetcher}
+	found := attached{root: root, policy: p}
 	search, err := native.NewSearch(request, sourcesOf(p), p.References == policy.ReferencesList)
 	if err != nil {
 		return found, err
@@ -62,15 +62,15 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 		return found, err
 	}
 	asks := len(round.Questions) > 0
+	deadline, _ := p.LookupLimits()
+	asking := &elsewhere{place: from, deadline: deadline, read: map[digest.Digest][]byte{}}
+	found.fetcher = asking
 	if asks {
-		asking := &elsewhere{place: from, read: map[digest.Digest][]byte{}}
-		found.fetcher = asking
-		if err = asking.search(ctx, search, round, root); ctx.Err() != nil {
+		if found.cutOff = asking.search(ctx, search, round, root); ctx.Err() != nil {
 			return found, ctx.Err()
 		}
-		found.cutOff = err != nil
 	}
-	if err := enforce(ctx, p, root, search.CheckRequired(), err); err != nil {
+	if err := enforce(ctx, p, root, search.CheckRequired(), found.cutOff); err != nil {
 		return found, err
 	}
 	if p.References == policy.ReferencesNone {
@@ -116,6 +116,9 @@ func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept,
 		return records.Kept{}, err
 	}
 	kept := records.Kept{Root: a.root.Digest, Optional: true, Fetched: fetched}
+	if a.cutOff != nil {
+		kept.NotSearched = a.cutOff.Error()
+	}
 	if len(a.record) == 0 {
 		return kept, nil
 	}
@@ -123,7 +126,7 @@ func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept,
 	if err := artifact.Put(ctx, store, a.record, desc); err != nil {
 		return records.Kept{}, fmt.Errorf("record of what is attached to %s: %w", a.root.Digest, err)
 	}
-	kept.Found, kept.Partial = desc.Digest, a.cutOff
+	kept.Found, kept.Partial = desc.Digest, a.cutOff != nil
 	return kept, nil
 }
 

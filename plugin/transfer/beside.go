@@ -29,9 +29,57 @@ import (
 // that a mirror which is trusted for digests only is asked for no tag.
 type beside struct {
 	remotes.Resolver
-	// seen is what the registry answered; nil where it cannot be seen, because the resolver is a program's own.
-	seen  *seen
-	close func()
+	// seen is what the registry answered, and bounds what may be spent; nil where the resolver is a program's own, because its
+	// requests cannot be seen.
+	seen   *seen
+	bounds *bounds
+
+	mu      sync.Mutex
+	hosts   map[string][]docker.RegistryHost // by registry
+	gaveIt  string                           // the host that gave the image; empty if it is not known
+	fetcher remotes.Fetcher
+}
+
+// giver is the host that gave the image; empty if it is not known.
+func (b *beside) giver() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.gaveIt
+}
+
+// remembered asks for the hosts of a registry once: so that one token and one connection serve all questions.
+func (b *beside) remembered(hosts docker.RegistryHosts, from *served) docker.RegistryHosts {
+	return func(registry string) ([]docker.RegistryHost, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if known, ok := b.hosts[registry]; ok {
+			return known, nil
+		}
+		made, err := hosts(registry)
+		if err != nil {
+			return nil, err
+		}
+		b.hosts[registry], b.gaveIt = made, from.by(made)
+		return made, nil
+	}
+}
+
+// documents fetches by digest from the repository of an image, within the bounds.
+func (b *beside) documents(ctx context.Context, image string) (remotes.Fetcher, error) {
+	b.mu.Lock()
+	known := b.fetcher
+	b.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	made, err := b.Fetcher(ctx, image)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fetcher = made
+	return made, nil
 }
 
 // check tells what of a list of referrers is known, as far as that can be seen.
@@ -43,25 +91,32 @@ func (b *beside) check(of digest.Digest) error {
 }
 
 // besideOf makes one for a source of containerd's transfer service. That keeps its resolver to itself, and tells only in its wire form
-// what it was made of: so another one is made of the same, with credentials asked of whom the source asks.
-func besideOf(ctx context.Context, from *registry.OCIRegistry) (*beside, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	exchange := &exchange{asked: make(chan typeurl.Any), said: make(chan typeurl.Any), ended: ctx.Done()}
+// what it was made of: so another one is made of the same, with credentials asked of whom the source asks. It works until the
+// context ends.
+func besideOf(ctx context.Context, from *registry.OCIRegistry, root *served, limits *bounds) (*beside, error) {
+	exchange := &exchange{asked: make(chan typeurl.Any), said: make(chan typeurl.Any), ended: ctx.Done(), limit: limits.patience}
 	wire, err := from.MarshalAny(ctx, exchange)
 	var told transfertypes.OCIRegistry
 	if err == nil {
 		err = typeurl.UnmarshalTo(wire, &told)
 	}
 	if err != nil {
-		cancel()
 		return nil, fmt.Errorf("the source of the pull: %w", err)
 	}
-	made := &beside{seen: &seen{lists: map[string]listed{}}, close: cancel}
-	options := config.HostOptions{DefaultScheme: told.GetResolver().GetDefaultScheme(), UpdateClient: func(client *http.Client) error {
-		client.Transport = &watchful{RoundTripper: client.Transport, seen: made.seen, most: int64(native.DefaultLimits().DocumentBytes)}
+	// What was sent has the hosts; the source may have forgotten them.
+	where := told.GetResolver()
+	if sent := sentOf(ctx, told.GetReference()); sent != nil {
+		where = sent
+	}
+	made := &beside{seen: &seen{lists: map[string]listed{}}, bounds: limits, hosts: map[string][]docker.RegistryHost{}}
+	options := config.HostOptions{DefaultScheme: where.GetDefaultScheme(), UpdateClient: func(client *http.Client) error {
+		// containerd gives it a client again that is the one from before but for its headers.
+		if _, ok := client.Transport.(*watchful); !ok {
+			client.Transport = &watchful{RoundTripper: client.Transport, names: made, most: int64(native.DefaultLimits().DocumentBytes)}
+		}
 		return nil
 	}}
-	if dir := told.GetResolver().GetHostDir(); dir != "" {
+	if dir := where.GetHostDir(); dir != "" {
 		options.HostDir = config.HostDirFromRoot(dir)
 	}
 	if told.GetResolver().GetAuthStream() != "" {
@@ -71,7 +126,7 @@ func besideOf(ctx context.Context, from *registry.OCIRegistry) (*beside, error) 
 	for name, value := range told.GetResolver().GetHeaders() {
 		headers.Set(name, value)
 	}
-	made.Resolver = docker.NewResolver(docker.ResolverOptions{Hosts: config.ConfigureHosts(ctx, options), Headers: headers})
+	made.Resolver = docker.NewResolver(docker.ResolverOptions{Hosts: made.remembered(config.ConfigureHosts(ctx, options), root), Headers: headers})
 	return made, nil
 }
 
@@ -80,10 +135,9 @@ type exchange struct {
 	mu          sync.Mutex
 	asked, said chan typeurl.Any
 	ended       <-chan struct{}
+	limit       time.Duration // that an answer may take: where there is none, nothing comes
+	gone        bool          // nothing came, so that nobody waits again
 }
-
-// credentialsLimit is how long an answer may take: where there is none, nothing comes.
-const credentialsLimit = 30 * time.Second
 
 // Create gives the source its end of the stream. It has no other stream to tell of: none that a log goes to.
 func (e *exchange) Create(_ context.Context, id string) (streaming.Stream, error) {
@@ -113,7 +167,7 @@ func (e *exchange) Send(said typeurl.Any) error {
 	}
 }
 
-// Close does nothing: the stream ends with the search.
+// Close does nothing: the stream ends with the pull.
 func (e *exchange) Close() error { return nil }
 
 func (e *exchange) credentials(reference, host string) (name, secret string, err error) {
@@ -123,14 +177,18 @@ func (e *exchange) credentials(reference, host string) (name, secret string, err
 	if err != nil {
 		return "", "", err
 	}
-	late := time.NewTimer(credentialsLimit)
+	late := time.NewTimer(e.limit)
 	defer late.Stop()
 	none := fmt.Errorf("credentials for %s: no answer: %w", host, errdefs.ErrUnavailable)
+	if e.gone {
+		return "", "", none
+	}
 	select {
 	case e.asked <- asked:
 	case <-e.ended:
 		return "", "", none
 	case <-late.C:
+		e.gone = true
 		return "", "", none
 	}
 	var said typeurl.Any
@@ -139,6 +197,7 @@ func (e *exchange) credentials(reference, host string) (name, secret string, err
 	case <-e.ended:
 		return "", "", none
 	case <-late.C:
+		e.gone = true
 		return "", "", none
 	}
 	var answer transfertypes.AuthResponse

@@ -80,9 +80,7 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	if err != nil {
 		return name, root, err
 	}
-	from := place{name: name, fetcher: fetcher, beside: func(context.Context) (*beside, error) {
-		return &beside{Resolver: r.Resolver, close: func() {}}, nil
-	}}
+	from := place{name: name, fetcher: fetcher, beside: func() (*beside, error) { return &beside{Resolver: r.Resolver}, nil }}
 	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
 	documents := &documents{store: r.client.ContentStore(), fetcher: fetcher}
 	if native.MediaTypeKind(root.MediaType) != native.KindIndex {

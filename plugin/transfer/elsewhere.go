@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/pkg/reference"
@@ -27,9 +28,11 @@ import (
 	"github.com/refract-oci/refract/plugin/policy"
 )
 
-// elsewhere asks a pull's registry what a search wants to know, with the pull's own hosts, headers and credentials.
+// elsewhere asks a pull's registry what a search wants to know, with the pull's own hosts, headers and credentials, and gets what
+// was found there.
 type elsewhere struct {
 	place
+	deadline time.Duration // for all questions
 
 	mu   sync.Mutex
 	left int64                    // bytes that answers of this round may still take
@@ -40,8 +43,8 @@ type elsewhere struct {
 type place struct {
 	name    string // of the image
 	fetcher remotes.Fetcher
-	// beside opens a way to other names in the image's repository.
-	beside func(context.Context) (*beside, error)
+	// beside is a way to other names in the image's repository, always the same.
+	beside func() (*beside, error)
 }
 
 // sourcesOf are the sources that a policy's places stand for. What a digest's tag names may tell of both Proposal F's references
@@ -61,12 +64,12 @@ func sourcesOf(p policy.Policy) native.Source {
 	return sources
 }
 
-// search has all questions answered, as far as the registry does. What could not be looked for is warned about, and returned: what is
-// attached as far as anybody knows is known all the same.
+// search has all questions answered, as far as the registry does and the policy waits for it. What could not be looked for is warned
+// about, and returned: what is attached as far as anybody knows is known all the same.
 func (e *elsewhere) search(ctx context.Context, search *native.Search, round *native.Round, root ocispec.Descriptor) error {
 	ctx, span := tracing.StartSpan(ctx, "refract.Search", tracing.WithAttribute("refract.root.digest", root.Digest.String()))
 	defer span.End()
-	err := e.answer(ctx, search, round)
+	err := e.inTime(ctx, search, round)
 	span.SetStatus(err)
 	if err != nil && ctx.Err() == nil {
 		log.G(ctx).WithError(err).WithField("root", root.Digest).Warn("not all that the repository has attached to the image is known")
@@ -74,44 +77,51 @@ func (e *elsewhere) search(ctx context.Context, search *native.Search, round *na
 	return err
 }
 
-// answer asks until the search is done. A question that stays open does not keep others from being asked; the first that did is the
-// error.
+// inTime answers until the deadline.
+func (e *elsewhere) inTime(ctx context.Context, search *native.Search, round *native.Round) error {
+	late := &silence{text: fmt.Sprintf("the deadline of %s is used up", e.deadline)}
+	ctx, cancel := context.WithTimeoutCause(ctx, e.deadline, late)
+	defer cancel()
+	return e.answer(ctx, search, round)
+}
+
+// answer asks until the search is done. A question that stays open does not keep others from being asked; the error tells all that
+// did.
 func (e *elsewhere) answer(ctx context.Context, search *native.Search, round *native.Round) error {
-	names, err := e.beside(ctx)
+	names, err := e.beside()
 	if err != nil {
 		return err
 	}
-	defer names.close()
-	var open error
+	var open open
 	for len(round.Questions) > 0 {
 		e.left = int64(round.MaxBytes)
 		replies := make([]reply, len(round.Questions))
-		group, groupCtx := errgroup.WithContext(ctx)
+		var group errgroup.Group
 		group.SetLimit(concurrentReferences)
 		for i, question := range round.Questions {
 			group.Go(func() error {
-				replies[i].raw, replies[i].err = e.ask(groupCtx, names, question)
+				replies[i] = e.reply(ctx, names, question)
 				if errdefs.IsResourceExhausted(replies[i].err) {
 					return replies[i].err
 				}
-				return groupCtx.Err()
+				return nil
 			})
 		}
 		if err := group.Wait(); err != nil {
 			return err
 		}
 		for i, question := range round.Questions {
-			left, err := replies[i].tell(search, i, question)
+			why, err := replies[i].tell(search, i)
 			if err != nil {
 				return err
 			}
-			open = cmp.Or(open, left)
+			open.add(question.Reference, why)
 		}
 		if round, err = search.Next(); err != nil {
 			return err
 		}
 	}
-	return open
+	return open.err()
 }
 
 // reply is what came of one question. There may be both: of a list, its beginning and why there may be more.
@@ -120,11 +130,28 @@ type reply struct {
 	err error
 }
 
+// reply asks, unless it is too late.
+func (e *elsewhere) reply(ctx context.Context, names *beside, question native.Question) reply {
+	var got reply
+	if ctx.Err() == nil {
+		got.raw, got.err = e.ask(asked(ctx), names, question)
+	}
+	if ctx.Err() != nil && got.raw == nil {
+		// What it made of a question on its way says less.
+		got.err = context.Cause(ctx)
+	}
+	return got
+}
+
 // tell answers the search, and returns why the question stays open, if it does.
-func (r reply) tell(search *native.Search, number int, question native.Question) (open, err error) {
+func (r reply) tell(search *native.Search, number int) (open, err error) {
 	reason, final := answers.Final(r.err)
 	if r.err != nil && !final {
-		open = fmt.Errorf("%s: %w", question.Reference, answers.Readable(r.err))
+		open = answers.Readable(r.err)
+		if silent := new(silence); errors.As(r.err, &silent) {
+			// The same whichever URL it was.
+			open = silent
+		}
 		reason = open.Error()
 	}
 	if r.raw != nil {
@@ -152,7 +179,7 @@ func (e *elsewhere) ask(ctx context.Context, names *beside, question native.Ques
 	}
 	// Of something longer than it was told, containerd's fetcher gives the beginning.
 	desc.Size++
-	body, err := e.fetcher.Fetch(ctx, desc)
+	body, err := e.fetch(ctx, desc)
 	if err != nil {
 		return nil, err
 	}
@@ -223,5 +250,21 @@ func (e *elsewhere) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.Read
 	if ok {
 		return io.NopCloser(bytes.NewReader(raw)), nil
 	}
-	return e.fetcher.Fetch(ctx, desc)
+	return e.fetch(ctx, desc)
+}
+
+// fetch asks for a document within the bounds of what is asked beside the image, where they can be kept.
+func (e *elsewhere) fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	names, err := e.beside()
+	if err != nil {
+		return nil, err
+	}
+	if names.bounds == nil {
+		return e.fetcher.Fetch(ctx, desc)
+	}
+	fetcher, err := names.documents(ctx, e.name)
+	if err != nil {
+		return nil, err
+	}
+	return withBodies(ctx, fetcher).Fetch(ctx, desc)
 }

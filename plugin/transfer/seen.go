@@ -13,6 +13,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/refract-oci/refract/plugin/answers"
 )
 
 // seen remembers what registries answered to requests for lists of referrers. containerd tells only what it made of that: it takes the
@@ -25,23 +27,28 @@ type seen struct {
 // listed is what came of the hosts that were asked for one list.
 type listed struct {
 	whole, paged bool
-	status       string // of the worst answer that leaves open whether there is a list
+	open         string // what leaves open whether there is a list
 }
 
-// watchful sees answers pass, and ends those that are longer than any that a search may ask for: containerd's resolver would read a
-// document to its end, to know its digest.
+// watchful sees answers pass and keeps within bounds. It ends answers to questions that are longer than any may be: containerd's
+// resolver would read a document to its end, to know its digest.
 type watchful struct {
 	http.RoundTripper
-	seen *seen
-	most int64
+	names *beside
+	most  int64
 }
 
 func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := w.RoundTripper.RoundTrip(request)
-	if of, ok := referrersOf(request); ok {
-		w.seen.note(of, response, err)
+	question := askingOf(request.Context())
+	if known := question.again(request); known != nil {
+		return known, nil
 	}
-	if err == nil && request.Method != http.MethodHead {
+	response, err := w.names.bounds.roundTrip(w.RoundTripper, request, question != nil)
+	question.note(request, response, w.names.giver())
+	if of, ok := referrersOf(request); ok {
+		w.names.seen.note(of, response, err)
+	}
+	if err == nil && question != nil && request.Method != http.MethodHead {
 		response.Body = &limitedBody{ReadCloser: response.Body, left: w.most}
 	}
 	return response, err
@@ -63,9 +70,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 // referrersOf is the digest whose referrers a request lists (distribution-spec, "Listing Referrers"), wherever below a registry's own
 // path that is. Of one that was redirected, it is what was asked for at first.
 func referrersOf(request *http.Request) (string, bool) {
-	for request.Response != nil && request.Response.Request != nil {
-		request = request.Response.Request
-	}
+	request = firstOf(request)
 	above, last := path.Split(request.URL.Path)
 	_, err := digest.Parse(last)
 	return last, err == nil && request.Method == http.MethodGet && strings.HasSuffix(above, "/referrers/")
@@ -77,24 +82,28 @@ func (s *seen) note(of string, response *http.Response, err error) {
 	one := s.lists[of]
 	switch {
 	case err != nil:
-		one.status = "no answer"
+		one.open = "a request for referrers: " + answers.Readable(err).Error()
 	case response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest:
 		// It is elsewhere. Until the answer from there has come, nothing is known.
-		one.status = response.Status
+		one.open = answered(response)
 	case response.StatusCode == http.StatusOK:
 		one.whole = true
 		one.paged = response.Header.Get("Link") != ""
-		one.status = ""
+		one.open = ""
 	case response.StatusCode == http.StatusUnauthorized:
 		// Asked again with a token.
-		one.status = response.Status
+		one.open = answered(response)
 	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode == http.StatusTooManyRequests:
-		one.status = response.Status
+		one.open = answered(response)
 	default:
 		// It says that there is none.
-		one.status = ""
+		one.open = ""
 	}
 	s.lists[of] = one
+}
+
+func answered(response *http.Response) string {
+	return "the registry answered " + response.Status + " to a request for referrers"
 }
 
 // check tells what of a list is known: ErrNotFound if the registry has no such lists, and another error if there may be more than
@@ -107,8 +116,8 @@ func (s *seen) check(of digest.Digest) error {
 		return fmt.Errorf("the registry lists referrers on several pages, containerd reads the first: %w", errdefs.ErrUnavailable)
 	case one.whole:
 		return nil
-	case one.status != "":
-		return fmt.Errorf("the registry answered %s to a request for referrers: %w", one.status, errdefs.ErrUnavailable)
+	case one.open != "":
+		return &silence{text: one.open}
 	default:
 		return fmt.Errorf("the registry does not list referrers: %w", errdefs.ErrNotFound)
 	}

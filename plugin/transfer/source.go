@@ -21,10 +21,10 @@ type source struct {
 	pull *pull
 }
 
-// Resolve remembers the root and leaves it as it is. Only one that was served as what is no image at all is looked at: containerd
+// Resolve remembers the root and which host gave it, and leaves it as it is. Only one that was served as what is no image at all is looked at: containerd
 // would take it for a blob, or refuse it, and its verifiers are to judge what it is.
 func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error) {
-	name, root, err := s.OCIRegistry.Resolve(ctx)
+	name, root, err := s.OCIRegistry.Resolve(s.pull.served.watch(ctx))
 	if err != nil {
 		return name, root, err
 	}
@@ -37,7 +37,7 @@ func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error
 			return name, root, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
 		}
 	}
-	s.pull.root, s.pull.served = root, root.MediaType
+	s.pull.root, s.pull.servedAs = root, root.MediaType
 	return name, root, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/transfer"
@@ -61,6 +62,9 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	if err != nil {
 		return err
 	}
+	// What is asked beside the image ends with the pull.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	pull := &pull{transferrer: t, policy: policy, options: options, remote: remote, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
 	pull.count(err)
@@ -79,8 +83,9 @@ type pull struct {
 	options   storeOptions
 	remote    *registry.OCIRegistry
 	reference string
+	served    served
 	root      ocispec.Descriptor
-	served    string // as what media type the root is known to containerd
+	servedAs  string // as what media type the root is known to containerd
 	fetcher   transfer.Fetcher
 	chosen    *selection // nil for a root that is no index
 	alone     *attached  // what is attached to such a root, if the policy wants to know
@@ -89,8 +94,11 @@ type pull struct {
 	avoided   int64 // bytes
 }
 
-func (p *pull) place() place {
-	return place{name: p.reference, fetcher: p.fetcher, beside: func(ctx context.Context) (*beside, error) { return besideOf(ctx, p.remote) }}
+// place is where the pull gets its image from, until the context ends.
+func (p *pull) place(ctx context.Context) place {
+	return place{name: p.reference, fetcher: p.fetcher, beside: sync.OnceValues(func() (*beside, error) {
+		return besideOf(ctx, p.remote, &p.served, boundsOf(p.policy))
+	})}
 }
 
 func (p *pull) documents(fetcher transfer.Fetcher) *documents {
@@ -112,7 +120,7 @@ func (p *pull) choose(ctx context.Context) (err error) {
 		}
 	}
 	if native.MediaTypeKind(p.root.MediaType) == native.KindIndex {
-		p.chosen, err = choose(ctx, p.store, p.place(), p.root, options, p.policy)
+		p.chosen, err = choose(ctx, p.store, p.place(ctx), p.root, options, p.policy)
 		if err == nil {
 			return nil
 		}
@@ -121,11 +129,11 @@ func (p *pull) choose(ctx context.Context) (err error) {
 			return cmp.Or(failed, err)
 		}
 	}
-	p.alone, err = attachedAlone(ctx, options, p.place(), p.root, p.policy)
+	p.alone, err = attachedAlone(ctx, options, p.place(ctx), p.root, p.policy)
 	return err
 }
 
 // isMistyped tells whether containerd goes through the root as something else than it is.
 func (p *pull) isMistyped(desc ocispec.Descriptor) bool {
-	return desc.Digest == p.root.Digest && desc.MediaType == p.served && p.served != p.root.MediaType
+	return desc.Digest == p.root.Digest && desc.MediaType == p.servedAs && p.servedAs != p.root.MediaType
 }

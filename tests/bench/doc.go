@@ -8,4 +8,5 @@
 //	go run ./tests/bench/report        the table: medians of 11, ours, containerd's, the ratio
 //	go run ./tests/bench/lookups       from a tag to a config at a registry: refract, crane, regctl
 //	go run ./tests/bench/pulls         whole pulls, as root
+//	go run ./tests/bench/mirrors       pulls from a mirror whose upstream is silent, as root
 package bench

@@ -90,10 +90,17 @@ func (c Config) write(d *Daemon, refract bool) error {
 
 // Trust makes pulls from a registry go through TLS, whose certificate an authority of that file vouches for.
 func (d *Daemon) Trust(host, authority string) error {
-	folder := filepath.Join(d.dir, "certs.d", host)
+	return d.Hosts(host, fmt.Sprintf("server = %q\nca = %q\n", "https://"+host, authority))
+}
+
+// Hosts writes a registry's hosts.toml where the daemon's CRI, or refractd, reads it.
+func (d *Daemon) Hosts(registry, toml string) error {
+	folder := filepath.Join(d.HostsDir(), registry)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("server = %q\nca = %q\n", "https://"+host, authority)
-	return os.WriteFile(filepath.Join(folder, "hosts.toml"), []byte(text), 0o600)
+	return os.WriteFile(filepath.Join(folder, "hosts.toml"), []byte(toml), 0o600)
 }
+
+// HostsDir is the folder of these files.
+func (d *Daemon) HostsDir() string { return filepath.Join(d.dir, "certs.d") }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/containerd/containerd/v2/cmd/ctr/commands"
 	"github.com/containerd/containerd/v2/core/content"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/plugin/service"
+	"github.com/refract-oci/refract/plugin/transfer"
 )
 
 // Exit codes of the references commands. Everything else of ctr exits as ever.
@@ -122,21 +124,30 @@ func References(connect Connect) *cli.Command {
 		one.DisableSliceFlagSeparator = true
 		one.OnUsageError = wrongUsage
 	}
+	tree := treeCommand(connect)
 	return &cli.Command{
-		Name:    "references",
-		Aliases: []string{"reference", "refs"},
-		Usage:   "Show, get and fetch what is attached to an image",
+		Name:      "references",
+		Aliases:   []string{"reference", "refs"},
+		Usage:     "Show, get and fetch what is attached to an image",
+		ArgsUsage: "[<image>]",
+		Flags:     []cli.Flag{local(outputFlag()), local(wholeFlag())},
 		Description: `SBOMs, signatures, attestations and whatever else the index that an image was pulled from holds beside its images.
-All but fetch read the node's store and ask no registry. Where the daemon has refract's own service, it is what reads.
+All but fetch read the node's store and ask no registry, unless --discover says so. Where the daemon has refract's own service, it is
+what reads. With an image and no command, its tree is shown.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found.`,
 		Commands:     all,
 		OnUsageError: wrongUsage,
-		Action: func(_ context.Context, cmd *cli.Command) error {
-			if cmd.Args().Present() {
-				return misused(cmd, "unknown command %q", printable(cmd.Args().First()))
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			switch first := cmd.Args().First(); {
+			case !cmd.Args().Present():
+				return cli.ShowSubcommandHelp(cmd)
+			case !strings.ContainsAny(first, "/:@"):
+				// A mistyped command, rather than an image: containerd's names are given in full.
+				return misused(cmd, "unknown command %q", printable(first))
+			default:
+				return tree.Action(ctx, cmd)
 			}
-			return cli.ShowSubcommandHelp(cmd)
 		},
 	}
 }
@@ -173,22 +184,32 @@ func query(cmd *cli.Command, names []string) (references.Query, error) {
 	return asked, nil
 }
 
-// list reads what is attached to the named image.
-func list(ctx context.Context, node *Node, name string) (*references.Listing, error) {
-	listing, err := node.References.List(ctx, name)
+// list reads what is attached to the named image, and looks into its repository where the command line says so.
+func list(ctx context.Context, cmd *cli.Command, node *Node, name string) (*references.Listing, error) {
+	if !cmd.Bool(discoverFlag) {
+		listing, err := node.References.List(ctx, name)
+		return listing, marked(err)
+	}
+	resolver, err := resolverFor(ctx, cmd, name)
+	if err != nil {
+		return nil, err
+	}
+	image, err := references.Stores{Images: node.Images, Content: node.Content}.Image(ctx, name)
+	if err != nil {
+		return nil, marked(err)
+	}
+	listing, err := references.Discover(ctx, node.Content, image, transfer.AllSources(), transfer.Lookup(name, resolver))
 	return listing, marked(err)
 }
 
-// find looks for references, and says what is wrong if there are none.
-func find(listing *references.Listing, asked references.Query) ([]references.Reference, error) {
+// find looks for references, and says what was looked at if there are none, and how to have more looked at.
+func find(listing *references.Listing, asked references.Query, how string) ([]references.Reference, error) {
 	found := listing.Find(asked)
 	if len(found) > 0 {
 		return found, nil
 	}
 	what := "nothing"
 	switch {
-	case listing.Root.Digest == "":
-		return nil, nothing{fmt.Errorf("image %q was pulled as a single manifest, not from an index: nothing is attached to it here", listing.Image)}
 	case asked.Name != "" && asked.Type != "":
 		what = fmt.Sprintf("no %q of type %q", asked.Name, asked.Type)
 	case asked.Name != "":
@@ -196,11 +217,30 @@ func find(listing *references.Listing, asked references.Query) ([]references.Ref
 	case asked.Type != "":
 		what = fmt.Sprintf("nothing of type %q", asked.Type)
 	}
-	text := fmt.Sprintf("image %q: %s is attached to it", listing.Image, what)
+	text := fmt.Sprintf("image %q: %s is attached %s", listing.Image, what, where(listing, how))
 	if listing.UnreadIndexes > 0 {
 		text += "; " + unread(listing)
 	}
+	for _, notice := range listing.Notices {
+		text += "; " + printable(notice)
+	}
 	return nil, nothing{errors.New(text)}
+}
+
+// where says what was looked at, and how to have more looked at.
+func where(listing *references.Listing, how string) string {
+	switch noIndex := listing.Root.Digest == "" || listing.Alone(); {
+	case listing.Discovered && noIndex:
+		return "to it in its repository; this node knows of no index that it is from"
+	case listing.Discovered:
+		return "in the index or in the repository"
+	case listing.Root.Digest == "":
+		return "to it here: this node knows of no index that it is from; with " + how + " its repository is searched"
+	case listing.Alone():
+		return "in what was found when it was pulled; with " + how + " the repository is searched again"
+	default:
+		return "in the index; with " + how + " the repository is searched too"
+	}
 }
 
 // unread says that not everything could be looked at.
@@ -213,6 +253,32 @@ func unread(listing *references.Listing) string {
 
 func typeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "type", Usage: "only references of this kind (sbom, signature, …), or of exactly this type"}
+}
+
+const discoverFlag = "discover"
+
+// How to have the repository searched: with a command that has the flag, and with one that has not.
+const (
+	byFlag    = "--discover"
+	byCommand = "references fetch --discover"
+)
+
+// local is a flag that is not one of the commands below.
+func local(flag cli.Flag) cli.Flag {
+	switch flag := flag.(type) {
+	case *cli.StringFlag:
+		flag.Local = true
+	case *cli.BoolFlag:
+		flag.Local = true
+	}
+	return flag
+}
+
+// discoverFlags are for looking into an image's repository, as fetch and pull have them.
+func discoverFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.BoolFlag{Name: discoverFlag, Usage: "look into the image's repository, too: digest tags, the referrers API, cosign's tags"},
+	}, commands.RegistryFlags...)
 }
 
 func outputFlag() cli.Flag {

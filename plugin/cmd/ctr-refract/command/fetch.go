@@ -32,7 +32,7 @@ type, or all of them. They stay as long as the image's record does. What the nod
 			typeFlag(),
 			&cli.Int64Flag{Name: "max-bytes", Usage: "the most that one artifact with all its content may take; 0 for no limit",
 				Value: policy.Default().MaxBytes},
-		}, commands.RegistryFlags...),
+		}, discoverFlags()...),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			name, further, err := arguments(cmd, 2)
 			if err != nil {
@@ -50,11 +50,11 @@ type, or all of them. They stay as long as the image's record does. What the nod
 				return err
 			}
 			defer cancel()
-			listing, err := list(ctx, node, name)
+			listing, err := list(ctx, cmd, node, name)
 			if err != nil {
 				return err
 			}
-			wanted, err := find(listing, asked)
+			wanted, err := find(listing, asked, byFlag)
 			if err != nil {
 				return err
 			}
@@ -123,14 +123,19 @@ func reportFetched(ctx context.Context, cmd *cli.Command, node *Node, one refere
 
 // fetcherFor asks the registry that an image's name names. Everything is asked for by digest, so the tag is not resolved again.
 func fetcherFor(ctx context.Context, cmd *cli.Command, image string) (remotes.Fetcher, error) {
+	resolver, err := resolverFor(ctx, cmd, image)
+	if err != nil {
+		return nil, err
+	}
+	return resolver.Fetcher(ctx, image)
+}
+
+// resolverFor is of the registry that an image's name names, with the hosts and credentials of the command line.
+func resolverFor(ctx context.Context, cmd *cli.Command, image string) (remotes.Resolver, error) {
 	parsed, err := reference.Parse(image)
 	// A name without a path is no repository's: CRI names images by their ids, which look like a host with a port.
 	if err != nil || !strings.Contains(image, "/") || !strings.ContainsAny(parsed.Hostname(), ".:") && parsed.Hostname() != "localhost" {
 		return nil, fmt.Errorf("image %q: this name does not say which registry it is from, use the name that it was pulled by (ctr-refract images ls -q)", image)
 	}
-	resolver, err := commands.GetResolver(ctx, cmd)
-	if err != nil {
-		return nil, err
-	}
-	return resolver.Fetcher(ctx, image)
+	return commands.GetResolver(ctx, cmd)
 }

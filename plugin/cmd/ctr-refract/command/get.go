@@ -57,7 +57,7 @@ layers' titles where these are plain names, else by their digests. Files that ex
 				return err
 			}
 			defer cancel()
-			listing, err := list(ctx, node, name)
+			listing, err := list(ctx, cmd, node, name)
 			if err != nil {
 				return err
 			}
@@ -83,7 +83,7 @@ var errNoSuchLayer = errors.New("no such layer")
 
 // findOne looks for one reference. Where several match they are listed, so that one can be named.
 func findOne(cmd *cli.Command, listing *references.Listing, asked references.Query) (references.Reference, error) {
-	found, err := find(listing, asked)
+	found, err := find(listing, asked, byCommand)
 	if err != nil {
 		return references.Reference{}, err
 	}

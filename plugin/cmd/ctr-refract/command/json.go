@@ -28,11 +28,13 @@ type listingJSON struct {
 	Image         string `json:"image"`
 	// Target is what the image record points at.
 	Target documentJSON `json:"target"`
-	// Index is what the image was pulled from; null for a single manifest, which may have something attached elsewhere.
+	// Index is what the image was pulled from; null where no index is known of, which may have something attached elsewhere.
 	Index *documentJSON `json:"index"`
 	// UnreadIndexes is how many nested indexes the node does not have: what they hold is not known.
-	UnreadIndexes int             `json:"unreadIndexes"`
-	References    []referenceJSON `json:"references"`
+	UnreadIndexes int `json:"unreadIndexes"`
+	// Notices are what was not looked for, and why: a line each.
+	Notices    []string        `json:"notices"`
+	References []referenceJSON `json:"references"`
 }
 
 // treeJSON is what `references tree --output json` prints: a listing, and its tree line by line.
@@ -102,6 +104,7 @@ func newListingJSON(listing *references.Listing, found []references.Reference) l
 		Image:         listing.Image,
 		Target:        newDocumentJSON(listing.Target),
 		UnreadIndexes: listing.UnreadIndexes,
+		Notices:       append([]string{}, listing.Notices...),
 		References:    []referenceJSON{},
 	}
 	if listing.Root.Digest != "" && !listing.Alone() {

@@ -49,7 +49,7 @@ const listingJSON = `
 	"image": "${image}",
 	"target": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "${selected}", "size": ${selectedSize}},
 	"index": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "${root}", "size": ${rootSize}},
-	"unreadIndexes": 0,
+	"unreadIndexes": 0, "notices": [],
 	"references": [
 		{"digest": "${0}", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": ${size0}, "type": "attestation",
 			"subject": "${1}", "sources": ["index"], "weak": "no", "present": "no"},
@@ -96,7 +96,7 @@ func TestJSONOfAListAndOfATree(t *testing.T) {
 }
 
 func TestJSONOfWhatIsOutOfTheOrdinary(t *testing.T) {
-	const bothTargets = `"schemaVersion": 1, "image": "${image}", "unreadIndexes": 0,
+	const bothTargets = `"schemaVersion": 1, "image": "${image}", "unreadIndexes": 0, "notices": [],
 		"target": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "${selected}", "size": ${selectedSize}},
 		"index": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "${root}", "size": ${rootSize}},`
 	const manifest = `"mediaType": "application/vnd.oci.image.manifest.v1+json", `
@@ -110,12 +110,12 @@ func TestJSONOfWhatIsOutOfTheOrdinary(t *testing.T) {
 			"subject": "${selected}", "sources": ["soci"], "weak": "no", "present": "no"}]}`},
 		{"two-sources-one-reference", "", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"size": ${size0}, "type": "sbom",
 			"subject": "${selected}", "sources": ["index", "buildkit"], "weak": "no", "present": "no"}]}`},
-		{"inline-signatures", "--type=chain", `{"schemaVersion": 1, "image": "${image}", "unreadIndexes": 0,
+		{"inline-signatures", "--type=chain", `{"schemaVersion": 1, "image": "${image}", "unreadIndexes": 0, "notices": [],
 			"target": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "${root}", "size": ${rootSize}},
 			"index": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "${root}", "size": ${rootSize}},
 			"references": [{"size": 42, "type": "chain", "subject": "${selected}", "annotation": "dev.sigstore.cosign/chain.8adf60e",
 				"value": "bytes of dev.sigstore.cosign/chain.8adf60e", "sources": ["annotation"], "weak": "no", "present": "yes"}]}`},
-		{"single-manifest", "", `{"schemaVersion": 1, "image": "${image}", "unreadIndexes": 0, "references": [], "index": null,
+		{"single-manifest", "", `{"schemaVersion": 1, "image": "${image}", "unreadIndexes": 0, "notices": [], "references": [], "index": null,
 			"target": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "${root}", "size": ${rootSize}}}`},
 		{"weak-references", "--type=nothing", `{` + bothTargets + `"references": []}`},
 	}

@@ -23,8 +23,8 @@ func lsCommand(connect Connect) *cli.Command {
 		Aliases:     []string{"ls"},
 		Usage:       "List what is attached to an image",
 		ArgsUsage:   "<image>",
-		Description: "Lists what the index of a pulled image attaches to it. PRESENT tells whether the node has it whole.",
-		Flags:       []cli.Flag{typeFlag(), outputFlag(), wholeFlag()},
+		Description: "Lists what the index of a pulled image attaches to it. PRESENT tells whether the node has it whole, SOURCE where it was found.",
+		Flags:       append([]cli.Flag{typeFlag(), outputFlag(), wholeFlag()}, discoverFlags()...),
 		Action: showing(connect, func(listing *references.Listing, found []references.Reference) any {
 			return newListingJSON(listing, found)
 		}, func(to io.Writer, _ *references.Listing, found []references.Reference, style style) error {
@@ -55,7 +55,7 @@ func showing(connect Connect, toJSON func(*references.Listing, []references.Refe
 			return err
 		}
 		defer cancel()
-		listing, err := list(ctx, node, name)
+		listing, err := list(ctx, cmd, node, name)
 		if err != nil {
 			return err
 		}
@@ -75,10 +75,13 @@ func showing(connect Connect, toJSON func(*references.Listing, []references.Refe
 // explain says what a person should know about a listing besides what it lists.
 func explain(to io.Writer, listing *references.Listing) {
 	if listing.Root.Digest == "" {
-		fmt.Fprintf(to, "image %q was pulled as a single manifest, not from an index: nothing is attached to it here\n", listing.Image)
+		fmt.Fprintf(to, "image %q: nothing is attached %s\n", listing.Image, where(listing, byFlag))
 	}
 	if listing.UnreadIndexes > 0 {
 		fmt.Fprintln(to, unread(listing))
+	}
+	for _, notice := range listing.Notices {
+		fmt.Fprintln(to, printable(notice))
 	}
 }
 

@@ -129,8 +129,8 @@ func TestListOfTwoHundred(t *testing.T) {
 // What a person has to know besides goes to standard error, so that the table stays a table.
 func TestListSaysWhyItKnowsNothing(t *testing.T) {
 	for shape, words := range map[string]string{
-		"single-manifest":         "was pulled as a single manifest, not from an index",
-		"single-docker-manifest":  "was pulled as a single manifest, not from an index",
+		"single-manifest":         "this node knows of no index that it is from; with --discover its repository is searched",
+		"single-docker-manifest":  "this node knows of no index that it is from; with --discover its repository is searched",
 		"match-first-then-nested": "1 nested index is not in the content store",
 	} {
 		p, name := pulled(t, shapes.ByName(shape))

@@ -23,10 +23,10 @@ func treeCommand(connect Connect) *cli.Command {
 		Usage:     "Show what is attached to what, as a tree",
 		ArgsUsage: "<image>",
 		Description: `Shows the index that an image was pulled from, its images, what is attached to each, and what is attached to that.
-Marks: selected (the image that this node runs), not fetched (see references fetch), weak (nothing in the index is what it
-is about), in a cycle (references that are only about each other), repeated (shown above, with what is attached to it),
-unread (a nested index that this node does not have).`,
-		Flags: []cli.Flag{outputFlag(), wholeFlag()},
+Marks: selected (the image that this node runs), from (where in the repository it was found, outside of the index), not
+fetched (see references fetch), weak (nothing in the index is what it is about), in a cycle (references that are only about
+each other), repeated (shown above, with what is attached to it), unread (a nested index that this node does not have).`,
+		Flags: append([]cli.Flag{outputFlag(), wholeFlag()}, discoverFlags()...),
 		Action: showing(connect, func(listing *references.Listing, _ []references.Reference) any {
 			return newTreeJSON(listing)
 		}, func(to io.Writer, listing *references.Listing, _ []references.Reference, style style) error {
@@ -107,7 +107,7 @@ func nodeText(listing *references.Listing, number int, style style) string {
 		if reference.Description != "" {
 			add(`"` + style.text(reference.Description) + `"`)
 		}
-		marks = remarks(reference, style)
+		marks = append(elsewhere(reference), remarks(reference, style)...)
 		switch reference.Present {
 		case native.No:
 			marks = append(marks, "not fetched")
@@ -135,6 +135,15 @@ func nodeText(listing *references.Listing, number int, style style) string {
 		text += " " + style.in(yellow, "["+strings.Join(marks, ", ")+"]")
 	}
 	return text
+}
+
+// elsewhere says where a reference was found that no index tells of.
+func elsewhere(reference references.Reference) []string {
+	const inIndex = native.SourceIndex | native.SourceAnnotation | native.SourceBuildKit | native.SourceSOCI
+	if names := reference.Sources.Names(); reference.Sources&inIndex == 0 && len(names) > 0 {
+		return []string{"from " + strings.Join(names, ", ")}
+	}
+	return nil
 }
 
 // subjectText is why a subject stands there by itself. What is about it comes next, and knows whether the index has it.

@@ -59,7 +59,7 @@ func TestWhatIsNotThereIsExitCodeThree(t *testing.T) {
 		p.fails(3, []string{name, `no "ffffff"`}, called, name, "ffffff")
 		p.fails(3, []string{name, `nothing of type "SBOM"`}, called, "--type", "SBOM", name)
 		p.fails(3, []string{name, `no "ffffff" of type "sbom"`}, called, "--type", "sbom", name, "ffffff")
-		other.fails(3, []string{bare, "pulled as a single manifest"}, called, bare)
+		other.fails(3, []string{bare, "this node knows of no index that it is from"}, called, bare)
 	}
 	if p.requests()+other.requests() != 0 {
 		t.Error("a registry was asked")
@@ -72,9 +72,9 @@ func TestWhatIsNotThereIsExitCodeThree(t *testing.T) {
 
 func TestNothingAttachedSaysWhatIsNotKnown(t *testing.T) {
 	p, name := pulled(t, shapes.ByName("match-first-then-nested"))
-	p.fails(3, []string{"nothing is attached to it", "1 nested index is not in the content store"}, "fetch", name)
+	p.fails(3, []string{"nothing is attached in the index; with --discover the repository is searched too", "1 nested index is not in the content store"}, "fetch", name)
 	plain, name := pulled(t, shapes.ByName("multi-platform"))
-	if got := plain.fails(3, []string{"nothing is attached to it"}, "get", name); strings.Contains(got.err, "nested") {
+	if got := plain.fails(3, []string{"nothing is attached in the index; with references fetch --discover the repository is searched too"}, "get", name); strings.Contains(got.err, "nested") {
 		t.Errorf("%+v", got)
 	}
 }

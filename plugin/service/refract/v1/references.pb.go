@@ -372,11 +372,13 @@ type Listing struct {
 	Image string `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
 	// What the record points at.
 	Target *Descriptor `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	// The index that the image was pulled from. Of an image that was pulled as a single manifest it is that manifest if something
-	// was found attached to it elsewhere, else it is not set, and nothing is attached.
+	// The index that the image was pulled from. Of an image that no index is known of, it is the image's manifest if something was
+	// found attached to it elsewhere, else it is not set, and nothing is known to be attached.
 	Root *Descriptor `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
 	// How many nested indexes the node does not have: what they hold is not known.
 	UnreadIndexes uint32 `protobuf:"varint,4,opt,name=unread_indexes,json=unreadIndexes,proto3" json:"unread_indexes,omitempty"`
+	// What a person should know besides, a line each: what was not looked for when the image was pulled, and why.
+	Notices       []string `protobuf:"bytes,5,rep,name=notices,proto3" json:"notices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +439,13 @@ func (x *Listing) GetUnreadIndexes() uint32 {
 		return x.UnreadIndexes
 	}
 	return 0
+}
+
+func (x *Listing) GetNotices() []string {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
 }
 
 // Attached are parts of two lists, each in its order.
@@ -1867,12 +1876,13 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\alisting\x18\x01 \x01(\v2\x13.refract.v1.ListingH\x00R\alisting\x122\n" +
 	"\battached\x18\x02 \x01(\v2\x14.refract.v1.AttachedH\x00R\battached\x12)\n" +
 	"\x05piece\x18\x03 \x01(\v2\x11.refract.v1.PieceH\x00R\x05pieceB\x06\n" +
-	"\x04part\"\xa2\x01\n" +
+	"\x04part\"\xbc\x01\n" +
 	"\aListing\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\x12.\n" +
 	"\x06target\x18\x02 \x01(\v2\x16.refract.v1.DescriptorR\x06target\x12*\n" +
 	"\x04root\x18\x03 \x01(\v2\x16.refract.v1.DescriptorR\x04root\x12%\n" +
-	"\x0eunread_indexes\x18\x04 \x01(\rR\runreadIndexes\"g\n" +
+	"\x0eunread_indexes\x18\x04 \x01(\rR\runreadIndexes\x12\x18\n" +
+	"\anotices\x18\x05 \x03(\tR\anotices\"g\n" +
 	"\bAttached\x125\n" +
 	"\n" +
 	"references\x18\x01 \x03(\v2\x15.refract.v1.ReferenceR\n" +

@@ -1,0 +1,58 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package references
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+
+	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/records"
+)
+
+// Asker answers what a search asks of an image's repository. An error says what was not looked for.
+type Asker func(context.Context, *native.Search, *native.Round) error
+
+// elsewhere is what is known of an image besides its index: what its pull has recorded, or what its repository says now.
+type elsewhere struct {
+	record  []byte // what its pull wrote down
+	left    *left  // what other clients left on the node; nil: it is not looked for
+	sources native.Source
+	ask     Asker
+	found   []byte // of the repository, for later listings
+	open    error  // what was not looked for
+}
+
+// Discover lists as [List] does, and looks into the image's repository besides: at each of the sources. What could not be looked for
+// is a notice, and what the pull found then stands in for it.
+func Discover(ctx context.Context, store content.InfoReaderProvider, image images.Image, sources native.Source, ask Asker) (*Listing, error) {
+	asking := &elsewhere{sources: sources, ask: ask}
+	listing, err := Stores{Content: store}.list(ctx, image, asking)
+	if err != nil {
+		return nil, err
+	}
+	notices := []string(nil)
+	if asking.open != nil {
+		notices = []string{fmt.Sprintf("not all of the repository was searched: %v", asking.open)}
+		if _, recorded := records.Found(image.Labels); recorded {
+			if listing, err = List(ctx, store, image); err != nil {
+				return nil, err
+			}
+			asking.found = nil
+		}
+	}
+	listing.Discovered, listing.Notices, listing.found = true, notices, asking.found
+	return listing, nil
+}
+
+// noticesOf are what an image's pull has left to be said.
+func noticesOf(image images.Image) []string {
+	if why := records.NotSearched(image.Labels); why != "" {
+		return []string{"this was not looked for when the image was pulled: " + why}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+)
+
+// asking is one question on its way through containerd's resolver, which asks every host of a registry, and some again.
+type asking struct {
+	mu sync.Mutex
+	// settled is what the host that gave the image does not have: nobody else is asked for it. By the last two parts of the path.
+	settled map[string]bool
+	// failed are statuses that containerd tries again after: once is enough for what is optional. By method and URL.
+	failed map[string]int
+}
+
+type askingKey struct{}
+
+// asked makes a context for one question.
+func asked(ctx context.Context) context.Context {
+	return context.WithValue(ctx, askingKey{}, &asking{settled: map[string]bool{}, failed: map[string]int{}})
+}
+
+// askingOf is the question that a request is made for; nil if it is made for none.
+func askingOf(ctx context.Context) *asking {
+	question, _ := ctx.Value(askingKey{}).(*asking)
+	return question
+}
+
+// again answers a request to which the answer is known.
+func (a *asking) again(request *http.Request) *http.Response {
+	if a == nil || !readsOnly(request) {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	status := a.failed[request.Method+" "+request.URL.String()]
+	if status == 0 && a.settled[wantedBy(request)] {
+		status = http.StatusNotFound
+	}
+	if status == 0 {
+		return nil
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: http.NoBody, Request: request,
+	}
+}
+
+// note remembers an answer. giver is the host that gave the image, if it is known.
+func (a *asking) note(request *http.Request, response *http.Response, giver string) {
+	if a == nil || response == nil || !readsOnly(request) {
+		return
+	}
+	// Where a request was sent elsewhere, the answer is one to what was asked at first.
+	first := firstOf(request)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch status := response.StatusCode; {
+	case status == http.StatusNotFound && giver != "" && strings.EqualFold(first.URL.Host, giver):
+		a.settled[wantedBy(first)] = true
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
+		a.failed[first.Method+" "+first.URL.String()] = status
+	}
+}
+
+func readsOnly(request *http.Request) bool {
+	return request.Method == http.MethodGet || request.Method == http.MethodHead
+}
+
+// firstOf is the request that others came of by redirects.
+func firstOf(request *http.Request) *http.Request {
+	for request.Response != nil && request.Response.Request != nil {
+		request = request.Response.Request
+	}
+	return request
+}
+
+// wantedBy is what a request wants of a repository, at whichever host: "referrers/<digest>", "manifests/<tag>", "blobs/<digest>".
+func wantedBy(request *http.Request) string {
+	above, last := path.Split(request.URL.Path)
+	return path.Base(above) + "/" + last
+}

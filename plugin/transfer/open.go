@@ -1,0 +1,69 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/containerd/errdefs"
+)
+
+// open gathers the questions of a search that stay open, by why they do.
+type open struct {
+	reasons   []string
+	questions map[string][]string // by reason
+	causes    []error
+}
+
+// Most that an error tells of: the reasons are few, the questions may be many.
+const (
+	shownReasons   = 4
+	shownQuestions = 3
+)
+
+// add takes a question and why it stays open; nil: it does not.
+func (o *open) add(question string, why error) {
+	if why == nil {
+		return
+	}
+	if o.questions == nil {
+		o.questions = map[string][]string{}
+	}
+	reason := why.Error()
+	if _, known := o.questions[reason]; !known {
+		o.reasons = append(o.reasons, reason)
+		o.causes = append(o.causes, why)
+	}
+	o.questions[reason] = append(o.questions[reason], question)
+}
+
+// err is nil if no question stays open. Else a later pull may find more: it is errdefs.ErrUnavailable.
+func (o *open) err() error {
+	if len(o.reasons) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, reason := range o.reasons[:min(len(o.reasons), shownReasons)] {
+		questions := o.questions[reason]
+		named := strings.Join(questions[:min(len(questions), shownQuestions)], ", ")
+		if more := len(questions) - shownQuestions; more > 0 {
+			named += fmt.Sprintf(" and %d more", more)
+		}
+		parts = append(parts, named+": "+reason)
+	}
+	if more := len(o.reasons) - shownReasons; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more reasons", more))
+	}
+	return &openError{text: strings.Join(parts, "; "), causes: append([]error{errdefs.ErrUnavailable}, o.causes...)}
+}
+
+// openError has the text of all, and is what each of them is.
+type openError struct {
+	text   string
+	causes []error
+}
+
+func (e *openError) Error() string   { return e.text }
+func (e *openError) Unwrap() []error { return e.causes }
