@@ -67,9 +67,8 @@ func TestOrasCopy(t *testing.T) {
 	everyPlace(t, func(t *testing.T, at *place) {
 		from := newBench(t, at, "oras cp -r", "oras/copy/from")
 		from.orasAttachAll()
-		to := newBench(t, at, "oras cp -r", "oras/copy/to")
+		to := from.copied(at, "oras/copy/to")
 		to.run("oras", "cp", "--recursive", "--from-plain-http", "--to-plain-http", from.tag("v1"), to.tag("v1"))
-		to.things = from.things
 		to.readAll(to.tag("v1"))
 	})
 }
@@ -80,7 +79,7 @@ func TestOrasRestore(t *testing.T) {
 		from := newBench(t, at, "oras backup, restore", "oras/backup")
 		from.orasAttachAll()
 		from.run("oras", "backup", "--plain-http", "--include-referrers", "--output", "kept", from.tag("v1"))
-		to := &bench{t: t, at: at, name: from.name, repo: at.Host + "/oras/restored", dir: from.dir, things: from.things}
+		to := from.copied(at, "oras/restored")
 		to.run("oras", "restore", "--plain-http", "--input", "kept", to.tag("v1"))
 		to.readAll(to.tag("v1"))
 	})

@@ -30,7 +30,7 @@ func TestSkopeoCopy(t *testing.T) {
 		from.orasAttach(shared.base.own, "application/spdx+json", "own.spdx.json", spdx, kindSBOM)
 		from.orasAttach(shared.base.other, "application/vnd.openvex+json", "other.openvex.json", openvex, kindVEX)
 		from.listAll("v2")
-		to := &bench{t: t, at: at, name: from.name, repo: at.Host + "/skopeo/to", dir: from.dir, things: from.things, roots: from.roots}
+		to := from.copied(at, "skopeo/to")
 		to.run("skopeo", "--insecure-policy", "copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false",
 			"docker://"+from.tag("v2"), "docker://"+to.tag("v2"))
 		to.readAll(to.tag("v2"))

@@ -76,7 +76,34 @@ func (b *bench) readByRefract(image string) {
 	}
 	tree := decode[documents](b.t, b.refractBytes("--output", "json", "references", "tree", image))
 	b.compareTree(tree)
+	if text := b.refract("references", "ls", image); !strings.HasPrefix(text, "KIND ") {
+		b.t.Errorf("%s: refract ls: the table does not begin with the kind: %.40q", b.name, text)
+	}
+	b.filterByKinds(image)
 	b.getSBOMs(image)
+}
+
+// filterByKinds: --type takes a kind, and then tells of what is of that kind, whatever types say so.
+func (b *bench) filterByKinds(image string) {
+	b.t.Helper()
+	for _, kind := range []string{kindSBOM, kindSignature, kindProvenance, kindAttestation, kindVEX, kindVulnerabilities, kindSOCI} {
+		want := slices.DeleteFunc(slices.Clone(b.things), func(one thing) bool { return !slices.Contains(one.kinds, kind) })
+		listed := decode[documents](b.t, b.refractBytes("--output", "json", "references", "ls", "--type", kind, image))
+		told := map[digest.Digest]bool{}
+		for _, row := range listed.References {
+			told[row.Digest] = true
+		}
+		for _, one := range want {
+			if !told[one.digest] {
+				b.t.Errorf("%s: refract ls --type %s does not tell of %s", b.name, kind, one.what)
+			}
+		}
+		for d := range told {
+			if !slices.ContainsFunc(want, func(one thing) bool { return one.digest == d }) {
+				b.t.Errorf("%s: refract ls --type %s tells of %s", b.name, kind, short(d))
+			}
+		}
+	}
 }
 
 // compare looks that each thing is told of once as what it is, and nothing else is. It returns how many things are told of.
@@ -184,19 +211,17 @@ func (b *bench) readOnNode(image string) {
 	listed := decode[documents](b.t, []byte(result.Stdout))
 	want := b.nearNode()
 	b.table("ctr-refract", b.compare("ctr-refract", listed.References, want))
-	for _, row := range listed.References {
-		if b.fetched(row.Digest) && row.Present != "yes" {
-			b.t.Errorf("%s: ctr-refract: %s is present: %q", b.name, row, row.Present)
-		}
-	}
 	for _, one := range want {
-		if one.sbom == nil || !b.fetched(one.digest) {
+		if !b.pulled(one) {
 			continue
 		}
-		got, err := daemon.Ctr(b.t.Context(), namespace, "references", "get", image, one.digest.String())
-		if len(b.manifest(one.digest).Layers) > 1 {
-			got, err = daemon.Ctr(b.t.Context(), namespace, "references", "get", "--type", kindSBOM, image, one.digest.String())
+		if !slices.ContainsFunc(listed.References, func(row reference) bool { return row.Digest == one.digest && row.Present == "yes" }) {
+			b.t.Errorf("%s: ctr-refract: %s is not present: %v", b.name, one.what, listed.References)
 		}
+		if one.sbom == nil {
+			continue
+		}
+		got, err := daemon.Ctr(b.t.Context(), namespace, "references", "get", "--type", kindSBOM, image, one.digest.String())
 		if err != nil || got.Stdout != string(one.sbom) {
 			b.t.Errorf("%s: ctr-refract get: %s holds %.120q, want %.120q: %v, %v", b.name, one.what, got.Stdout, one.sbom, err, got.Err())
 		}
@@ -220,22 +245,17 @@ func inIndex(one thing) bool {
 	return one.source == "index" || one.source == "buildkit" || one.source == "soci"
 }
 
-// nearNode are the things that a node knows after a pull.
-func (b *bench) nearNode() []thing {
-	var near []thing
-	for _, one := range b.things {
-		if subject, listed := b.chain(one); listed || subject != shared.base.other && !one.tag {
-			near = append(near, one)
-		}
-	}
-	return near
+// pulled tells whether something is about the image that the node pulls, or about the index around it.
+func (b *bench) pulled(one thing) bool {
+	subject, _ := b.chain(one)
+	return !one.tag && (subject == b.own || subject == shared.base.root || slices.Contains(b.roots, subject))
 }
 
-// fetched tells whether something is about this machine's image or the index.
-func (b *bench) fetched(d digest.Digest) bool {
-	return slices.ContainsFunc(b.things, func(one thing) bool {
-		subject, _ := b.chain(one)
-		return one.digest == d && subject != shared.base.other
+// nearNode are the things that a node knows after a pull.
+func (b *bench) nearNode() []thing {
+	return slices.DeleteFunc(slices.Clone(b.things), func(one thing) bool {
+		_, listed := b.chain(one)
+		return !listed && !b.pulled(one)
 	})
 }
 
@@ -281,10 +301,8 @@ func (b *bench) ofImage(d digest.Digest) bool {
 	if _, base := shared.base.shape.Blobs[d]; base {
 		return true
 	}
-	for _, root := range b.roots {
-		if root == d {
-			return true
-		}
+	if slices.Contains(b.roots, d) || slices.Contains(b.images, d) {
+		return true
 	}
 	for _, one := range b.things {
 		manifest := b.manifest(one.digest)

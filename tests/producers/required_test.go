@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // signing is one way by which an image has come to be signed, or only looks so.
@@ -24,6 +23,7 @@ var signings = []signing{
 	{"a bundle by its subject", true, func(b *bench) string { b.signBundle(shared.base.own); return "v1" }},
 	{"a bundle about the index", true, func(b *bench) string { b.signBundle(shared.base.root); return "v1" }},
 	{"a bundle in the index", true, func(b *bench) string { b.signBundle(shared.base.own); b.listAll("v2"); return "v2" }},
+	{"a bundle with a message's signature", true, func(b *bench) string { b.signMessage(shared.base.own); return "v1" }},
 	{"cosign's oci-1-1", true, func(b *bench) string {
 		b.cosign("sign", true, []string{"--registry-referrers-mode=oci-1-1"}, shared.base.own)
 		return "v1"
@@ -51,6 +51,16 @@ var signings = []signing{
 		b.signBundle(sbom.digest)
 		return "v1"
 	}},
+}
+
+// signMessage attaches a bundle of the other form, which signs bytes and not a statement.
+func (b *bench) signMessage(image digest.Digest) {
+	b.t.Helper()
+	const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
+	b.run("cosign", "sign-blob", "--key", shared.keys.private, "--tlog-upload=false", "--use-signing-config=false", "--yes",
+		"--bundle", "bundle.json", b.file("manifest.json", b.document(image.String())))
+	b.run("oras", "attach", "--plain-http", "--artifact-type", bundleType, "--annotation", "dev.sigstore.bundle.content=message-signature",
+		b.by(image), "bundle.json:"+bundleType)
 }
 
 // inline puts a signature into annotations of the image's own entry.
@@ -87,6 +97,3 @@ func TestRequiredSignature(t *testing.T) {
 		}
 	})
 }
-
-var _ = digest.Canonical
-var _ ocispec.Index

@@ -65,15 +65,24 @@ type bench struct {
 	dir    string
 	things []thing
 	roots  []digest.Digest // of further indexes that a producer made of the base image
+	images []digest.Digest // likewise
+	own    digest.Digest   // the image that a node here pulls
 }
 
 func newBench(t *testing.T, at *place, name, repository string) *bench {
 	t.Helper()
-	b := &bench{t: t, at: at, name: name, repo: at.Host + "/" + repository, dir: t.TempDir()}
+	b := &bench{t: t, at: at, name: name, repo: at.Host + "/" + repository, dir: t.TempDir(), own: shared.base.own}
 	if err := at.Push(t.Context(), repository, shared.base.shape, "v1"); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// copied is where everything of this bench was copied to.
+func (b *bench) copied(at *place, repository string) *bench {
+	to := *b
+	to.at, to.repo = at, at.Host+"/"+repository
+	return &to
 }
 
 // run runs a producer's program, and returns what it prints, without white space around it.
