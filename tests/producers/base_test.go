@@ -53,7 +53,7 @@ type thing struct {
 	digest  digest.Digest
 	subject digest.Digest
 	kinds   []string
-	source  string // one by which it is found
+	source  string // one by which it is found; empty: any
 	sbom    []byte // content of the layer that holds the SBOM
 	tag     bool   // only a list of the repository's tags tells of it; a node asks for none
 }
