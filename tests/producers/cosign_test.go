@@ -56,9 +56,9 @@ var predicates = []struct {
 const predicateKey = "dev.sigstore.bundle.predicateType"
 
 // bundle notes what cosign attaches in its default form, and looks that it is one.
-func (b *bench) bundle(what, predicate string, kinds []string, image digest.Digest, make func()) {
+func (b *bench) bundle(what, predicate string, kinds []string, image digest.Digest, attach func()) {
 	b.t.Helper()
-	made := b.newReferrer(image, make)
+	made := b.newReferrer(image, attach)
 	manifest := b.manifest(made)
 	if got := manifest.Annotations[predicateKey]; got != predicate || len(manifest.Layers) != 1 {
 		b.t.Fatalf("%s: the predicate is %q, want %q: %s", what, got, predicate, b.document(made.String()))

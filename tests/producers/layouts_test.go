@@ -48,11 +48,36 @@ func (l *layout) read(tag, source string) {
 	l.table("refract", l.compare("refract", listed.References, l.things))
 	l.getSBOMs(image)
 	if shown, err := runIn(l.t.Context(), l.dir, l.environment(), "regctl", "artifact", "tree", "--digest-tags", "ocidir://"+l.folder+":"+tag); err == nil {
-		l.peer("regctl", anyDigest.FindAllString(string(shown), -1))
+		l.compareWith("regctl", string(shown))
 	}
 	if shown, err := runIn(l.t.Context(), l.dir, l.environment(), "oras", "discover", "--oci-layout", "--format", "json", l.folder+":"+tag); err == nil {
-		l.peer("oras", anyDigest.FindAllString(string(shown), -1))
+		l.compareWith("oras", string(shown))
 	}
+}
+
+// compareWith counts what another reader shows. What of it was not attached must have no subject.
+func (l *layout) compareWith(reader, shown string) {
+	l.t.Helper()
+	seen := map[digest.Digest]bool{}
+	for _, text := range anyDigest.FindAllString(shown, -1) {
+		d := digest.Digest(text)
+		if slices.ContainsFunc(l.things, func(one thing) bool { return one.digest == d }) {
+			seen[d] = true
+		} else if decode[ocispec.Manifest](l.t, l.blobOf(d)).Subject != nil {
+			l.t.Errorf("%s: %s shows %s, of which this test does not know", l.name, reader, d)
+		}
+	}
+	l.table(reader, len(seen))
+}
+
+// blobOf are the bytes of something in the layout.
+func (l *layout) blobOf(d digest.Digest) []byte {
+	l.t.Helper()
+	text, err := os.ReadFile(filepath.Join(l.folder, "blobs", d.Algorithm().String(), d.Encoded()))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return text
 }
 
 // TestOrasLayouts: copies and backups into folders.
@@ -145,8 +170,8 @@ func TestBuildKitLayouts(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := &bench{t: t, at: withReferrers(), name: "buildkit, attestations as " + name + "s", dir: t.TempDir()}
-			b.buildkitThings(folder)
 			saved := &layout{b, folder}
+			saved.buildkitThings()
 			saved.table("made", len(b.things))
 			image := "oci:" + folder + ":v1"
 			listed := decode[documents](t, b.refractBytes("--output", "json", "references", "ls", image))
@@ -163,18 +188,12 @@ func TestBuildKitLayouts(t *testing.T) {
 }
 
 // buildkitThings reads what BuildKit's index lists besides images.
-func (b *bench) buildkitThings(folder string) {
+func (l *layout) buildkitThings() {
+	b := l.bench
 	b.t.Helper()
-	root := digestOfTag(b.t, folder, "v1")
+	root := digestOfTag(b.t, l.folder, "v1")
 	b.roots = append(b.roots, root)
-	read := func(d digest.Digest) []byte {
-		text, err := os.ReadFile(filepath.Join(folder, "blobs", d.Algorithm().String(), d.Encoded()))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		return text
-	}
-	for _, entry := range decode[ocispec.Index](b.t, read(root)).Manifests {
+	for _, entry := range decode[ocispec.Index](b.t, l.blobOf(root)).Manifests {
 		subject := entry.Annotations["vnd.docker.reference.digest"]
 		if subject == "" {
 			b.images = append(b.images, entry.Digest)
@@ -185,9 +204,9 @@ func (b *bench) buildkitThings(folder string) {
 		}
 		one := thing{what: "BuildKit's attestations", digest: entry.Digest, subject: digest.Digest(subject),
 			kinds: []string{kindAttestation, kindProvenance, kindSBOM}, source: "buildkit"}
-		for _, layer := range decode[ocispec.Manifest](b.t, read(entry.Digest)).Layers {
+		for _, layer := range decode[ocispec.Manifest](b.t, l.blobOf(entry.Digest)).Layers {
 			if strings.HasPrefix(layer.Annotations["in-toto.io/predicate-type"], "https://spdx.dev/") {
-				one.sbom = read(layer.Digest)
+				one.sbom = l.blobOf(layer.Digest)
 			}
 		}
 		if one.sbom == nil {
@@ -196,6 +215,6 @@ func (b *bench) buildkitThings(folder string) {
 		b.attached(one)
 	}
 	if len(b.things) != 2 || b.own == "" {
-		b.t.Fatalf("BuildKit's index lists %d attestations, want 2: %s", len(b.things), read(root))
+		b.t.Fatalf("BuildKit's index lists %d attestations, want 2: %s", len(b.things), l.blobOf(root))
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // signing is one way by which an image has come to be signed, or only looks so.
@@ -45,12 +47,31 @@ var signings = []signing{
 		b.listAll("v2")
 		return "v2"
 	}},
+	{"a bundle of another platform's image under this one's tag", false, func(b *bench) string {
+		b.signBundle(shared.base.other)
+		b.mislead()
+		return "v1"
+	}},
 	{"notation's signature of another platform's image", false, func(b *bench) string { b.notation("jws", shared.base.other); return "v1" }},
 	{"a signature of the SBOM", false, func(b *bench) string {
 		sbom := b.orasAttach(shared.base.own, "application/spdx+json", "own.spdx.json", spdx, kindSBOM)
 		b.signBundle(sbom.digest)
 		return "v1"
 	}},
+}
+
+// mislead lists the only thing that is attached under the tag of the image that a node here pulls, whatever it is about.
+func (b *bench) mislead() {
+	b.t.Helper()
+	d := b.things[0].digest
+	bundle := b.document(d.String())
+	b.push(strings.Replace(shared.base.own.String(), ":", "-", 1), ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: []ocispec.Descriptor{{
+			MediaType: ocispec.MediaTypeImageManifest, ArtifactType: decode[ocispec.Manifest](b.t, bundle).ArtifactType,
+			Digest: d, Size: int64(len(bundle)),
+		}},
+	})
 }
 
 // signMessage attaches a bundle of the other form, which signs bytes and not a statement.

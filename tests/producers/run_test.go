@@ -188,11 +188,11 @@ func (b *bench) referrers(of digest.Digest) []digest.Digest {
 	return digests
 }
 
-// newReferrer is the one that a producer attaches while make runs.
-func (b *bench) newReferrer(of digest.Digest, make func()) digest.Digest {
+// newReferrer is the one that a producer attaches while it runs.
+func (b *bench) newReferrer(of digest.Digest, attach func()) digest.Digest {
 	b.t.Helper()
 	before := b.referrers(of)
-	make()
+	attach()
 	left := slices.DeleteFunc(b.referrers(of), func(d digest.Digest) bool { return slices.Contains(before, d) })
 	if len(left) != 1 {
 		b.t.Fatalf("%d new referrers of %s, want 1", len(left), of)

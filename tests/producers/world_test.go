@@ -92,15 +92,15 @@ func (w *world) Summary() error { return w.table.print(os.Getenv("REFRACT_SUMMAR
 func (w *world) Close(failed bool) error {
 	var failures []error
 	if w.node != nil {
-		if log, err := w.node.Log(); failed && err == nil {
-			failures = append(failures, os.WriteFile(filepath.Join(os.TempDir(), "refract-producers-node.log"), []byte(log), 0o600))
-		}
 		failures = append(failures, w.node.Close())
 	}
 	for _, place := range w.places {
 		failures = append(failures, place.Registry.Close())
 	}
-	if w.dir != "" {
+	if failed && w.dir != "" {
+		fmt.Fprintln(os.Stderr, "producers: logs and configurations are kept in", w.dir)
+		failures = append(failures, os.RemoveAll(filepath.Join(w.dir, "node", "root")))
+	} else if w.dir != "" {
 		failures = append(failures, os.RemoveAll(w.dir))
 	}
 	return errors.Join(failures...)
