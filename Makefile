@@ -58,7 +58,7 @@ go: native
 .PHONY: tools
 tools: export CGO_LDFLAGS :=
 tools: deps
-	@for module in containerd peers referrers-registry registry; do \
+	@for module in containerd notation oras peers referrers-registry registry; do \
 		(cd tests/tools/$$module && $(GO) build -ldflags "$(VERSIONS)" -o $(BUILD)/tools/ tool); done
 	@cd tests/tools/containerd-2.2 && $(GO) build -ldflags "-X=$(CONTAINERD)/version.Version=$$(sed -n 's|^\t$(CONTAINERD) \(v[^ ]*\).*|\1|p' go.mod)" \
 		-o $(BUILD)/tools/2.2/ tool
