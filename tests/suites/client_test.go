@@ -50,9 +50,6 @@ func containerdPictures() map[string]picture {
 }
 
 func TestClient(t *testing.T) {
-	if testing.Short() {
-		return // `make test` has the image specs of critest only
-	}
 	for _, images := range forms {
 		pictures := containerdPictures()
 		server, digests := open(t, images, sortedPictures(pictures))

@@ -44,7 +44,7 @@ type picture struct {
 // gallery is a registry that has the images of the suites in one form.
 type gallery struct {
 	server *registry.Server
-	ground []shapes.File
+	ground layer
 	form   form
 }
 
@@ -56,7 +56,7 @@ type layer struct {
 // open starts a registry with images, and ends it with the test. It returns the digest under each repository's name.
 func open(t *testing.T, in form, pictures []picture) (*registry.Server, map[string]digest.Digest) {
 	t.Helper()
-	g := gallery{server: node.Serve(t), ground: ground(t), form: in}
+	g := gallery{server: node.Serve(t), ground: pack(t, ground(t)), form: in}
 	digests := map[string]digest.Digest{}
 	for _, p := range pictures {
 		shape := g.draw(t, p)
@@ -100,7 +100,8 @@ func ground(t *testing.T) []shapes.File {
 	}
 	for _, applet := range strings.Fields(string(list)) {
 		if applet != "busybox" && applet != "sh" {
-			named["bin/"+applet] = "busybox"
+			// Not a symbolic link: a spec masks one of them, and not all that are the same program.
+			files = append(files, shapes.File{Header: tar.Header{Name: "bin/" + applet, Typeflag: tar.TypeLink, Linkname: "bin/busybox", Mode: 0o755}})
 		}
 	}
 	// The same order each time, so that digests are the same.
@@ -115,7 +116,7 @@ func ground(t *testing.T) []shapes.File {
 		// Not a link: the one with the bit is this one alone.
 		shapes.File{Header: tar.Header{Name: "bin/nonewprivs", Typeflag: tar.TypeReg, Mode: 0o4755}, Content: program},
 		text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nwww-data:x:33:33:www-data:/www:/bin/false\n"+
-			"backup:x:34:34:backup:/var:/bin/false\ndefault-user:x:1000:1000:default-user:/root:/bin/sh\n"),
+			"backup:x:34:34:backup:/var:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\ndefault-user:x:1000:1000:default-user:/root:/bin/sh\n"),
 		text("etc/group", "root:x:0:root\ndaemon:x:1:\nwww-data:x:33:\nbackup:x:34:\ndefault-user:x:1000:\n"+
 			"group-defined-in-image:x:50000:default-user\n"),
 	)
@@ -162,14 +163,13 @@ func platforms() []ocispec.Platform {
 
 func (g gallery) image(t *testing.T, shape shapes.Shape, p picture, platform ocispec.Platform) ocispec.Descriptor {
 	t.Helper()
-	// Each has a layer of its own: some tests delete an image's layers, and look at what there is then.
-	files := []shapes.File{{
+	// The first layer is each image's own: some tests delete it, and look at what there is then.
+	layers := []layer{pack(t, []shapes.File{{
 		Header: tar.Header{Name: "image", Typeflag: tar.TypeReg, Mode: 0o644}, Content: []byte(p.repository + " for " + platform.Architecture),
-	}}
+	}})}
 	if platform.Architecture == runtime.GOARCH {
-		files = append(files, g.ground...)
+		layers = append(layers, g.ground)
 	}
-	layers := []layer{pack(t, files)}
 	for _, files := range p.further {
 		layers = append(layers, pack(t, files))
 	}
