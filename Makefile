@@ -25,26 +25,38 @@ VERSIONS = -X=$(CONTAINERD)/version.Version=$(CONTAINERD_VERSION)
 PROGRAMS := containerd-refract ctr-refract refractd
 GO       := go
 
+# Warnings are errors where tests and lint build, and then stay so in that tree. Users' builds do not stop because a compiler or a
+# library of theirs is newer than ours.
+DEVELOPER ?=
+test lint bench: export DEVELOPER := yes
+
 ##@ Everything
 .PHONY: help
 help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: deps
-deps: ## Install what is missing (as root), or say how
+deps: ## Install what is missing for all that follows (as root), or say how
 	@.ci/deps
 
+.PHONY: deps-build deps-demo
+deps-build:
+	@.ci/deps build
+deps-demo:
+	@.ci/deps build run
+
 .PHONY: demo
-demo: build tools ## Show the main job: stock containerd fails, refract pulls, runs and lists what is attached
+demo: deps-demo build ## Show the main job: stock containerd fails, refract pulls, runs and lists what is attached
+	@.ci/tools containerd docker-registry
 	@.ci/rooted $(GO) run -ldflags "$(GO_LDFLAGS)" ./tests/demo
 
 ##@ Building
 .PHONY: build
-build: deps native go ## Build build/bin and build/lib
+build: deps-build native go ## Build build/bin and build/lib
 
 .PHONY: native
-native: deps
-	@cmake -S . -B $(BUILD)/cmake -G Ninja -DREFRACT_DEVELOPER_MODE=ON -DCMAKE_INSTALL_LIBDIR=lib \
+native: deps-build
+	@cmake -S . -B $(BUILD)/cmake -G Ninja $(if $(DEVELOPER),-DREFRACT_DEVELOPER_MODE=ON) -DCMAKE_INSTALL_LIBDIR=lib \
 		-DCMAKE_ARCHIVE_OUTPUT_DIRECTORY=$(BUILD)/lib -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$(BUILD)/lib \
 		-DREFRACT_BIN=$(BUILD)/bin >$(BUILD)-cmake.log 2>&1 \
 		|| { cat $(BUILD)-cmake.log; exit 1; }; rm -f $(BUILD)-cmake.log
@@ -56,13 +68,8 @@ go: native
 	@.ci/bundle $(BUILD)/lib/refract $(PROGRAMS:%=$(BUILD)/bin/%) $(BUILD)/bin/refract
 
 .PHONY: tools
-tools: export CGO_LDFLAGS :=
-tools: deps
-	@for module in containerd notation oras peers referrers-registry registry; do \
-		(cd tests/tools/$$module && $(GO) build -ldflags "$(VERSIONS)" -o $(BUILD)/tools/ tool); done
-	@cd tests/tools/containerd-2.2 && $(GO) build -ldflags "-X=$(CONTAINERD)/version.Version=$$(sed -n 's|^\t$(CONTAINERD) \(v[^ ]*\).*|\1|p' go.mod)" \
-		-o $(BUILD)/tools/2.2/ tool
-	@.ci/docker-registry $(BUILD)/tools
+tools: ## Build the other programs that tests start; each stage of `make test` builds its own
+	@.ci/tools containerd containerd-2.2 docker-registry notation oras peers referrers-registry registry
 
 .PHONY: go-env
 go-env: ## Print the environment in which Go finds the library: eval "$(make -s go-env)"
@@ -87,12 +94,16 @@ clean: ## Remove what was built
 
 ##@ Checking
 .PHONY: test
-test: build tools ## Run every test
+test: deps build ## Run every test
 	@GO_LDFLAGS="$(GO_LDFLAGS)" .ci/test $(STAGES)
 
 .PHONY: test-kubelet
 test-kubelet: export STAGES = kubelet
 test-kubelet: test ## Run pods from extended indexes with a real kubelet
+
+.PHONY: test-suites
+test-suites: export STAGES = everysuite
+test-suites: test ## Run all of Kubernetes' critest on images of every form (half an hour)
 
 .PHONY: testdata
 testdata: native ## Write tests/testdata anew from the shapes
@@ -103,9 +114,9 @@ proto: ## Write the code of the gRPC service anew from its .proto
 	@.ci/proto plugin/service
 
 .PHONY: lint
-lint: native ## Check style and look for mistakes
+lint: deps native ## Check style and look for mistakes
 	@.ci/lint
 
 .PHONY: bench
-bench: build tools ## Compare with containerd in one run
+bench: deps build tools ## Compare with containerd in one run
 	@GO_LDFLAGS="$(GO_LDFLAGS)" .ci/bench

@@ -45,7 +45,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	server, err := harness.StartRegistry(tools, dir)
+	server, err := harness.StartRegistry(harness.DockerRegistry, dir)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (w *world) Open() error {
 	if w.tools, w.dir, err = harness.Begin("e2e"); err != nil {
 		return err
 	}
-	if w.storing, err = harness.StartRegistry(w.tools, w.dir); err != nil {
+	if w.storing, err = harness.StartRegistry(harness.Distribution, w.dir); err != nil {
 		return err
 	}
 	if w.serving, err = registry.Listen(); err != nil {

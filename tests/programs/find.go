@@ -19,7 +19,7 @@ func Find(path ...string) (string, error) {
 	}
 	program := filepath.Join(append([]string{build}, path...)...)
 	if _, err := os.Stat(program); err != nil {
-		return "", fmt.Errorf("no program to test with: %w (run \"make build tools\", or set REFRACT_BUILD)", err)
+		return "", fmt.Errorf("no program to test with: %w (run \"make build\" and \"make tools\", or set REFRACT_BUILD)", err)
 	}
 	return program, nil
 }

@@ -74,42 +74,61 @@ func Layer() (blob []byte, diffID digest.Digest, err error) {
 	return layer.blob, layer.diffID, err
 }
 
+// File is one of a layer; a folder or a link has no content.
+type File struct {
+	tar.Header
+	Content []byte
+}
+
 func packBusybox() (packed, error) {
-	program, err := staticProgram(Busybox)
+	files, err := BusyboxFiles()
 	if err != nil {
 		return packed{}, err
 	}
+	blob, diffID, err := Pack(files)
+	return packed{blob, diffID}, err
+}
+
+// BusyboxFiles are the files of the layer of all end-to-end images.
+func BusyboxFiles() ([]File, error) {
+	program, err := staticProgram(Busybox)
+	if err != nil {
+		return nil, err
+	}
+	return []File{
+		{Header: tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}},
+		{Header: tar.Header{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755}},
+		{Header: tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}},
+		{Header: tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, Content: program},
+		{Header: tar.Header{Name: "bin/sh", Typeflag: tar.TypeSymlink, Linkname: "busybox", Mode: 0o777}},
+	}, nil
+}
+
+// Pack makes a layer (a tar with gzip) of files, and its diff ID.
+func Pack(files []File) (blob []byte, diffID digest.Digest, err error) {
 	var archive bytes.Buffer
 	writer := tar.NewWriter(&archive)
-	headers := []tar.Header{
-		{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777},
-		{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(program))},
-		{Name: "bin/sh", Typeflag: tar.TypeSymlink, Linkname: "busybox", Mode: 0o777},
-	}
-	for _, header := range headers {
-		if err := writer.WriteHeader(&header); err != nil {
-			return packed{}, err
+	for _, file := range files {
+		file.Size = int64(len(file.Content))
+		if err := writer.WriteHeader(&file.Header); err != nil {
+			return nil, "", err
 		}
-		if header.Typeflag == tar.TypeReg {
-			if _, err := writer.Write(program); err != nil {
-				return packed{}, err
-			}
+		if _, err := writer.Write(file.Content); err != nil {
+			return nil, "", err
 		}
 	}
 	if err := writer.Close(); err != nil {
-		return packed{}, err
+		return nil, "", err
 	}
 	var compressed bytes.Buffer
 	zip := gzip.NewWriter(&compressed)
 	if _, err := zip.Write(archive.Bytes()); err != nil {
-		return packed{}, err
+		return nil, "", err
 	}
 	if err := zip.Close(); err != nil {
-		return packed{}, err
+		return nil, "", err
 	}
-	return packed{compressed.Bytes(), digest.FromBytes(archive.Bytes())}, nil
+	return compressed.Bytes(), digest.FromBytes(archive.Bytes()), nil
 }
 
 // staticProgram reads a program that runs where there is nothing else.

@@ -30,13 +30,15 @@ type Config struct {
 	Images string
 	// Sandbox is the image of pods.
 	Sandbox string
+	// Mirror is a registry on plain HTTP that is asked in place of every other one.
+	Mirror string
 }
 
 // required makes the start stop where refract's configuration is wrong, as our drop-in for containerd does.
 const required = `required_plugins = ["io.containerd.refract.v1.policy", "io.containerd.transfer.v1.local"]` + "\n"
 
 const network = `{"cniVersion":"1.0.0","name":"test","plugins":[{"type":"bridge","bridge":"refract-test0","isGateway":true,` +
-	`"ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.199.0.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}`
+	`"ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.199.0.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}},{"type":"portmap","capabilities":{"portMappings":true}}]}`
 
 // snapshotter is overlayfs where the folder's file system can carry it.
 func snapshotter(dir string) string {
@@ -47,18 +49,24 @@ func snapshotter(dir string) string {
 }
 
 // write writes the daemon's configuration, and the folders that it names.
-func (c Config) write(d *Daemon, refract bool) error {
+func (c Config) write(d *Daemon) error {
 	hosts := filepath.Join(d.dir, "certs.d", "_default")
 	networks := filepath.Join(d.dir, "net.d")
 	if err := errors.Join(os.MkdirAll(hosts, 0o755), os.MkdirAll(networks, 0o755)); err != nil {
 		return err
+	}
+	if c.Mirror != "" {
+		text := fmt.Sprintf("[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+c.Mirror)
+		if err := os.WriteFile(filepath.Join(hosts, "hosts.toml"), []byte(text), 0o600); err != nil {
+			return err
+		}
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "version = 3\nroot = %q\nstate = %q\n", filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"))
 	// In a chroot, where the root is no mount point, the btrfs snapshotter would take nearly all other plugins down with it.
 	disabled := append([]string{"io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.btrfs"}, c.Disabled...)
 	fmt.Fprintf(&text, "disabled_plugins = [\"%s\"]\n", strings.Join(disabled, `", "`))
-	if refract {
+	if d.refract {
 		text.WriteString(required)
 	}
 	fmt.Fprintln(&text, c.Top)
@@ -78,7 +86,7 @@ func (c Config) write(d *Daemon, refract bool) error {
 	}
 	fmt.Fprintf(&text, "[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]\n  platform = \"linux/%s\"\n  snapshotter = %q\n",
 		runtime.GOARCH, d.Snapshotter)
-	if c.Policy != "" && refract {
+	if c.Policy != "" && d.refract {
 		fmt.Fprintf(&text, "[plugins.'io.containerd.refract.v1.policy']\n%s\n", c.Policy)
 	}
 	fmt.Fprintln(&text, c.Sections)

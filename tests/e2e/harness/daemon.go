@@ -36,6 +36,7 @@ type Daemon struct {
 
 	dir, config string
 	program     string
+	refract     bool // it is containerd-refract
 	line22      bool // of the 2.2 line
 	environment []string
 	ctr         string
@@ -45,23 +46,21 @@ type Daemon struct {
 
 // StartRefract starts containerd-refract in that folder, which must exist.
 func StartRefract(tools Tools, dir string, config Config) (*Daemon, error) {
-	return startDaemon(tools, tools.Refract, tools.RefractCtr, dir, config, true)
+	return (&Daemon{program: tools.Refract, ctr: tools.RefractCtr, refract: true}).begin(tools, dir, config)
 }
 
 // StartStock starts containerd as it is.
 func StartStock(tools Tools, dir string, config Config) (*Daemon, error) {
-	return startDaemon(tools, tools.Stock, tools.StockCtr, dir, config, false)
+	return (&Daemon{program: tools.Stock, ctr: tools.StockCtr}).begin(tools, dir, config)
 }
 
-func startDaemon(tools Tools, program, ctr, dir string, config Config, refract bool) (*Daemon, error) {
-	d := &Daemon{
-		Socket: filepath.Join(dir, "c.sock"), Snapshotter: snapshotter(dir), dir: dir, config: filepath.Join(dir, "config.toml"),
-		program: program, ctr: ctr, line22: program == tools.Stock22,
-	}
+// begin starts a daemon whose program is known, in that folder.
+func (d *Daemon) begin(tools Tools, dir string, config Config) (*Daemon, error) {
+	d.Socket, d.Snapshotter, d.dir, d.config = filepath.Join(dir, "c.sock"), snapshotter(dir), dir, filepath.Join(dir, "config.toml")
 	// A program's own shim goes before others: those of the two lines do not mix.
-	d.environment = []string{"PATH=" + filepath.Dir(program) + ":" + tools.Path, "CONTAINERD_ADDRESS=" + d.Socket, "CONTAINERD_SNAPSHOTTER=" + d.Snapshotter}
-	if err := config.write(d, refract); err != nil {
-		return nil, fmt.Errorf("configuration of %s: %w", program, err)
+	d.environment = []string{"PATH=" + filepath.Dir(d.program) + ":" + tools.Path, "CONTAINERD_ADDRESS=" + d.Socket, "CONTAINERD_SNAPSHOTTER=" + d.Snapshotter}
+	if err := config.write(d); err != nil {
+		return nil, fmt.Errorf("configuration of %s: %w", d.program, err)
 	}
 	if err := d.Start(); err != nil {
 		return nil, err

@@ -11,15 +11,13 @@ import (
 	"github.com/refract-oci/refract/tests/programs"
 )
 
-// Tools are the programs that a test starts.
+// Tools are the programs that nearly every test starts. What few need is found when it is started, so that nobody has to build it in vain.
 type Tools struct {
 	Refract    string // containerd-refract
 	RefractCtr string // ctr-refract
 	Refractd   string // refractd
 	Stock      string // containerd
-	Stock22    string // containerd of the 2.2 line
 	StockCtr   string // ctr
-	Registry   string // distribution
 	Path       string // holds the shim beside the system's programs: PATH of everything that is started
 }
 
@@ -35,9 +33,7 @@ func FindTools() (Tools, error) {
 		{"bin", "ctr-refract", &tools.RefractCtr},
 		{"bin", "refractd", &tools.Refractd},
 		{"tools", "containerd", &tools.Stock},
-		{"tools", "2.2/containerd", &tools.Stock22},
 		{"tools", "ctr", &tools.StockCtr},
-		{"tools", "registry", &tools.Registry},
 		{"tools", "containerd-shim-runc-v2", &shim},
 	} {
 		var err error

@@ -36,16 +36,20 @@ type Refractd struct {
 // StartBehindRefractd starts containerd as it is, and refractd in front of it: the runtime interface of what is returned is
 // refractd's.
 func StartBehindRefractd(tools Tools, dir string, config Config) (*Daemon, error) {
-	return startBehind(tools, tools.Stock, dir, config)
+	return startBehind(tools, tools.Stock, false, dir, config)
 }
 
 // Start22BehindRefractd does the same with the containerd of the 2.2 line.
 func Start22BehindRefractd(tools Tools, dir string, config Config) (*Daemon, error) {
-	return startBehind(tools, tools.Stock22, dir, config)
+	program, err := programs.Find("tools", "2.2", "containerd")
+	if err != nil {
+		return nil, err
+	}
+	return startBehind(tools, program, true, dir, config)
 }
 
-func startBehind(tools Tools, containerd, dir string, config Config) (*Daemon, error) {
-	d, err := startDaemon(tools, containerd, tools.StockCtr, dir, config, false)
+func startBehind(tools Tools, containerd string, line22 bool, dir string, config Config) (*Daemon, error) {
+	d, err := (&Daemon{program: containerd, ctr: tools.StockCtr, line22: line22}).begin(tools, dir, config)
 	if err != nil {
 		return nil, err
 	}

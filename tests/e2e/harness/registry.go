@@ -22,8 +22,18 @@ type Registry struct {
 
 var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
 
+// The registries that StartRegistry knows, by their programs.
+const (
+	Distribution   = "registry"        // the newest
+	DockerRegistry = "docker-registry" // Debian's, which nobody has to compile
+)
+
 // StartRegistry starts one that keeps its content in that folder, which must exist, on a port that the kernel chooses.
-func StartRegistry(tools Tools, dir string) (*Registry, error) {
+func StartRegistry(name, dir string) (*Registry, error) {
+	program, err := programs.Find("tools", name)
+	if err != nil {
+		return nil, err
+	}
 	config := filepath.Join(dir, "registry.yml")
 	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage:\n  filesystem: {rootdirectory: %q}\n  delete: {enabled: true}\nhttp: {addr: \"127.0.0.1:0\"}\n",
 		filepath.Join(dir, "content"))
@@ -31,8 +41,7 @@ func StartRegistry(tools Tools, dir string) (*Registry, error) {
 		return nil, err
 	}
 	r := &Registry{}
-	var err error
-	if r.process, err = programs.Start(filepath.Join(dir, "registry.log"), nil, tools.Registry, "serve", config); err != nil {
+	if r.process, err = programs.Start(filepath.Join(dir, "registry.log"), nil, program, "serve", config); err != nil {
 		return nil, err
 	}
 	if err := programs.Poll(startLimit, r.ready); err != nil {
