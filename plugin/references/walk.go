@@ -95,7 +95,8 @@ func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor
 // through walks through an index, feeding the walk from the store alone.
 func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, elsewhere elsewhere) (*index, error) {
 	// What in the index is marked so is asked about, too, where something was left on the node.
-	options.FetchReferences, options.AllReferences = elsewhere.left != nil, elsewhere.left != nil
+	deep := elsewhere.left != nil && !elsewhere.shallow
+	options.FetchReferences, options.AllReferences = deep, deep
 	request, err := native.NewRequest(options)
 	if err != nil {
 		return nil, err
@@ -121,6 +122,11 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 	if err != nil {
 		return nil, err
 	}
+	if deep && result.References > int(native.DefaultLimits().FetchedReferences) {
+		// So many are not marked at all.
+		elsewhere.shallow = true
+		return through(ctx, store, root, options, elsewhere)
+	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
 	found.references, err = elsewhere.recall(ctx, options, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })
 	return found, err
@@ -130,6 +136,8 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 type elsewhere struct {
 	record []byte // what a pull wrote down
 	left   *left  // nil: nobody is asked
+	// shallow: what is left about references of the index is not asked for.
+	shallow bool
 }
 
 // recall tells what is attached without asking a registry: what the search is begun with tells, what a pull wrote down, and what
