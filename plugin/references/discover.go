@@ -21,6 +21,7 @@ type Asker func(context.Context, *native.Search, *native.Round) error
 type elsewhere struct {
 	record  []byte // what its pull wrote down
 	left    *left  // what other clients left on the node; nil: it is not looked for
+	shallow bool   // what is left about references of the index is not asked for
 	sources native.Source
 	ask     Asker
 	found   []byte // of the repository, for later listings

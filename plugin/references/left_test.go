@@ -180,7 +180,7 @@ func TestLongIndexesAreListedBesideWhatIsLeft(t *testing.T) {
 	ctx, here := node.New(t)
 	server := node.Serve(t, shape)
 	image := here.Pull(ctx, t, node.Name(server, shape))
-	manifest := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: shape.Selected, Size: int64(len(shape.Blobs[shape.Selected]))}
+	manifest := image.Target
 	sbom := putArtifact(ctx, t, here, "application/spdx+json", &manifest)
 	label(ctx, t, here, provider{manifest.Digest: {sbom}}, manifest)
 	listing := list(ctx, t, here, image)

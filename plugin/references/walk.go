@@ -95,7 +95,8 @@ func Images(ctx context.Context, store content.Provider, root ocispec.Descriptor
 // through walks through an index, feeding the walk from the store alone.
 func through(ctx context.Context, store content.Provider, root ocispec.Descriptor, options native.RequestOptions, beside *elsewhere) (*index, error) {
 	// What in the index is marked so is asked about, too, where something was left on the node.
-	options.FetchReferences, options.AllReferences = beside.left != nil, beside.left != nil
+	deep := beside.left != nil && !beside.shallow
+	options.FetchReferences, options.AllReferences = deep, deep
 	request, err := native.NewRequest(options)
 	if err != nil {
 		return nil, err
@@ -120,6 +121,11 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 	result, err := walk.Result()
 	if err != nil {
 		return nil, err
+	}
+	if deep && result.References > int(native.DefaultLimits().FetchedReferences) {
+		// So many are not marked at all.
+		beside.shallow = true
+		return through(ctx, store, root, options, beside)
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
 	found.references, err = beside.recall(ctx, options, func(search *native.Search) (*native.Round, error) { return search.Begin(walk) })

@@ -4,7 +4,6 @@
 package transfer
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -20,7 +19,6 @@ import (
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/records"
@@ -82,23 +80,16 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	}
 	from := place{name: name, fetcher: fetcher, beside: func() (*beside, error) { return &beside{Resolver: r.Resolver}, nil }}
 	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
+	// What goes wrong here goes wrong again when it is asked for again, and that says so.
 	documents := &documents{store: r.client.ContentStore(), fetcher: fetcher}
+	if identified, err := documents.identify(ctx, root); err == nil {
+		root = identified
+	}
 	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
-		if root, err = documents.identify(ctx, root); err != nil {
-			return name, root, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
-		}
+		return name, root, r.resolveAlone(ctx, root, from, options)
 	}
-	if native.MediaTypeKind(root.MediaType) == native.KindIndex {
-		target, err := r.choose(ctx, root, from, options)
-		if err == nil {
-			return name, target, nil
-		}
-		is, failed := documents.isManifest(ctx, &root, err)
-		if !is {
-			return name, target, cmp.Or(failed, err)
-		}
-	}
-	return name, root, r.resolveAlone(ctx, root, from, options)
+	target, err := r.choose(ctx, root, from, options)
+	return name, target, err
 }
 
 // resolveAlone is for a root that is no index: it stays the target.

@@ -5,7 +5,6 @@ package transfer
 
 import (
 	"context"
-	"fmt"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -44,20 +43,4 @@ func (d *documents) identify(ctx context.Context, root ocispec.Descriptor) (ocis
 		root.MediaType = is.MediaType
 	}
 	return root, nil
-}
-
-// isManifest tells whether a walk failed because its root is no index, though it was served as one.
-func (d *documents) isManifest(ctx context.Context, root *ocispec.Descriptor, failed error) (bool, error) {
-	if status, ours := native.StatusOf(failed); !ours || status != native.StatusTypeMismatch {
-		return false, nil
-	}
-	is, err := d.identify(ctx, *root)
-	if err != nil {
-		return false, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
-	}
-	if native.MediaTypeKind(is.MediaType) != native.KindManifest {
-		return false, nil
-	}
-	*root = is
-	return true, nil
 }

@@ -11,7 +11,6 @@
 package transfer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,24 +111,15 @@ func (p *pull) choose(ctx context.Context) (err error) {
 		OtherPlatforms: p.options.allMetadata,
 		ConfigTypes:    p.configTypes,
 	}
-	from := p.documents(p.fetcher)
-	if native.MediaTypeKind(p.root.MediaType) == native.KindManifest {
-		// What goes wrong here goes wrong again when containerd asks, and that says so.
-		if identified, err := from.identify(ctx, p.root); err == nil {
-			p.root = identified
-		}
+	// What goes wrong here goes wrong again when it is asked for again, and that says so.
+	if identified, err := p.documents(p.fetcher).identify(ctx, p.root); err == nil {
+		p.root = identified
 	}
-	if native.MediaTypeKind(p.root.MediaType) == native.KindIndex {
-		p.chosen, err = choose(ctx, p.store, p.place(ctx), p.root, options, p.policy)
-		if err == nil {
-			return nil
-		}
-		is, failed := from.isManifest(ctx, &p.root, err)
-		if !is {
-			return cmp.Or(failed, err)
-		}
+	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
+		p.alone, err = attachedAlone(ctx, options, p.place(ctx), p.root, p.policy)
+		return err
 	}
-	p.alone, err = attachedAlone(ctx, options, p.place(ctx), p.root, p.policy)
+	p.chosen, err = choose(ctx, p.store, p.place(ctx), p.root, options, p.policy)
 	return err
 }
 
