@@ -120,7 +120,7 @@ result<std::vector<inspect::piece>> pieces_of(const inspect::artifact& artifact,
         return error{status::missing, artifact.digest + " has no layers, --manifest writes what it is"};
     }
     // An artifact may hold several things, as BuildKit's do: what was asked for is one of them.
-    if (const auto& type = options.listing.type; !type.empty() && artifact.pieces.size() > 1) {
+    if (const auto& type = options.listing->type; !type.empty() && artifact.pieces.size() > 1) {
         std::vector<inspect::piece> asked;
         std::copy_if(artifact.pieces.begin(), artifact.pieces.end(), std::back_inserter(asked),
                      [&](const inspect::piece& piece) { return piece.is_of(type); });

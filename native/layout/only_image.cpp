@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "oci/digest.h"
 #include "oci/document.h"
+#include "oci/kind.h"
 #include "oci/manifest.h"
 
 namespace refract::layout {
