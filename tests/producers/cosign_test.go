@@ -151,7 +151,7 @@ func (b *bench) attestTag(image digest.Digest, names ...string) {
 	}
 	one.digest = b.digestOf(cosignTagOf(image, "att"))
 	for _, layer := range b.manifest(one.digest).Layers {
-		if layer.Annotations["predicateType"] == predicates[0].uri {
+		if of := layer.Annotations["predicateType"]; of == predicates[0].uri || of == predicates[1].uri {
 			one.sbom = b.blob(layer.Digest)
 		}
 	}

@@ -36,7 +36,6 @@ type documents struct {
 	Tree       []struct {
 		Kind      string `json:"kind"`
 		Reference *int   `json:"reference"`
-		Repeated  bool   `json:"repeated"`
 	} `json:"tree"`
 }
 
@@ -153,12 +152,12 @@ func equalSets(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
-// compareTree: each thing is one line of the tree; where what leads to it stands in several places, the others are marked.
+// compareTree: each thing has one line below each of its subjects; all but the first say that it is shown above.
 func (b *bench) compareTree(tree documents) {
 	b.t.Helper()
 	lines := map[digest.Digest]int{}
 	for _, line := range tree.Tree {
-		if line.Reference != nil && !line.Repeated {
+		if line.Reference != nil {
 			lines[tree.References[*line.Reference].Digest]++
 		}
 	}
@@ -194,11 +193,14 @@ func (b *bench) getSBOMs(image string) {
 	}
 }
 
+// notInNames is what a namespace of containerd's cannot have, or not twice.
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
 // readOnNode pulls the image as pods have it pulled, and lists it offline: what is about this machine's image and the index around
 // it was found in the registry; of the other image's there is what the index lists.
 func (b *bench) readOnNode(image string) {
 	b.t.Helper()
-	daemon, namespace := shared.node, strings.NewReplacer("/", "-", " ", "-", ".", "-", "_", "-").Replace(b.name+"-"+string(b.at.kind))
+	daemon, namespace := shared.node, notInNames.ReplaceAllString(b.name+"-"+string(b.at.kind), "-")
 	if err := daemon.Pull(b.t.Context(), namespace, image); err != nil {
 		b.t.Errorf("%s: pull: %v", b.name, err)
 		return
@@ -326,7 +328,7 @@ func (b *bench) ofImage(d digest.Digest) bool {
 
 // subjects are all that something may be attached to.
 func (b *bench) subjects() []digest.Digest {
-	all := append([]digest.Digest{shared.base.root, shared.base.own, shared.base.other}, b.roots...)
+	all := slices.Concat([]digest.Digest{shared.base.root, shared.base.own, shared.base.other}, b.roots, b.images)
 	for _, one := range b.things {
 		all = append(all, one.digest)
 	}
