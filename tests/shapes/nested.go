@@ -75,8 +75,9 @@ func typedIndex(b *builder) {
 	artifact := b.indexWith(func(index *ocispec.Index) { index.ArtifactType = "application/vnd.example.collection" }, wrong)
 	b.root(artifact, image)
 	b.selects(image, at(b.Root, 1))
-	b.asks(image)
+	b.asks(artifact, image)
 	b.leavesOut(at(b.Root, 0))
+	b.lists(Reference{Digest: artifact.Digest, Type: "application/vnd.example.collection", Sources: []string{"index"}})
 }
 
 func subjectIndex(b *builder) {
@@ -87,8 +88,9 @@ func subjectIndex(b *builder) {
 	nested := b.index(artifact, image)
 	b.root(nested)
 	b.selects(image, at(b.Root, 0), at(nested, 1))
-	b.asks(nested, image)
+	b.asks(nested, artifact, image)
 	b.leavesOut(at(nested, 0))
+	b.lists(Reference{Digest: artifact.Digest, Subject: image.Digest, Sources: []string{"index"}, Weak: "no"})
 }
 
 func matchFirst(b *builder) {
@@ -118,8 +120,9 @@ func markedIndex(b *builder) {
 	artifact := mark(b.index(b.wrong("one in the artifact")), image.Digest, "test-images")
 	b.root(artifact, image)
 	b.selects(image, at(b.Root, 1))
-	b.asks(image)
+	b.asks(artifact, image)
 	b.leavesOut(at(b.Root, 0))
+	b.lists(Reference{Digest: artifact.Digest, Type: "application/vnd.example.collection", Sources: []string{"index"}})
 	b.lists(listed(artifact))
 }
 
