@@ -78,7 +78,7 @@ note_arrays::note_arrays(const resolve::walk& walk) {
 refract_reference reference_form::describe(const resolve::reference& from) {
     refract_reference made{};
     if (from.descriptor != nullptr) made.descriptor = abi::describe(*from.descriptor, platforms_.keep(from.platform));
-    made.descriptor.artifact_type = text(from.artifact_type);
+    made.artifact_type = text(from.artifact_type);
     made.subject = text(from.subject);
     made.malformed = text(from.malformed);
     made.type = text(from.type);
@@ -118,7 +118,6 @@ refract_node reference_form::describe(const resolve::node& from, const std::vect
         made.descriptor = {};
         if (shown.descriptor != nullptr) {
             made.descriptor = abi::describe(*shown.descriptor, platforms_.keep(shown.platform));
-            made.descriptor.artifact_type = text(shown.artifact_type);
         }
     } else if (from.place.document != resolve::none) {
         made.descriptor =

@@ -320,8 +320,6 @@ typedef struct refract_reference {
     refract_descriptor descriptor; /* of the artifact; an annotation has none: digest and media type are empty */
     refract_string subject;   /* digest of what it is about; empty if its entry does not say, or says it malformed */
     refract_string malformed; /* the malformed subject as it stands there, control characters escaped */
-    /* The descriptor's artifact_type is what the artifact's own bytes say, if they were read and its entry does not
-     * say. */
     refract_string type; /* reference type, else artifact type, else what the source implies; may be empty */
     refract_string description;
     refract_string annotation; /* key of an inline annotation */
@@ -336,7 +334,8 @@ typedef struct refract_reference {
      * predicates. Each once, sorted. */
     const refract_string* other_types;
     size_t other_types_count;
-    uint32_t kinds; /* refract_kind bits, of all types */
+    refract_string artifact_type; /* its entry's, else what its bytes say in its place; empty if that is not known */
+    uint32_t kinds;               /* refract_kind bits, of all types */
     int32_t unread; /* not 0: its entry does not say all, and its bytes were not read; so subject and kinds may lack */
 } refract_reference;
 

@@ -45,6 +45,7 @@ artifact_facts facts_of(const oci::manifest& manifest, std::string_view media_ty
 
     const auto& layers = manifest.layers();
     facts.artifact_type = manifest.artifact_type();
+    if (request.is_image_config(facts.artifact_type)) facts.artifact_type = {};
     if (oci::is_empty_type(facts.artifact_type)) facts.artifact_type = manifest.config().artifact_type;
     if (oci::is_empty_type(facts.artifact_type) && !has_image_config) facts.artifact_type = config;
     if (oci::is_empty_type(facts.artifact_type) && layers.size() == 1) facts.artifact_type = layers.front().media_type;

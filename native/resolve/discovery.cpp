@@ -94,16 +94,15 @@ std::vector<oci::question> discovery::next() {
         if (all_sha256) next_.back().question.prefix = sha256_tags;
     }
     if (wants(tag_sources) && listing_ != tag_listing::asking) {
-        while (tags_asked_ < subjects_.size() && may_ask_more()) ask_about_tags(tags_asked_++);
+        while (tags_asked_ < subjects_.size() && may_ask_about(tags_asked_)) ask_about_tags(tags_asked_++);
     }
     if (wants(source_referrers_api) && api_ != knowledge::no && api_ != knowledge::asking) {
         // The first answer shows whether there is such an API at all.
         const std::size_t until =
             api_ == knowledge::yes ? subjects_.size() : std::min(subjects_.size(), referrers_asked_ + 1);
         if (api_ == knowledge::unknown && until > referrers_asked_) api_ = knowledge::asking;
-        while (referrers_asked_ < until && may_ask_more()) {
+        while (referrers_asked_ < until && may_ask_about(referrers_asked_)) {
             const std::size_t number = referrers_asked_++;
-            ++asked_about_;
             ask(asked::purpose::referrers, kind::referrers, subjects_[number].digest, number);
             if (request_.direct) next_.back().question.artifact_type = request_.artifact_type;
         }
@@ -133,8 +132,8 @@ std::vector<oci::question> discovery::next() {
 }
 
 /// Subjects come in their order, those of the image first.
-bool discovery::may_ask_more() {
-    if (asked_about_ < request_.limits.subjects) return true;
+bool discovery::may_ask_about(std::size_t number) {
+    if (number < request_.limits.subjects) return true;
     problems_.add("the repository was asked about " + std::to_string(request_.limits.subjects) +
                   " digests, which is the limit: what is about the others was not looked for, narrow the sources");
     return false;
@@ -164,13 +163,11 @@ void discovery::ask_about_tags(std::size_t number) {
             }
             break;
         case tag_listing::by_subject:
-            ++asked_about_;
             ask_for_tag(number, about.tag);
             ask(asked::purpose::tags_of_subject, kind::tags, about.tag, number);
             next_.back().question.prefix = about.tag;
             break;
         default:
-            ++asked_about_;
             for (const auto* const suffix : {"", ".sig", ".att", ".sbom"}) ask_for_tag(number, about.tag + suffix);
     }
 }
@@ -185,9 +182,9 @@ void discovery::ask_for_tag(std::size_t number, const std::string& tag) {
 void discovery::ask_for_everything() {
     for (const auto& tag : tags_) {
         if (read_tags_.contains(tag)) continue;
-        if (!may_ask_more()) break;
+        if (!may_ask_about(scanned_tags_)) break;
         read_tags_.insert(tag);
-        ++asked_about_;
+        ++scanned_tags_;
         ask(asked::purpose::scanned, kind::manifest, tag);
     }
 }

@@ -139,7 +139,8 @@ private:
     /// that it is about its subject.
     void add(reference found, bool unsure = false);
     void add_complete(reference found);
-    bool may_ask_more();
+    /// Whether its number is within the limit.
+    bool may_ask_about(std::size_t number);
     /// Nothing more is asked or found: a limit is reached.
     void stop(std::string why);
     std::string too_many() const;  ///< a message
@@ -154,7 +155,7 @@ private:
     std::set<std::string, std::less<>> of_image_;  ///< those that are no references
     std::size_t referrers_asked_ = 0;              ///< subjects that the API was asked about
     std::size_t tags_asked_ = 0;
-    std::size_t asked_about_ = 0;
+    std::size_t scanned_tags_ = 0;
     std::uint64_t bytes_ = 0;
     knowledge api_ = knowledge::unknown;
     tag_listing listing_ = tag_listing::unknown;

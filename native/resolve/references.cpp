@@ -83,6 +83,8 @@ reference reference_to(const walk& walk, place where, const oci::descriptor& ent
     found.platform = walk.read().platform_of(where);
     found.place = where;
     if (!oci::is_empty_type(entry.artifact_type)) found.artifact_type = entry.artifact_type;
+    // A plain blob is what its media type says.
+    if (found.artifact_type.empty() && entry.kind == oci::media_kind::other) found.artifact_type = entry.media_type;
     read_marks(entry, found);
     add_stated_types(found);
     read_bytes(walk, found);

@@ -43,8 +43,7 @@ bool search::lacks_something() const {
 }
 
 bool search::is_worth_reading() const {
-    if (purpose_.always) return purpose_.sources != 0;
-    return policy_.fetch_references || lacks_something();
+    return (purpose_.always && purpose_.sources != 0) || policy_.fetch_references || lacks_something();
 }
 
 /// A request is not made where the index has told what it is made for.
@@ -59,7 +58,7 @@ void search::want_artifacts() {
     std::vector<std::string> types = policy_.required_types;
     types.insert(types.end(), policy_.reference_types.begin(), policy_.reference_types.end());
     // For what is required, what says that it is about something else need not be read.
-    const bool all = purpose_.always || policy_.fetch_references;
+    const bool all = (purpose_.always && purpose_.sources != 0) || policy_.fetch_references;
     const auto subjects = subjects_of(image_, policy_);
     const auto may_count = [&](const reference& one) {
         return all || one.subject.empty() || std::find(subjects.begin(), subjects.end(), one.subject) != subjects.end();

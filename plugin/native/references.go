@@ -74,26 +74,28 @@ func (a Answer) String() string {
 
 // Reference is something attached.
 type Reference struct {
-	Descriptor  Descriptor    // of the artifact; an annotation has none: digest and media type are empty
-	Subject     digest.Digest // what it is about; empty if its entry does not say, or says it malformed
-	Malformed   string        // the malformed subject as it stands there, control characters escaped
-	Type        string        // reference type, else artifactType, else what the source implies; may be empty
-	OtherTypes  []string      // what else it is called where it is listed again, and what its bytes say is in it: each once, sorted
-	Kinds       Kinds         // of all its types
-	Description string
-	Annotation  string // key of an inline annotation
-	Value       string // its value: the content itself
-	Sources     Source
-	Weak        Answer // yes: nothing in the root or a nested index is the subject
-	Wanted      bool   // the request's policy wants it fetched
-	Tag         string // under which it was found; empty where an index on the way to the image told of it
-	Unread      bool   // its entry does not say all, and its bytes were not read: its subject and kinds may be missing
-	Place       Place  // the first entry that tells of it; [None] twice where that is not in the index
+	Descriptor Descriptor    // of the artifact; an annotation has none: digest and media type are empty
+	Subject    digest.Digest // what it is about; empty if its entry does not say, or says it malformed
+	Malformed  string        // the malformed subject as it stands there, control characters escaped
+	Type       string        // reference type, else artifactType, else what the source implies; may be empty
+	// ArtifactType is its descriptor's, else what its bytes say in its place; empty if that is not known.
+	ArtifactType string
+	OtherTypes   []string // what else it is called where it is listed again, and what its bytes say is in it: each once, sorted
+	Kinds        Kinds    // of all its types
+	Description  string
+	Annotation   string // key of an inline annotation
+	Value        string // its value: the content itself
+	Sources      Source
+	Weak         Answer // yes: nothing in the root or a nested index is the subject
+	Wanted       bool   // the request's policy wants it fetched
+	Tag          string // under which it was found; empty where an index on the way to the image told of it
+	Unread       bool   // its entry does not say all, and its bytes were not read: its subject and kinds may be missing
+	Place        Place  // the first entry that tells of it; [None] twice where that is not in the index
 }
 
 // IsOf tells whether the reference is of that kind or, if that names no kind, of exactly that type.
 func (r *Reference) IsOf(asked string) bool {
-	return isOf(asked, r.Kinds, append(r.OtherTypes[:len(r.OtherTypes):len(r.OtherTypes)], r.Type, r.Descriptor.ArtifactType)...)
+	return isOf(asked, r.Kinds, append(r.OtherTypes[:len(r.OtherTypes):len(r.OtherTypes)], r.Type, r.ArtifactType)...)
 }
 
 // NodeKind is what a line of the tree stands for.
@@ -141,21 +143,22 @@ func newReferences(from *C.refract_references) *References {
 	var text text
 	for i := range list {
 		references.List[i] = Reference{
-			Descriptor:  text.descriptor(&list[i].descriptor),
-			Subject:     digest.Digest(text.copy(list[i].subject)),
-			Malformed:   text.copy(list[i].malformed),
-			Type:        text.copy(list[i]._type),
-			OtherTypes:  text.copies(list[i].other_types, list[i].other_types_count),
-			Description: text.copy(list[i].description),
-			Annotation:  text.copy(list[i].annotation),
-			Value:       text.copy(list[i].value),
-			Sources:     Source(list[i].sources),
-			Weak:        Answer(list[i].weak),
-			Wanted:      list[i].wanted != 0,
-			Tag:         text.copy(list[i].tag),
-			Kinds:       Kinds(list[i].kinds),
-			Unread:      list[i].unread != 0,
-			Place:       place(list[i].place),
+			Descriptor:   text.descriptor(&list[i].descriptor),
+			Subject:      digest.Digest(text.copy(list[i].subject)),
+			Malformed:    text.copy(list[i].malformed),
+			Type:         text.copy(list[i]._type),
+			OtherTypes:   text.copies(list[i].other_types, list[i].other_types_count),
+			Description:  text.copy(list[i].description),
+			Annotation:   text.copy(list[i].annotation),
+			Value:        text.copy(list[i].value),
+			Sources:      Source(list[i].sources),
+			Weak:         Answer(list[i].weak),
+			Wanted:       list[i].wanted != 0,
+			Tag:          text.copy(list[i].tag),
+			ArtifactType: text.copy(list[i].artifact_type),
+			Kinds:        Kinds(list[i].kinds),
+			Unread:       list[i].unread != 0,
+			Place:        place(list[i].place),
 		}
 	}
 	references.Notices = text.copies(from.notices, from.notices_count)

@@ -15,7 +15,7 @@ import (
 
 func made(name digest.Digest, annotation, referenceType, artifactType string) references.Reference {
 	return references.Reference{Reference: native.Reference{
-		Descriptor: native.Descriptor{Digest: name, ArtifactType: artifactType}, Annotation: annotation, Type: referenceType,
+		Descriptor: native.Descriptor{Digest: name}, ArtifactType: artifactType, Annotation: annotation, Type: referenceType,
 	}}
 }
 
@@ -27,6 +27,9 @@ func TestFind(t *testing.T) {
 		made("", "dev.sigstore.cosign/bundle.1", "signature", ""), made("", "dev.sigstore.cosign/bundle.12", "signature", ""),
 		made(aa, "", "copy", ""), made("sha256:aa0012", "", "longer", ""),
 	}}
+	for i := range 2 {
+		listing.References[i].Kinds = native.KindNamed("sbom")
+	}
 	listing.References[1].OtherTypes = []string{"application/vnd.example", "scan"}
 	cases := []struct {
 		name  string
@@ -41,6 +44,7 @@ func TestFind(t *testing.T) {
 		{"a whole annotation, and not the longer one", references.Query{Name: "dev.sigstore.cosign/bundle.1"}, []int{3}},
 		{"the beginning of an annotation is none", references.Query{Name: "dev.sigstore.cosign/bundle"}, nil},
 		{"the middle of a digest is none", references.Query{Name: "a00"}, nil},
+		{"a kind", references.Query{Type: "sbom"}, []int{0, 1}},
 		{"a reference type or an artifact type", references.Query{Type: "application/spdx+json"}, []int{0, 2}},
 		{"what else it is called", references.Query{Type: "scan"}, []int{1}},
 		{"the beginning of a type is none", references.Query{Type: "sb"}, nil},

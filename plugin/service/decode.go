@@ -37,7 +37,7 @@ func referenceOf(from *refractv1.Reference) references.Reference {
 		Reference: native.Reference{
 			Descriptor: descriptorOf(from.GetArtifact()), Subject: digest.Digest(from.GetSubject()), Malformed: from.GetMalformedSubject(),
 			Type: from.GetType(), Description: from.GetDescription(), Tag: from.GetTag(), Annotation: from.GetAnnotation(), Value: from.GetValue(),
-			OtherTypes: from.GetOtherTypes(), Unread: from.GetUnread(), Weak: answerOf(from.GetWeak()),
+			ArtifactType: from.GetArtifactType(), OtherTypes: from.GetOtherTypes(), Unread: from.GetUnread(), Weak: answerOf(from.GetWeak()),
 		},
 		Present: answerOf(from.GetPresent()),
 	}

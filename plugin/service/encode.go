@@ -40,7 +40,7 @@ func newDescriptor(of ocispec.Descriptor) *refractv1.Descriptor {
 func newReference(of references.Reference) *refractv1.Reference {
 	made := &refractv1.Reference{
 		Subject: of.Subject.String(), MalformedSubject: of.Malformed, Type: of.Type, Description: of.Description, Tag: of.Tag, OtherTypes: of.OtherTypes,
-		Kinds: of.Kinds.Names(), Unread: of.Unread, Annotation: of.Annotation, Value: of.Value, Sources: of.Sources.Names(), Weak: newAnswer(of.Weak), Present: newAnswer(of.Present),
+		Kinds: of.Kinds.Names(), Unread: of.Unread, ArtifactType: of.ArtifactType, Annotation: of.Annotation, Value: of.Value, Sources: of.Sources.Names(), Weak: newAnswer(of.Weak), Present: newAnswer(of.Present),
 	}
 	if of.Descriptor.Digest != "" {
 		made.Artifact = newDescriptor(of.Descriptor)

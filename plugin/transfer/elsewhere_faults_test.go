@@ -22,8 +22,10 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/plugin/transfer"
 	"github.com/refract-oci/refract/tests/registry"
 )
@@ -45,12 +47,18 @@ func TestElsewhereFails(t *testing.T) {
 			if err := pull(ctx, served.name(), discovering(places...)); err != nil {
 				t.Error(err)
 			}
-			if found, ok := records.Found(node.get(ctx, t, served.name()).Labels); ok {
-				t.Errorf("record %s", found)
+			listing, err := references.List(ctx, node.db.ContentStore(), node.get(ctx, t, served.name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, one := range listing.References {
+				if one.Sources&(native.SourceDigestTag|native.SourceReferrersTag|native.SourceReferrersAPI) != 0 {
+					t.Errorf("%s is listed from %v", one.Descriptor.Digest, one.Sources.Names())
+				}
 			}
 			p := requiring(policy.RequiredRefuse, "scan")
 			p.Discover = places
-			err := pull(ctx, served.name(), p)
+			err = pull(ctx, served.name(), p)
 			if err == nil || errdefs.IsPermissionDenied(err) || !strings.Contains(err.Error(), "500") || !strings.Contains(err.Error(), "scan") {
 				t.Errorf("required: %v", err)
 			}

@@ -5,6 +5,7 @@ package transfer_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,9 @@ func TestEveryShapeIsPulledOrRefused(t *testing.T) {
 					most = 1 // as containerd alone takes them with all metadata
 				}
 				for _, reference := range shape.References {
+					if slices.Contains(shape.Expect.Needs, reference) {
+						continue // an index: whether it is an artifact is in its bytes
+					}
 					if count := registry.asked(reference.String()); count > most {
 						t.Errorf("reference %s was asked for %d times", reference, count)
 					}

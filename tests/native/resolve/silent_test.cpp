@@ -77,7 +77,8 @@ protected:
     outcome required(const blob& root, std::vector<std::string> types, const std::string& platform = here) {
         auto request = request_for({platform});
         request.required_types = std::move(types);
-        found got(from, root, request, {});
+        // As a pull does that looks nowhere else, and only lists.
+        found got(from, root, request, {0, true});
         got.run();
         return got.search.check_required();
     }

@@ -52,7 +52,8 @@ type documentJSON struct {
 
 // referenceJSON is one reference. Fields that a reference does not have are left out.
 type referenceJSON struct {
-	// Digest, MediaType, ArtifactType, Size and Platform are the artifact's descriptor. An inline annotation has only a size.
+	// Digest, MediaType, Size and Platform are the artifact's descriptor; ArtifactType is the descriptor's or, where that is silent,
+	// what its bytes say. An inline annotation has only a size.
 	Digest       digest.Digest     `json:"digest,omitempty"`
 	MediaType    string            `json:"mediaType,omitempty"`
 	ArtifactType string            `json:"artifactType,omitempty"`
@@ -80,6 +81,8 @@ type referenceJSON struct {
 	Weak string `json:"weak"`
 	// Present tells whether the node has it whole: no, yes, unknown.
 	Present string `json:"present"`
+	// Unread tells that its entry does not say all, and that its bytes were not here to be read: subject and kinds may be missing.
+	Unread bool `json:"unread,omitempty"`
 }
 
 // nodeJSON is one line of the tree.
@@ -121,7 +124,7 @@ func newReferenceJSON(reference references.Reference) referenceJSON {
 	made := referenceJSON{
 		Digest:           reference.Descriptor.Digest,
 		MediaType:        reference.Descriptor.MediaType,
-		ArtifactType:     reference.Descriptor.ArtifactType,
+		ArtifactType:     reference.ArtifactType,
 		Size:             sizeOf(reference),
 		Platform:         reference.Descriptor.Platform,
 		Kinds:            reference.Kinds.Names(),
@@ -135,6 +138,7 @@ func newReferenceJSON(reference references.Reference) referenceJSON {
 		Sources:          reference.Sources.Names(),
 		Weak:             reference.Weak.String(),
 		Present:          reference.Present.String(),
+		Unread:           reference.Unread,
 	}
 	if reference.Annotation != "" {
 		made.Value = &reference.Value

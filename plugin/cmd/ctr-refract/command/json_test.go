@@ -51,11 +51,11 @@ const listingJSON = `
 	"index": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "${root}", "size": ${rootSize}},
 	"unreadIndexes": 0, "notices": [],
 	"references": [
-		{"digest": "${0}", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": ${size0}, "type": "attestation",
+		{"digest": "${0}", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": ${size0}, "kinds": ["attestation"], "type": "attestation", "unread": true,
 			"subject": "${1}", "sources": ["index"], "weak": "no", "present": "no"},
-		{"digest": "${1}", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": ${size1}, "type": "signature",
+		{"digest": "${1}", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": ${size1}, "kinds": ["signature"], "type": "signature",
 			"description": "signs the SBOM", "subject": "${2}", "sources": ["index"], "weak": "no", "present": "yes"},
-		{"digest": "${2}", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": ${size2}, "type": "sbom",
+		{"digest": "${2}", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": ${size2}, "kinds": ["sbom"], "type": "sbom",
 			"subject": "${selected}", "sources": ["index"], "weak": "no", "present": "no"}
 	]`
 
@@ -101,14 +101,14 @@ func TestJSONOfWhatIsOutOfTheOrdinary(t *testing.T) {
 		"index": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "${root}", "size": ${rootSize}},`
 	const manifest = `"mediaType": "application/vnd.oci.image.manifest.v1+json", `
 	cases := []struct{ shape, arguments, want string }{
-		{"malformed-reference-digest", "--type=sbom", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"size": ${size0}, "type": "sbom",
+		{"malformed-reference-digest", "--type=sbom", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"size": ${size0}, "kinds": ["sbom"], "type": "sbom",
 			"malformedSubject": "sha256:NOT-A-DIGEST", "sources": ["index"], "weak": "unknown", "present": "no"}]}`},
-		{"unknown-digest-algorithm", "", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"size": ${size0}, "type": "sbom",
+		{"unknown-digest-algorithm", "", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"size": ${size0}, "kinds": ["sbom"], "type": "sbom",
 			"subject": "${selected}", "sources": ["index"], "weak": "no", "present": "no"}]}`},
 		{"soci-v2", "", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"artifactType": "application/vnd.amazon.soci.index.v2+json",
-			"size": ${size0}, "platform": {"os": "linux", "architecture": "amd64"}, "type": "application/vnd.amazon.soci.index.v2+json",
+			"size": ${size0}, "platform": {"os": "linux", "architecture": "amd64"}, "kinds": ["soci"], "type": "application/vnd.amazon.soci.index.v2+json",
 			"subject": "${selected}", "sources": ["soci"], "weak": "no", "present": "no"}]}`},
-		{"two-sources-one-reference", "", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"size": ${size0}, "type": "sbom",
+		{"two-sources-one-reference", "", `{` + bothTargets + `"references": [{"digest": "${0}", ` + manifest + `"size": ${size0}, "kinds": ["sbom"], "type": "sbom",
 			"subject": "${selected}", "sources": ["index", "buildkit"], "weak": "no", "present": "no"}]}`},
 		{"inline-signatures", "--type=chain", `{"schemaVersion": 1, "image": "${image}", "unreadIndexes": 0, "notices": [],
 			"target": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "${root}", "size": ${rootSize}},

@@ -4,18 +4,18 @@
 package command_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
 	"github.com/containerd/containerd/v2/pkg/progress"
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-const heading = "DIGEST TYPE ARTIFACT TYPE SIZE SUBJECT SOURCE PRESENT NOTES"
+const heading = "KIND DIGEST TYPE ARTIFACT TYPE SIZE SUBJECT SOURCE PRESENT NOTES"
 
 // rows are a table's lines with one space between the columns.
 func rows(table string) []string {
@@ -39,12 +39,12 @@ func sized(shape shapes.Shape, d digest.Digest) string {
 }
 
 func TestListOfWhatIsAttached(t *testing.T) {
-	const manifest = ocispec.MediaTypeImageManifest
+	kinds := map[string]string{"sbom": "sbom", "signature": "signature", "attestation": "attestation", "attestation-manifest": "attestation"}
 	about := func(shape shapes.Shape, number int) digest.Digest { return shape.Expect.References[number].Subject }
 	// line is what the table says of one that is a manifest and not here.
 	line := func(shape shapes.Shape, number int, kind, source, notes string) string {
 		d := shape.References[number]
-		return sprint(short(d), kind, manifest, sized(shape, d), short(about(shape, number)), source, "no", notes)
+		return sprint(cmp.Or(kinds[kind], "-"), short(d), kind, "-", sized(shape, d), short(about(shape, number)), source, "no", notes)
 	}
 	cases := []struct {
 		shape string
@@ -69,32 +69,32 @@ func TestListOfWhatIsAttached(t *testing.T) {
 		}},
 		{"soci-v2", func(s shapes.Shape) []string {
 			const soci = "application/vnd.amazon.soci.index.v2+json"
-			return []string{sprint(short(s.References[0]), soci, soci, sized(s, s.References[0]), short(s.Selected), "soci", "no", "-")}
+			return []string{sprint("soci", short(s.References[0]), soci, soci, sized(s, s.References[0]), short(s.Selected), "soci", "no", "-")}
 		}},
 		{"malformed-reference-digest", func(s shapes.Shape) []string {
 			return []string{
-				sprint(short(s.References[0]), "sbom", manifest, sized(s, s.References[0]), "-", "index", "no", `malformed subject "sha256:NOT-A-DIGEST"`),
+				sprint("sbom", short(s.References[0]), "sbom", "-", sized(s, s.References[0]), "-", "index", "no", `malformed subject "sha256:NOT-A-DIGEST"`),
 				line(s, 1, "signature", "index", "-"),
 			}
 		}},
 		{"unknown-digest-algorithm", func(s shapes.Shape) []string { return []string{line(s, 0, "sbom", "index", "-")} }},
 		{"plain-blobs-as-entries", func(s shapes.Shape) []string {
 			return []string{
-				sprint(short(s.References[0]), "- text/markdown", sized(s, s.References[0]), "- index no no subject stated"),
-				sprint(short(s.References[1]), "sbom application/spdx+json", sized(s, s.References[1]), short(s.Selected), "index no -"),
+				sprint("-", short(s.References[0]), "text/markdown text/markdown", sized(s, s.References[0]), "- index no no subject stated"),
+				sprint("sbom", short(s.References[1]), "sbom application/spdx+json", sized(s, s.References[1]), short(s.Selected), "index no -"),
 			}
 		}},
 		{"inline-signatures", func(s shapes.Shape) []string {
 			on := short(s.Selected)
 			return []string{
-				"- signature dev.cosignproject.cosign/signature.e59879c 51.0 B " + on + " annotation yes -",
-				"- bundle dev.sigstore.cosign/bundle.6436749 43.0 B " + on + " annotation yes -",
-				"- certificate dev.sigstore.cosign/certificate.776a3f1 48.0 B " + on + " annotation yes -",
-				"- chain dev.sigstore.cosign/chain.8adf60e 42.0 B " + on + " annotation yes -",
+				"signature - signature dev.cosignproject.cosign/signature.e59879c 51.0 B " + on + " annotation yes -",
+				"- - bundle dev.sigstore.cosign/bundle.6436749 43.0 B " + on + " annotation yes -",
+				"- - certificate dev.sigstore.cosign/certificate.776a3f1 48.0 B " + on + " annotation yes -",
+				"- - chain dev.sigstore.cosign/chain.8adf60e 42.0 B " + on + " annotation yes -",
 			}
 		}},
 		{"marked-index-first", func(s shapes.Shape) []string {
-			return []string{sprint(short(s.References[0]), "test-images", ocispec.MediaTypeImageIndex, sized(s, s.References[0]), short(s.Selected), "index no -")}
+			return []string{sprint("-", short(s.References[0]), "test-images", "-", sized(s, s.References[0]), short(s.Selected), "index no -")}
 		}},
 		{"multi-platform", func(shapes.Shape) []string { return nil }},
 	}
@@ -120,7 +120,7 @@ func TestListOfTwoHundred(t *testing.T) {
 		t.Fatalf("%d lines", len(got))
 	}
 	for i, d := range shape.References {
-		if !strings.HasPrefix(got[i+1], short(d)+" scan ") {
+		if !strings.HasPrefix(got[i+1], "- "+short(d)+" scan ") {
 			t.Errorf("line %d is %q, want %s", i+1, got[i+1], d)
 		}
 	}
@@ -153,7 +153,7 @@ func TestListOfOneType(t *testing.T) {
 	shape = node.Attach(t, shape, typed)
 	p, name := pulled(t, shape)
 	for asked, want := range map[string][]digest.Digest{
-		"sbom": {shape.References[0]}, "signature": {shape.References[1]}, "application/spdx+json": {typed.Digest}, "SBOM": nil, "sbo": nil,
+		"sbom": {shape.References[0], typed.Digest}, "signature": {shape.References[1]}, "application/spdx+json": {typed.Digest}, "SBOM": nil, "sbo": nil,
 	} {
 		got := rows(p.succeeds("ls", "--type", asked, name))
 		if len(got) != len(want)+1 {
@@ -161,7 +161,7 @@ func TestListOfOneType(t *testing.T) {
 			continue
 		}
 		for i, d := range want {
-			if !strings.HasPrefix(got[i+1], short(d)) {
+			if !strings.Contains(got[i+1], " "+short(d)+" ") {
 				t.Errorf("--type %s: %q, want %s", asked, got[i+1], d)
 			}
 		}
@@ -178,10 +178,10 @@ func TestNoTruncPrintsDigestsAndTypesInFull(t *testing.T) {
 	size := sized(shape, sbom.Digest)
 	cut := long[:59] + "…"
 	sameLines(t, rows(p.succeeds("ls", name))[1:], []string{
-		sprint(short(sbom.Digest), cut, ocispec.MediaTypeImageManifest, size, short(shape.Selected), "index no -"),
+		sprint("-", short(sbom.Digest), cut, "-", size, short(shape.Selected), "index no -"),
 	})
 	sameLines(t, rows(p.succeeds("ls", "--no-trunc", name))[1:], []string{
-		sprint(sbom.Digest, long, ocispec.MediaTypeImageManifest, size, shape.Selected, "index no -"),
+		sprint("-", sbom.Digest, long, "-", size, shape.Selected, "index no -"),
 	})
 	for _, words := range []string{cut, short(sbom.Digest) + " "} {
 		if out := p.succeeds("tree", name); !strings.Contains(out, words) {

@@ -106,7 +106,7 @@ func typeText(reference references.Reference) string {
 
 // artifactText is the artifact type of a reference, or the key of its annotation; empty if it is not known.
 func artifactText(reference references.Reference) string {
-	return cmp.Or(reference.Annotation, reference.Descriptor.ArtifactType)
+	return cmp.Or(reference.Annotation, reference.ArtifactType)
 }
 
 func sizeOf(reference references.Reference) int64 {

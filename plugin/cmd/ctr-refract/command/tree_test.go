@@ -21,7 +21,7 @@ type drawing struct{ shapes.Shape }
 // at is a line of a reference that is a manifest.
 func (d drawing) at(number int, kind string) string {
 	of := d.References[number]
-	return sprint(kind, short(of), ocispec.MediaTypeImageManifest, sized(d.Shape, of))
+	return sprint(kind, short(of), sized(d.Shape, of))
 }
 
 func (d drawing) index() string { return "└── index " + short(d.Root.Digest) }
@@ -130,7 +130,7 @@ func TestTreeOfWhatIsAttachedToWhat(t *testing.T) {
 			return []string{
 				d.index(),
 				"    └── " + d.image(),
-				"        └── application/vnd.amazon.soci.index.v2+json " + short(d.References[0]) + " " + sized(d.Shape, d.References[0]) + " [not fetched]",
+				"        └── soci " + short(d.References[0]) + " application/vnd.amazon.soci.index.v2+json " + sized(d.Shape, d.References[0]) + " [not fetched]",
 			}
 		}},
 		{"plain-blobs-as-entries", func(d drawing) []string {

@@ -725,7 +725,7 @@ func (x *Platform) GetOsFeatures() []string {
 // Reference is something that is attached. Fields that it does not have are empty.
 type Reference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The artifact. Of an inline annotation it is not set.
+	// The artifact, as its entry describes it. Of an inline annotation it is not set.
 	Artifact *Descriptor `protobuf:"bytes,1,opt,name=artifact,proto3" json:"artifact,omitempty"`
 	// The digest of what it is about.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
@@ -755,7 +755,9 @@ type Reference struct {
 	// It may be of several kinds. Later versions may have others.
 	Kinds []string `protobuf:"bytes,13,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	// Whether its entry does not say all and its bytes were not read, so that its subject and kinds may be missing.
-	Unread        bool `protobuf:"varint,14,opt,name=unread,proto3" json:"unread,omitempty"`
+	Unread bool `protobuf:"varint,14,opt,name=unread,proto3" json:"unread,omitempty"`
+	// Its entry's artifact type, else what its bytes say in its place. Empty if that is not known.
+	ArtifactType  string `protobuf:"bytes,15,opt,name=artifact_type,json=artifactType,proto3" json:"artifact_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -886,6 +888,13 @@ func (x *Reference) GetUnread() bool {
 		return x.Unread
 	}
 	return false
+}
+
+func (x *Reference) GetArtifactType() string {
+	if x != nil {
+		return x.ArtifactType
+	}
+	return ""
 }
 
 // Node is one line of the tree.
@@ -1906,7 +1915,7 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\n" +
 	"os_version\x18\x04 \x01(\tR\tosVersion\x12\x1f\n" +
 	"\vos_features\x18\x05 \x03(\tR\n" +
-	"osFeatures\"\xc3\x03\n" +
+	"osFeatures\"\xe8\x03\n" +
 	"\tReference\x122\n" +
 	"\bartifact\x18\x01 \x01(\v2\x16.refract.v1.DescriptorR\bartifact\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12+\n" +
@@ -1925,7 +1934,8 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\vother_types\x18\f \x03(\tR\n" +
 	"otherTypes\x12\x14\n" +
 	"\x05kinds\x18\r \x03(\tR\x05kinds\x12\x16\n" +
-	"\x06unread\x18\x0e \x01(\bR\x06unread\"\xf9\x01\n" +
+	"\x06unread\x18\x0e \x01(\bR\x06unread\x12#\n" +
+	"\rartifact_type\x18\x0f \x01(\tR\fartifactType\"\xf9\x01\n" +
 	"\x04Node\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.refract.v1.NodeKindR\x04kind\x12\x14\n" +
 	"\x05depth\x18\x02 \x01(\rR\x05depth\x120\n" +
