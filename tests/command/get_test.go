@@ -80,7 +80,7 @@ func TestGetIsToldWhatByItsNameOrItsType(t *testing.T) {
 			}
 		}
 		got := p.run("references", "get", from.image)
-		if got.code != 1 || got.out != "" || !strings.HasPrefix(got.err, "DIGEST ") || strings.Count(got.err, "\n") != 4 ||
+		if got.code != 1 || got.out != "" || !strings.HasPrefix(got.err, "KIND ") || strings.Count(got.err, "\n") != 4 ||
 			!strings.Contains(got.err, artifact.String()) || !strings.Contains(got.err, other.Digest.String()) {
 			t.Errorf("%s: several: exit code %d, %q, %q", from.name, got.code, got.out, got.err)
 		}

@@ -121,7 +121,7 @@ func named(shape shapes.Shape, text, image string) string {
 		}
 		return "sha256:" + name + strings.Repeat("_", len(hex)-len(name))
 	})
-	if strings.HasPrefix(text, "DIGEST") {
+	if strings.HasPrefix(text, "KIND") {
 		lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
 		lines[len(lines)-1] += "\n"
 		slices.Sort(lines[1:])

@@ -107,6 +107,12 @@ func (e ended) fails(t *testing.T, code int, words ...string) {
 	e.isModest(t)
 }
 
+// warns: it does what it was asked for, and tells in one line what it could not look for.
+func (e ended) warns(t *testing.T, words ...string) {
+	t.Helper()
+	e.fails(t, 0, words...)
+}
+
 // failsLate: as fails, but bytes of a blob that turned out to be wrong had been printed by then.
 func (e ended) failsLate(t *testing.T, code int, words ...string) {
 	t.Helper()
