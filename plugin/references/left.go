@@ -78,8 +78,13 @@ func (s Stores) leftBeside(ctx context.Context, name string) (*left, error) {
 		}
 		seen[target] = true
 		raw, err := beside.read(ctx, target)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
-			return nil, err
+			// It is another image's; this one is listed without it.
+			log.G(ctx).WithError(err).WithField("image", image.Name).Debug("image of the same repository cannot be read")
+			continue
 		}
 		if is, err := native.Identify(image.Target.MediaType, raw); err == nil && is.Subject != "" {
 			beside.about[is.Subject], beside.repository = append(beside.about[is.Subject], target), repository
