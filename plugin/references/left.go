@@ -93,6 +93,9 @@ func (s Stores) leftBeside(ctx context.Context, name string) (*left, error) {
 	return beside, nil
 }
 
+// isThere tells whether anything of the repository was pulled besides.
+func (l *left) isThere() bool { return len(l.tags) > 0 || len(l.about) > 0 }
+
 // read gets a document that the store has; nil if it has none of that digest that could be one.
 func (l *left) read(ctx context.Context, d digest.Digest) ([]byte, error) {
 	if d.Validate() != nil {

@@ -125,8 +125,10 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 	if deep && result.References > int(native.DefaultLimits().FetchedReferences) {
 		// So many are not marked at all.
 		beside.shallow = true
-		beside.notices = append(beside.notices, fmt.Sprintf("more than %d references are attached: what other clients left about these was not looked for",
-			native.DefaultLimits().FetchedReferences))
+		if beside.left.isThere() {
+			beside.notices = append(beside.notices, fmt.Sprintf("more than %d references are attached: what other clients left about these was not looked for",
+				native.DefaultLimits().FetchedReferences))
+		}
 		return through(ctx, store, root, options, beside)
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
