@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/tests/programs"
@@ -40,11 +42,39 @@ func (d *Daemon) CRIStatus(ctx context.Context, name string) (*cri.Image, error)
 	return status.GetImage(), err
 }
 
-// CRIRemove removes an image with all its names, by any of them.
+// CRIRemove removes an image with all its names, by any of them. CRI hears of names that a pull adds by events, and removes those that it
+// has heard of: it is asked again until containerd has none of them.
 func (d *Daemon) CRIRemove(ctx context.Context, name string) error {
-	_, err := d.Images.RemoveImage(ctx, &cri.RemoveImageRequest{Image: &cri.ImageSpec{Image: name}})
-	return err
+	ctx, cancel := context.WithTimeout(ctx, removeLimit)
+	defer cancel()
+	recorded := namespaces.WithNamespace(ctx, "k8s.io")
+	image, err := d.Client.ImageService().Get(recorded, name)
+	if err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	for names := []string{name}; len(names) > 0; {
+		for _, one := range names {
+			if _, err := d.Images.RemoveImage(ctx, &cri.RemoveImageRequest{Image: &cri.ImageSpec{Image: one}}); err != nil {
+				return err
+			}
+		}
+		if image.Target.Digest == "" {
+			return nil
+		}
+		left, err := d.Client.ImageService().List(recorded, "target.digest=="+image.Target.Digest.String())
+		if err != nil {
+			return err
+		}
+		names = nil
+		for _, one := range left {
+			names = append(names, one.Name)
+		}
+	}
+	return nil
 }
+
+// removeLimit is how long CRI may take to hear of an image's names.
+const removeLimit = 30 * time.Second
 
 // StartPod starts a pod.
 func (d *Daemon) StartPod(ctx context.Context, name string) (*Pod, error) {
