@@ -38,6 +38,7 @@ type picture struct {
 	repository string
 	tags       []string
 	config     ocispec.ImageConfig
+	further    [][]shapes.File // layers on top of the common one
 }
 
 // gallery is a registry that has the images of the suites in one form.
@@ -168,6 +169,9 @@ func (g gallery) image(t *testing.T, shape shapes.Shape, p picture, platform oci
 	}})}
 	if platform.Architecture == runtime.GOARCH {
 		layers = append(layers, g.ground)
+	}
+	for _, files := range p.further {
+		layers = append(layers, pack(t, files))
 	}
 	config := ocispec.Image{Platform: platform, Config: p.config, RootFS: ocispec.RootFS{Type: "layers"}}
 	config.Config.Env = []string{"PATH=/bin"}
