@@ -2,6 +2,8 @@ module github.com/refract-oci/refract/tests/tools/client-tests
 
 go 1.26.6
 
+tool github.com/containerd/containerd/v2/integration/failpoint/cmd/runc-fp
+
 require (
 	github.com/AdaLogics/go-fuzz-headers v0.0.0-20240806141605-e8a1dd7889d6
 	github.com/containerd/containerd/v2 v2.4.2
