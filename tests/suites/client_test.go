@@ -20,8 +20,11 @@ import (
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-// imageTests are the tests that pull, export, import and convert: those that every `make test` runs.
+// imageTests are the tests that pull, export, import and convert: those that every `make test` runs, with our option alone.
 const imageTests = "Image|Pull|Export|Import|Convert"
+
+// clients are containerd's client as it is, which is the control, and with our option.
+var clients = []struct{ name, option string }{{"containerd's", ""}, {"WithExtendedIndexes", "yes"}}
 
 // isolated runs a program where folders that containerd's tests name in their code are its own, and everything that it starts ends
 // with it. The folder is the first argument.
@@ -65,6 +68,10 @@ func containerdPictures() map[string]picture {
 }
 
 func TestClient(t *testing.T) {
+	forms, clients, ran, which := append([]form{single}, forms...), clients, "client", "."
+	if testing.Short() {
+		forms, clients, ran, which = forms[1:], clients[1:], "client's image tests", imageTests
+	}
 	for _, images := range forms {
 		pictures := containerdPictures()
 		server, digests := open(t, images, sortedPictures(pictures))
@@ -80,14 +87,10 @@ func TestClient(t *testing.T) {
 		if err := os.WriteFile(list, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, client := range []struct{ name, option string }{{"containerd's", ""}, {"WithExtendedIndexes", "yes"}} {
+		for _, client := range clients {
 			t.Run(string(images)+"/"+client.name, func(t *testing.T) {
 				environment := []string{"IMAGE_LIST=" + list, "IMAGE_REGISTRY=" + server.Host(), "EXTENDED_INDEXES=" + client.option}
 				r := result{suite: "client", images: images, client: client.name}
-				ran, which := "client", "."
-				if testing.Short() {
-					ran, which = "client's image tests", imageTests
-				}
 				r.passed, r.failed = runClientTests(t, environment, which)
 				r = again(t, r, environment)
 				shared.results = append(shared.results, r)

@@ -29,6 +29,8 @@ const (
 	plain    form = "plain"
 	buildkit form = "buildkit"
 	extended form = "extended"
+	// single is without an index: what an image of an extended index is like, once it has been selected.
+	single form = "single"
 )
 
 var forms = []form{plain, buildkit, extended}
@@ -140,6 +142,10 @@ func (g gallery) draw(t *testing.T, p picture) shapes.Shape {
 				beside = append(beside, node.About(artifact, image.Digest, about))
 			}
 		}
+	}
+	if g.form == single {
+		shape.Root = images[0]
+		return shape
 	}
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: images}
 	if g.form == extended {
