@@ -320,7 +320,7 @@ typedef struct refract_reference {
     refract_descriptor descriptor; /* of the artifact; an annotation has none: digest and media type are empty */
     refract_string subject;   /* digest of what it is about; empty if its entry does not say, or says it malformed */
     refract_string malformed; /* the malformed subject as it stands there, control characters escaped */
-    refract_string type; /* reference type, else artifact type, else what the source implies; may be empty */
+    refract_string type;      /* reference type, else artifact type, else what the source implies; may be empty */
     refract_string description;
     refract_string annotation; /* key of an inline annotation */
     refract_string value;      /* its value: the content itself */
@@ -554,8 +554,9 @@ typedef struct refract_image refract_image;
 /* Reads the index or manifest that a name leads to: "host/repo:tag", "host/repo@digest", with Docker's defaults
  * ("alpine" is docker.io/library/alpine:latest), or "oci:DIR", "oci:DIR:TAG", "oci:DIR@digest" for an OCI layout
  * (image-spec, image-layout.md), where DIR may be a tar archive that holds one, also compressed with gzip or zstd. The
- * shortest beginning of DIR:TAG that is a layout or a file is DIR. A tag is asked for once; from then on its digest counts, and no document is asked for
- * twice. REFRACT_MISSING, REFRACT_DENIED and REFRACT_UNREACHABLE as their names say. */
+ * shortest beginning of DIR:TAG that is a layout or a file is DIR. A tag is asked for once; from then on its digest
+ * counts, and no document is asked for twice. REFRACT_MISSING, REFRACT_DENIED and REFRACT_UNREACHABLE as their names
+ * say. */
 REFRACT_API refract_status refract_image_open(refract_image** out, refract_client* client, const char* name,
                                               size_t name_size, refract_error* error) REFRACT_NOEXCEPT;
 REFRACT_API void refract_image_free(refract_image* image) REFRACT_NOEXCEPT;
@@ -602,9 +603,10 @@ typedef int32_t (*refract_write)(void* user, const void* bytes, size_t size);
 #define REFRACT_WHOLE_MANIFEST UINT32_MAX
 
 /* Streams a reference of the last list: one layer of its manifest, counted from 0; or of an annotation its value, and
- * of a reference that is a plain blob the blob, of one that is an index its document, all as layer 0. To know the layers, get the manifest and let
- * refract_manifest_new read it. Digest and size are checked on the way: unless REFRACT_OK is returned, what was written
- * may be anything and is to be thrown away. A broken connection is resumed without the callback noticing. */
+ * of a reference that is a plain blob the blob, of one that is an index its document, all as layer 0. To know the
+ * layers, get the manifest and let refract_manifest_new read it. Digest and size are checked on the way: unless
+ * REFRACT_OK is returned, what was written may be anything and is to be thrown away. A broken connection is resumed
+ * without the callback noticing. */
 REFRACT_API refract_status refract_image_get(refract_image* image, uint32_t reference, uint32_t layer,
                                              refract_write write, void* user, refract_error* error) REFRACT_NOEXCEPT;
 

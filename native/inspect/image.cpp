@@ -118,17 +118,16 @@ result<const listing*> image::list(const listing_request& request) {
     listing_walk_ = {};
     listing_walk_.mode = resolve::mode::list;
     listing_walk_.limits = request.limits;
+    artifacts_ = std::make_unique<resolve::artifact_reader>(listing_walk_, request.discovery.found);
     if (is_index()) {
         auto walked = walk(listing_walk_);
         if (walked.failed()) return std::move(walked).take();
         walk_ = std::move(walked).value();
         auto all = resolve::find_attached(*walk_);
+        if (outcome done = read_artifacts(request, all); done.failed()) return done;
         listing_.unread_indexes = all.unread_indexes;
         listing_.references = std::move(all.references);
-        listing_.candidates = std::move(all.candidates);
     }
-    artifacts_ = std::make_unique<resolve::artifact_reader>(listing_walk_, request.discovery.found);
-    if (outcome done = read_artifacts(request); done.failed()) return done;
     if (outcome done = discover(request); done.failed()) return done;
     for (auto& notice : reader_.notices()) listing_.notices.push_back(std::move(notice));
     std::erase_if(listing_.references, [&](const auto& one) { return (one.sources & request.sources) == 0; });
@@ -150,41 +149,19 @@ result<std::vector<result<oci::answer>>> image::ask_optional(std::vector<oci::qu
     return answers;
 }
 
-outcome image::read_artifacts(const listing_request& request) {
+outcome image::read_artifacts(const listing_request& request, resolve::attached& all) {
     std::vector<std::string> types;
     for (const auto& type : {request.type, request.artifact_type}) {
         if (!type.empty()) types.push_back(type);
     }
-    bool fits = true;
-    for (const auto& one : listing_.references) {
-        if (needs_reading(one, types)) fits = artifacts_->want(*one.descriptor) && fits;
-    }
-    for (const auto& one : listing_.candidates) fits = artifacts_->want(*one.descriptor) && fits;
-    if (!fits) {
-        listing_.notices.push_back(name_.text() + ": more than " + std::to_string(request.discovery.found) +
-                                   " artifacts do not say in their entries what they are about or of which type they "
-                                   "are, which is the limit: the rest was not read");
-    }
+    resolve::notice_list notices;
+    artifacts_->want(all, types, notices);
     const auto questions = artifacts_->questions();
     auto answers = ask_optional(questions);
     if (answers.failed()) return std::move(answers).take();
-    resolve::notice_list unread;
-    for (std::size_t i = 0; i < questions.size(); ++i) {
-        const auto& came = answers.value()[i];
-        outcome read = artifacts_->answer(questions[i].reference, came);
-        if (read.failed() && (came.ok() || came.why().code != status::missing)) {
-            unread.add(std::move(read).take().message);
-        }
-    }
-    const auto notices = unread.all();
-    listing_.notices.insert(listing_.notices.end(), notices.begin(), notices.end());
-    for (auto& one : listing_.references) artifacts_->complete(one);
-    for (auto& one : listing_.candidates) {
-        const auto* const facts = artifacts_->find(one.digest());
-        if (facts == nullptr || facts->is_image) continue;
-        artifacts_->complete(one);
-        listing_.references.push_back(one);
-    }
+    artifacts_->answer(questions, answers.value(), notices);
+    artifacts_->complete(all);
+    for (auto& notice : notices.all()) listing_.notices.push_back(name_.text() + ": " + std::move(notice));
     return {};
 }
 
@@ -217,15 +194,18 @@ outcome image::discover(const listing_request& request) {
 
 /// Once all is known: what nothing lists is weak.
 void image::settle_weakness() {
-    if (!discovery_) return;
-    std::set<std::string_view> listed = discovery_->listed();
+    std::set<std::string_view> listed;
+    if (discovery_) listed = discovery_->listed();
     listed.insert(root_.digest);
     if (walk_) {
         walk_->read().for_each_entry(
             [&](resolve::place, const oci::descriptor& entry) { listed.insert(entry.digest); });
     }
     for (auto& one : listing_.references) {
-        if (one.subject.empty()) continue;
+        if (one.subject.empty()) {
+            one.weak = resolve::answer::unknown;
+            continue;
+        }
         const auto absent = listing_.unread_indexes == 0 ? resolve::answer::yes : resolve::answer::unknown;
         one.weak = listed.contains(one.subject) ? resolve::answer::no : absent;
     }
@@ -247,12 +227,18 @@ outcome image::check_presence() {
     auto asked = ask_optional(std::move(questions));
     if (asked.failed()) return std::move(asked).take();
     const auto& answers = asked.value();
+    resolve::notice_list unknown;
     for (std::size_t i = 0; i < answers.size(); ++i) {
-        const bool is_known = answers[i].ok() || answers[i].why().code == status::missing;
-        if (!is_known) listing_.notices.push_back("whether it is there is not known: " + answers[i].why().message);
-        if (is_known)
-            listing_.references[numbers[i]].present = answers[i].ok() ? resolve::answer::yes : resolve::answer::no;
+        auto& present = listing_.references[numbers[i]].present;
+        if (answers[i].ok()) {
+            present = resolve::answer::yes;
+        } else if (answers[i].why().code == status::missing) {
+            present = resolve::answer::no;
+        } else {
+            unknown.add("whether it is there is not known: " + answers[i].why().message);
+        }
     }
+    for (auto& notice : unknown.all()) listing_.notices.push_back(std::move(notice));
     return {};
 }
 

@@ -49,9 +49,8 @@ struct listing_request {
 /// What is attached to an image. Views into it live as long as it does.
 struct listing {
     std::vector<resolve::reference> references;
-    std::vector<resolve::reference> candidates;  ///< entries that looked as if they might be artifacts
-    std::vector<std::uint32_t> told;             ///< numbers of those that the request asks for
-    std::vector<resolve::node> tree;             ///< of those, with whatever leads to them
+    std::vector<std::uint32_t> told;  ///< numbers of those that the request asks for
+    std::vector<resolve::node> tree;  ///< of those, with whatever leads to them
     std::uint32_t unread_indexes = 0;
     std::vector<std::string> notices;  ///< what could not be looked for, and why
 };
@@ -86,7 +85,7 @@ private:
     outcome open_root(const limits& limits);
     resolve::expected_document expected_root() const;
     /// Reads artifacts of the index that do not say enough in their entries.
-    outcome read_artifacts(const listing_request& request);
+    outcome read_artifacts(const listing_request& request, resolve::attached& all);
     outcome discover(const listing_request& request);
     /// Asks what is optional: within the budget of the listing.
     result<std::vector<result<oci::answer>>> ask_optional(std::vector<oci::question> questions);

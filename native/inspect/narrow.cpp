@@ -88,11 +88,12 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
     }
     const auto asked = ask_optional(questions);
     if (asked.failed()) return error(asked.why());
+    resolve::notice_list unread;
     const auto& answers = asked.value();
     for (std::size_t n = 0; n < answers.size(); ++n) {
         if (answers[n].failed()) {
             // Dangling, it says nothing; else whether it has the annotation is not known.
-            if (answers[n].why().code != status::missing) listing_.notices.push_back(answers[n].why().message);
+            if (answers[n].why().code != status::missing) unread.add(answers[n].why().message);
             continue;
         }
         oci::json_reader json(request.limits.json_depth);
@@ -100,7 +101,7 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
         const auto& bytes = answers[n].value().documents.front();
         outcome read = manifest.read(json, std::as_bytes(std::span(bytes)), request.limits);
         if (read.failed()) {
-            listing_.notices.push_back("manifest " + questions[n].reference + ": " + read.why().message);
+            unread.add("manifest " + questions[n].reference + ": " + read.why().message);
             continue;
         }
         const auto& descriptor = *listing_.references[numbers[n]].descriptor;
@@ -109,6 +110,7 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
             return (said.empty() ? manifest.annotation(wanted.first) : said) == wanted.second;
         });
     }
+    for (auto& notice : unread.all()) listing_.notices.push_back(std::move(notice));
     return {};
 }
 

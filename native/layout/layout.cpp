@@ -54,6 +54,7 @@ public:
     std::vector<std::string> notices() const override { return notices_; }
 
 private:
+    static result<answer> within(std::uint64_t& left, result<answer> got);
     result<answer> answer_to(const question& what);
     result<answer> manifest(const question& what);
     result<answer> document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most);
@@ -201,10 +202,12 @@ std::vector<result<answer>> image_layout::ask(std::span<const question> question
     const outcome loaded = load_index();
     std::vector<result<answer>> answers;
     answers.reserve(questions.size());
+    std::uint64_t left = network_limits{}.answers_bytes;
     for (const auto& what : questions) {
         const bool by_digest = what.what == question::kind::blob || what.what == question::kind::presence ||
                                (what.what == question::kind::manifest && is_digest(what.reference));
         auto got = loaded.ok() || by_digest ? answer_to(what) : result<answer>(error(loaded.why()));
+        if (got.ok()) got = within(left, std::move(got));
         if (got.ok()) {
             answers.push_back(std::move(got));
         } else {
@@ -212,6 +215,18 @@ std::vector<result<answer>> image_layout::ask(std::span<const question> question
         }
     }
     return answers;
+}
+
+/// All answers to one round are held in memory together.
+result<answer> image_layout::within(std::uint64_t& left, result<answer> got) {
+    std::uint64_t bytes = 0;
+    for (const auto& document : got.value().documents) bytes += document.size();
+    if (bytes > left) {
+        return error{status::limit_exceeded, "this document and others take more than the limit of " +
+                                                 std::to_string(network_limits{}.answers_bytes) + " bytes together"};
+    }
+    left -= bytes;
+    return got;
 }
 
 outcome image_layout::read_one(const oci::blob& wanted) {

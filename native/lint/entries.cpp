@@ -83,7 +83,7 @@ void check_no_image(const facts& about, report& to) {
     for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
         const oci::platform* const declared = platform_of(about, where);
         const bool is_read = about.walk->read().find(entry.digest, resolve::document_kind::index) != resolve::none;
-        perhaps = perhaps || (is == role::image && (declared == nullptr || is_whole(*declared))) ||
+        perhaps = perhaps || (is == role::image && (declared == nullptr || has_architecture(*declared))) ||
                   (is == role::index && !is_read);
     });
     if (perhaps) return;
@@ -101,13 +101,14 @@ void check_no_image(const facts& about, report& to) {
 void check_incomplete_platform(const facts& about, report& to) {
     for_each_entry(about, [&](place where, const oci::descriptor&, role is) {
         const oci::platform* const declared = platform_of(about, where);
-        if (declared == nullptr || (!declared->os.empty() && is_whole(*declared))) return;
-        const std::string_view what = is_whole(*declared) ? "operating system" : "architecture";
-        to.at(where, "its platform names no " + std::string(what) +
-                         (is_whole(*declared) ? ", which some clients take for linux: " : ", so nobody takes it: ") +
-                         (is == role::artifact ? "declare \"unknown/unknown\""
-                                               : "declare the platform of its config, or \"unknown/unknown\" if it is "
-                                                 "an artifact"));
+        if (declared == nullptr || (!declared->os.empty() && has_architecture(*declared))) return;
+        const std::string_view what = has_architecture(*declared) ? "operating system" : "architecture";
+        to.at(where,
+              "its platform names no " + std::string(what) +
+                  (has_architecture(*declared) ? ", which some clients take for linux: " : ", so nobody takes it: ") +
+                  (is == role::artifact ? "declare \"unknown/unknown\""
+                                        : "declare the platform of its config, or \"unknown/unknown\" if it is "
+                                          "an artifact"));
     });
 }
 
@@ -202,7 +203,7 @@ void check_artifact_with_platform(const facts& about, report& to) {
     for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
         const oci::platform* const declared = platform_of(about, where);
         if (is != role::artifact || declared == nullptr || oci::is_unknown(*declared)) return;
-        if (!is_whole(*declared) || is_of_soci(entry)) return;
+        if (!has_architecture(*declared) || is_of_soci(entry)) return;
         to.at(where, "this artifact declares " + oci::describe(*declared) +
                          ", so clients take it for an image of that platform: declare \"unknown/unknown\"");
     });
@@ -212,7 +213,7 @@ void check_same_platform_twice(const facts& about, report& to) {
     std::map<std::pair<std::uint32_t, std::string>, place> first;
     for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
         const oci::platform* const declared = platform_of(about, where);
-        if (is != role::image || declared == nullptr || !is_whole(*declared)) return;
+        if (is != role::image || declared == nullptr || !has_architecture(*declared)) return;
         const auto [known, is_new] = first.try_emplace({where.document, normal_form(*declared)}, where);
         if (is_new || about.walk->read().entry(known->second).digest == entry.digest) return;
         to.at(where, "a second image of " + oci::describe(*declared) + ", after " +

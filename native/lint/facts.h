@@ -74,7 +74,7 @@ struct facts {
 std::string advised_index(const facts& about);
 
 /// Whether a platform can be that of an image: clients ask for one with an architecture.
-inline bool is_whole(const oci::platform& declared) noexcept { return !declared.architecture.empty(); }
+inline bool has_architecture(const oci::platform& declared) noexcept { return !declared.architecture.empty(); }
 
 /// What an entry is when its manifest was read, too.
 resolve::role role_of(const facts& about, resolve::place where);

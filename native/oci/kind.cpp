@@ -12,6 +12,9 @@
 namespace refract::oci {
 namespace {
 
+/// As sigstore calls a bundle that holds a plain signature.
+constexpr std::string_view message_signature = "message-signature";
+
 constexpr bool whole = false;
 constexpr bool beginning = true;
 constexpr bool envelope = true;
@@ -31,7 +34,7 @@ constexpr std::array table = std::to_array<kind_of_type>({
     {"soci-index", whole, kind_soci},
     {"nydus", whole, kind_nydus},
     // Sigstore says of a bundle what is in it.
-    {"message-signature", whole, kind_signature},
+    {message_signature, whole, kind_signature},
 
     // SBOMs: SPDX, CycloneDX, Syft, Harbor's.
     {"application/spdx", beginning, kind_sbom, plain, payload},
@@ -126,11 +129,23 @@ bool is_artifact_payload(std::string_view media_type) noexcept {
     return row != nullptr && row->is_payload;
 }
 
+namespace {
+
+/// The type of a predicate is a URI (in-toto, "TypeURI"): a word in its place says nothing.
+bool is_predicate(std::string_view type) noexcept { return type.find(':') != std::string_view::npos; }
+
+}  // namespace
+
+std::string_view type_in_bundle(std::string_view predicate, std::string_view content) noexcept {
+    if (!predicate.empty()) return is_predicate(predicate) ? predicate : std::string_view();
+    return content == message_signature ? content : std::string_view();
+}
+
 std::vector<std::string_view> types_of_layer(const descriptor& layer) {
     std::vector<std::string_view> types;
-    for (const auto type : {layer.media_type, annotation_of(layer, annotation::in_toto_predicate),
-                            annotation_of(layer, annotation::cosign_predicate)}) {
-        if (!is_empty_type(type)) types.push_back(type);
+    if (!is_empty_type(layer.media_type)) types.push_back(layer.media_type);
+    for (const auto key : {annotation::in_toto_predicate, annotation::cosign_predicate}) {
+        if (const auto type = annotation_of(layer, key); is_predicate(type)) types.push_back(type);
     }
     return types;
 }

@@ -48,6 +48,9 @@ bool is_envelope(std::string_view type) noexcept;
 /// like.
 bool is_artifact_payload(std::string_view media_type) noexcept;
 
+/// The type of what a sigstore bundle says it holds, by its annotations: of a predicate, else of a plain signature.
+std::string_view type_in_bundle(std::string_view predicate, std::string_view content) noexcept;
+
 /// What is known of a layer: its media type, and the predicates that it attests.
 std::vector<std::string_view> types_of_layer(const descriptor& layer);
 

@@ -54,10 +54,8 @@ artifact_facts facts_of(const oci::manifest& manifest, std::string_view media_ty
     types.add(facts.artifact_type);
     types.add(manifest.config().artifact_type);
     if (!has_image_config) types.add(config);
-    types.add(manifest.annotation(annotation::bundle_predicate));
-    if (const auto content = manifest.annotation(annotation::bundle_content); oci::kinds_of(content) != 0) {
-        types.add(content);
-    }
+    types.add(oci::type_in_bundle(manifest.annotation(annotation::bundle_predicate),
+                                  manifest.annotation(annotation::bundle_content)));
     for (const oci::descriptor& layer : layers) {
         if (oci::is_file_system_layer(layer.media_type)) continue;
         for (const auto type : oci::types_of_layer(layer)) types.add(type);
@@ -102,6 +100,18 @@ bool artifact_reader::want(const oci::descriptor& artifact) {
     return true;
 }
 
+void artifact_reader::want(const attached& all, const std::vector<std::string>& types, notice_list& notices) {
+    bool fits = true;
+    for (const reference& one : all.references) {
+        if (needs_reading(one, types)) fits = want(*one.descriptor) && fits;
+    }
+    for (const reference& one : all.candidates) fits = want(*one.descriptor) && fits;
+    if (fits) return;
+    notices.add("more than " + std::to_string(most_) +
+                " artifacts do not say in their entries what they are about or of which type they are, which is the "
+                "limit: the rest was not read");
+}
+
 std::vector<oci::question> artifact_reader::questions() {
     std::vector<oci::question> all;
     all.reserve(wanted_.size());
@@ -119,6 +129,15 @@ outcome artifact_reader::answer(std::string_view digest, const result<oci::answe
     if (came.ok()) return take(digest, known.kind, known.media_type, came.value().documents.front());
     if (came.why().code == status::missing) known.present = resolve::answer::no;
     return error(came.why());
+}
+
+void artifact_reader::answer(std::span<const oci::question> asked, const std::vector<result<oci::answer>>& came,
+                             notice_list& notices) {
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        outcome read = answer(asked[i].reference, came[i]);
+        const bool is_missing = came[i].failed() && came[i].why().code == status::missing;
+        if (read.failed() && !is_missing) notices.add(std::move(read).take().message);
+    }
 }
 
 outcome artifact_reader::take(std::string_view digest, oci::media_kind kind, std::string_view media_type,
@@ -156,6 +175,16 @@ bool artifact_reader::is_waiting_for(std::string_view digest) const {
 const artifact_facts* artifact_reader::find(std::string_view digest) const {
     const auto known = asked_.find(digest);
     return known == asked_.end() || !known->second.is_read ? nullptr : &known->second.facts;
+}
+
+void artifact_reader::complete(attached& all) const {
+    for (reference& one : all.references) complete(one);
+    for (reference& one : all.candidates) {
+        const auto* const facts = find(one.digest());
+        if (facts == nullptr || facts->is_image) continue;
+        complete(one);
+        all.references.push_back(one);
+    }
 }
 
 void artifact_reader::complete(reference& one) const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "oci/repository.h"
+#include "resolve/notices.h"
 #include "resolve/references.h"
 #include "resolve/request.h"
 
@@ -43,10 +44,16 @@ public:
 
     /// Asks for the bytes unless that was done before. `false` if that would be too many.
     bool want(const oci::descriptor& artifact);
+    /// Asks for all that may have more to say than where they are listed. Whoever asks for `types` needs exact ones to
+    /// be known. What is over the limit is a notice.
+    void want(const attached& all, const std::vector<std::string>& types, notice_list& notices);
     /// What was wanted since the last call.
     std::vector<oci::question> questions();
     /// The answer about a digest. What cannot be read is an error to tell of, and stays unknown.
     outcome answer(std::string_view digest, const result<oci::answer>& came);
+    /// All answers to questions. What is missing is known to be; what cannot be read is a notice.
+    void answer(std::span<const oci::question> asked, const std::vector<result<oci::answer>>& came,
+                notice_list& notices);
     /// Bytes that are at hand.
     outcome take(std::string_view digest, oci::media_kind kind, std::string_view media_type, std::string_view bytes);
 
@@ -56,6 +63,8 @@ public:
     const artifact_facts* find(std::string_view digest) const;
     /// Fills in what its bytes say, or that it is not there, if that is known.
     void complete(reference& one) const;
+    /// Does so for all, and takes candidates that are artifacts among the references.
+    void complete(attached& all) const;
 
 private:
     struct entry {

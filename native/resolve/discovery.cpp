@@ -24,27 +24,9 @@ std::string tag_of(std::string_view digest) {
     return std::string(digest.substr(0, colon)) + '-' + std::string(digest.substr(colon + 1, longest_hex));
 }
 
-/// So many notices are kept as they are.
-constexpr std::size_t most_notices = 20;
-
 bool is_cosign_suffix(std::string_view suffix) { return suffix == ".sig" || suffix == ".att" || suffix == ".sbom"; }
 
 }  // namespace
-
-void notice_list::add(std::string text) {
-    if (std::find(kept_.begin(), kept_.end(), text) != kept_.end()) return;
-    if (kept_.size() < most_notices) {
-        kept_.push_back(std::move(text));
-    } else {
-        ++more_;
-    }
-}
-
-std::vector<std::string> notice_list::all() const {
-    auto all = kept_;
-    if (more_ > 0) all.push_back("and " + std::to_string(more_) + " more of the kind");
-    return all;
-}
 
 discovery::discovery(const discovery_request& request, artifact_reader& artifacts)
     : request_(request),
@@ -82,7 +64,9 @@ void discovery::ask(asked::purpose why, kind what, std::string_view reference, s
 std::vector<oci::question> discovery::next() {
     if (stopped_) {
         // What still waits for its bytes was found all the same.
-        for (auto& [digest, one] : std::exchange(waiting_, {})) add_complete(std::move(one.found));
+        for (auto& [digest, one] : std::exchange(waiting_, {})) {
+            if (!one.unsure) add_complete(std::move(one.found));
+        }
         return {};
     }
     if (listing_ == tag_listing::unknown && wants(tag_sources)) {

@@ -35,20 +35,6 @@ struct discovery_request {
     discovery_limits limits;
 };
 
-/// Sentences for people, each once; after the first few it only counts.
-class notice_list {
-public:
-    void add(std::string text);
-    bool empty() const noexcept { return kept_.empty(); }
-    const std::string& front() const noexcept { return kept_.front(); }
-    /// All, and at the end how many are not shown.
-    std::vector<std::string> all() const;
-
-private:
-    std::vector<std::string> kept_;
-    std::size_t more_ = 0;
-};
-
 /// Looks for references that an image's own index does not hold: in digest tags, in the referrers API and its tags, in
 /// cosign's tags, and in other indexes; and for what is about those. Does no I/O: it says what to ask the repository
 /// for, in rounds of which each may be asked at once, and is given the answers. Ends by itself, because each digest is

@@ -22,8 +22,6 @@ std::string_view cosign_type(std::string_view tag) {
     return tag.ends_with(".sbom") ? "sbom" : "";
 }
 
-constexpr oci::mark says_subject = oci::mark::reference | oci::mark::buildkit | oci::mark::soci;
-
 }  // namespace
 
 outcome discovery::take(const asked& one, result<oci::answer> came) {
@@ -138,7 +136,7 @@ outcome discovery::take_page(const std::string& page, const std::string& about) 
 /// something else may stand there, too (Proposal F).
 discovery::standing discovery::standing_of(const oci::descriptor& entry, std::string_view about) const {
     if (of_image_.contains(entry.digest)) return standing::other;
-    if (!oci::has(entry.marks, says_subject)) {
+    if (!oci::has(entry.marks, oci::about_another)) {
         return oci::is_empty_type(entry.artifact_type) ? standing::unsure : standing::referrer;
     }
     return oci::annotation_of(entry, oci::annotation::reference_digest) == about ? standing::referrer : standing::other;
@@ -184,6 +182,10 @@ outcome discovery::take_tagged_manifest(const asked& one, const std::string& byt
     next.kinds = kinds_of(next);
     outcome read = artifacts_.take(digest, what.kind, what.media_type, bytes);
     artifacts_.complete(next);
+    // Anything may stand under the tag of a signature: an image is none, nor is what cannot be read.
+    const auto* const facts = artifacts_.find(digest);
+    if (facts == nullptr || facts->is_image) next.kinds = 0;
+    next.unread = facts == nullptr;
     // cosign's manifests name no subject; where one does, the tag may be an old one.
     if (next.subject.empty()) next.subject = keep(subjects_[one.subject].digest);
     add(std::move(next));
@@ -247,7 +249,7 @@ outcome discovery::read_index(tagged_index& index) {
     attached all = find_attached(walk);
     for (reference& one : all.references) {
         const bool own = one.place.document == 0;
-        const bool silent = own && one.descriptor != nullptr && !oci::has(one.descriptor->marks, says_subject);
+        const bool silent = own && one.descriptor != nullptr && !oci::has(one.descriptor->marks, oci::about_another);
         if (!scanned && silent) continue;  // its manifest will say
         if (!scanned && own && (one.sources & source_index) != 0) {
             one.sources = (one.sources & ~static_cast<std::uint32_t>(source_index)) | source_digest_tag;
@@ -270,7 +272,7 @@ outcome discovery::read_index(tagged_index& index) {
         const role is = role_of(entry, declared, request_.listing);
         const bool silent = is == role::artifact || (is == role::image && declared == nullptr) ||
                             (is == role::index && !of_image_.contains(entry.digest));
-        if (!silent || oci::has(entry.marks, says_subject) || of_image_.contains(entry.digest) ||
+        if (!silent || oci::has(entry.marks, oci::about_another) || of_image_.contains(entry.digest) ||
             entry.algorithm == oci::digest_algorithm::other || !looked_into_.insert(entry.digest).second) {
             continue;
         }

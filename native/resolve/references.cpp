@@ -188,10 +188,9 @@ bool reference::is_of(std::string_view asked) const noexcept {
 }
 
 void add_stated_types(reference& one) {
-    const auto predicate = oci::annotation_of(*one.descriptor, annotation::bundle_predicate);
-    if (!predicate.empty()) one.other_types.push_back(predicate);
-    const auto content = oci::annotation_of(*one.descriptor, annotation::bundle_content);
-    if (oci::kinds_of(content) != 0) one.other_types.push_back(content);
+    const auto held = oci::type_in_bundle(oci::annotation_of(*one.descriptor, annotation::bundle_predicate),
+                                          oci::annotation_of(*one.descriptor, annotation::bundle_content));
+    if (!held.empty()) one.other_types.push_back(held);
     one.kinds = kinds_of(one);
     one.unread = needs_reading(one);
 }

@@ -7,15 +7,9 @@
 #include "oci/annotations.h"
 
 namespace refract::resolve {
-namespace {
-
-constexpr oci::mark artifact_marks = oci::mark::reference | oci::mark::buildkit | oci::mark::soci;
-
-}  // namespace
-
 role role_of(const oci::descriptor& entry, const oci::platform* declared, const request& request) {
     if (entry.kind == oci::media_kind::other) return role::other;
-    if (oci::has(entry.marks, artifact_marks)) return role::artifact;
+    if (oci::has(entry.marks, oci::about_another)) return role::artifact;
     if (!entry.artifact_type.empty() && !request.is_image_config(entry.artifact_type)) return role::artifact;
     if (declared != nullptr && oci::is_unknown(*declared)) return role::artifact;
     return entry.kind == oci::media_kind::index ? role::index : role::image;

@@ -4,6 +4,7 @@
 #include "resolve/search.h"
 
 #include <algorithm>
+#include <set>
 
 #include "oci/digest.h"
 #include "resolve/required.h"
@@ -30,6 +31,7 @@ void search::begin(const told_image& image, const attached* told) {
     round_.clear();
     answers_.clear();
     unread_ = {};
+    recalled_.clear();
     discovery_.reset();
     artifacts_ = std::make_unique<artifact_reader>(asked_.listing, asked_.limits.found);
     phase_ = phase::reading;
@@ -57,32 +59,21 @@ bool search::is_worth_asking() const {
 void search::want_artifacts() {
     std::vector<std::string> types = policy_.required_types;
     types.insert(types.end(), policy_.reference_types.begin(), policy_.reference_types.end());
-    // For what is required, what says that it is about something else need not be read.
-    const bool all = (purpose_.always && purpose_.sources != 0) || policy_.fetch_references;
-    const auto subjects = subjects_of(image_, policy_);
-    const auto may_count = [&](const reference& one) {
-        return all || one.subject.empty() || std::find(subjects.begin(), subjects.end(), one.subject) != subjects.end();
-    };
-    bool fits = true;
+    // What says that it is about another platform's image need not be read.
+    std::set<std::string_view> subjects;
+    for (const auto subject : subjects_of(image_, policy_)) subjects.insert(subject);
     for (const reference& one : merged_.references) {
-        if (may_count(one) && needs_reading(one, types)) fits = artifacts_->want(*one.descriptor) && fits;
+        if (!one.digest().empty()) subjects.insert(one.digest());
     }
-    for (const reference& one : merged_.candidates) fits = artifacts_->want(*one.descriptor) && fits;
-    if (fits) return;
-    unread_.add(describe(image_) + ": more than " + std::to_string(asked_.limits.found) +
-                " artifacts do not say in their entries what they are about or of which type they are, which is the "
-                "limit: the rest was not read");
+    attached perhaps = merged_;
+    std::erase_if(perhaps.references,
+                  [&](const reference& one) { return !one.subject.empty() && !subjects.contains(one.subject); });
+    artifacts_->want(perhaps, types, unread_);
 }
 
 /// Completes what the index tells with what its artifacts say of themselves.
 void search::read_artifacts() {
-    for (reference& one : merged_.references) artifacts_->complete(one);
-    for (reference& one : merged_.candidates) {
-        const auto* const facts = artifacts_->find(one.digest());
-        if (facts == nullptr || facts->is_image) continue;
-        artifacts_->complete(one);
-        merged_.references.push_back(one);
-    }
+    artifacts_->complete(merged_);
     merge(merged_.references);
     settle(image_, policy_, merged_);
 }
@@ -156,19 +147,13 @@ outcome search::hand_over() {
     }
     const auto round = std::exchange(round_, {});
     if (phase_ == phase::asking) return discovery_->answer(std::move(answers));
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-        outcome read = artifacts_->answer(round[i].reference, answers[i]);
-        if (!read.failed()) continue;
-        // What nobody has is known to be missing; anything else is not known.
-        if (answers[i].ok() || answers[i].why().code != status::missing) unread_.add(std::move(read).take().message);
-    }
+    artifacts_->answer(round, answers, unread_);
     return {};
 }
 
 outcome search::recall(std::string_view digest, std::span<const std::byte> bytes) {
     const std::string name = "record " + std::string(digest);
     if (outcome done = oci::verify_digest(digest, bytes); done.failed()) return std::move(done).in(name);
-    // What was recalled before is in use until this has been read.
     auto recalled = std::make_unique<resolve::record>();
     if (outcome done = recalled->read(bytes, policy_.limits); done.failed()) return std::move(done).in(name);
     auto found = recalled->references();
@@ -181,7 +166,7 @@ outcome search::recall(std::string_view digest, std::span<const std::byte> bytes
         one.place = same->place;
     }
     if (outcome done = take(found); done.failed()) return done;
-    recalled_ = std::move(recalled);
+    recalled_.push_back(std::move(recalled));
     phase_ = phase::finished;
     return {};
 }
@@ -205,7 +190,30 @@ outcome search::take(const std::vector<reference>& found) {
     merged_.references.insert(merged_.references.end(), distinct.begin(), distinct.end());
     merge(merged_.references);
     settle(image_, policy_, merged_);
+    leave_out_too_many();
     return {};
+}
+
+/// What strangers attach in the repository must not fail a pull: of that only so much is fetched.
+void search::leave_out_too_many() {
+    std::set<std::string_view> wanted;
+    for (const reference& one : merged_.references) {
+        if (one.wanted && one.place.document != none) wanted.insert(one.digest());
+    }
+    std::size_t left_out = 0;
+    for (reference& one : merged_.references) {
+        if (!one.wanted || one.place.document != none || wanted.contains(one.digest())) continue;
+        if (wanted.size() < policy_.limits.fetched_references) {
+            wanted.insert(one.digest());
+        } else {
+            one.wanted = false;
+            ++left_out;
+        }
+    }
+    if (left_out == 0) return;
+    unread_.add(describe(image_) + ": " + std::to_string(left_out) +
+                " references that were found in the repository are not fetched: more than the limit of " +
+                std::to_string(policy_.limits.fetched_references) + " (narrow the types that the policy fetches)");
 }
 
 std::vector<std::string> search::notices() const {

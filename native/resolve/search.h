@@ -69,6 +69,7 @@ private:
     void read_artifacts();
     void begin_asking();
     outcome hand_over();
+    void leave_out_too_many();
     /// Makes one list of what the index and the repository tell.
     outcome take(const std::vector<reference>& found);
 
@@ -84,8 +85,8 @@ private:
     std::unique_ptr<discovery> discovery_;
     std::vector<oci::question> round_;
     std::vector<std::optional<result<oci::answer>>> answers_;
-    notice_list unread_;  ///< artifacts of the index that could not be read
-    std::unique_ptr<resolve::record> recalled_;
+    notice_list unread_;                                      ///< artifacts of the index that could not be read
+    std::vector<std::unique_ptr<resolve::record>> recalled_;  ///< what the references view
     std::string record_;
     attached merged_;
 };

@@ -44,8 +44,8 @@ type RequestOptions struct {
 	OtherPlatforms  bool               // images of other platforms are children too, unproven, and BuildKit's attestations ("all metadata")
 	FetchReferences bool               // mark the references that the policy wants fetched
 	AllReferences   bool               // not only those about what is selected and the indexes around it, but about other platforms' images, too
-	ReferenceTypes  []string           // only these, compared exactly; none: all
-	RequiredTypes   []string           // of each, every selected image must have a reference; likewise compared
+	ReferenceTypes  []string           // only these kinds or exact types; none: all
+	RequiredTypes   []string           // likewise: of each, every selected image must have a reference
 	Limits          Limits
 }
 

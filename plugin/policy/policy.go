@@ -34,7 +34,7 @@ type References string
 const (
 	// ReferencesNone ignores it.
 	ReferencesNone References = "none"
-	// ReferencesList counts it in the log; the index on the node lists it. It costs no request.
+	// ReferencesList counts it in the log; the index on the node lists it. It costs no request by itself.
 	ReferencesList References = "list"
 	// ReferencesFetch downloads it, too.
 	ReferencesFetch References = "fetch"
@@ -90,7 +90,7 @@ const (
 type RequiredAction string
 
 const (
-	// RequiredRefuse ends the pull before anything but the index and the image's manifest is downloaded.
+	// RequiredRefuse ends the pull before any layer is downloaded.
 	RequiredRefuse RequiredAction = "refuse"
 	// RequiredWarn only writes it into the log.
 	RequiredWarn RequiredAction = "warn"

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 
 	"github.com/refract-oci/refract/plugin/native"
@@ -22,31 +21,33 @@ type elsewhere struct {
 	record  []byte // what its pull wrote down
 	left    *left  // what other clients left on the node; nil: it is not looked for
 	shallow bool   // what is left about references of the index is not asked for
+	notices []string
 	sources native.Source
 	ask     Asker
+	asked   bool
 	found   []byte // of the repository, for later listings
 	open    error  // what was not looked for
 }
 
-// Discover lists as [List] does, and looks into the image's repository besides: at each of the sources. What could not be looked for
+// Discover lists as [Stores.Of] does, and looks into the image's repository besides: at each of the sources. What could not be looked for
 // is a notice, and what the pull found then stands in for it.
-func Discover(ctx context.Context, store content.InfoReaderProvider, image images.Image, sources native.Source, ask Asker) (*Listing, error) {
+func (s Stores) Discover(ctx context.Context, image images.Image, sources native.Source, ask Asker) (*Listing, error) {
 	asking := &elsewhere{sources: sources, ask: ask}
-	listing, err := Stores{Content: store}.list(ctx, image, asking)
+	listing, err := s.list(ctx, image, asking)
 	if err != nil {
 		return nil, err
 	}
-	notices := []string(nil)
 	if asking.open != nil {
-		notices = []string{fmt.Sprintf("not all of the repository was searched: %v", asking.open)}
+		notice := fmt.Sprintf("not all of the repository was searched: %v", asking.open)
 		if _, recorded := records.Found(image.Labels); recorded {
-			if listing, err = List(ctx, store, image); err != nil {
+			if listing, err = s.Of(ctx, image); err != nil {
 				return nil, err
 			}
 			asking.found = nil
 		}
+		listing.Notices = append([]string{notice}, listing.Notices...)
 	}
-	listing.Discovered, listing.Notices, listing.found = true, notices, asking.found
+	listing.Discovered, listing.found = true, asking.found
 	return listing, nil
 }
 

@@ -78,8 +78,13 @@ func (s Stores) leftBeside(ctx context.Context, name string) (*left, error) {
 		}
 		seen[target] = true
 		raw, err := beside.read(ctx, target)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
-			return nil, err
+			// It is another image's; this one is listed without it.
+			log.G(ctx).WithError(err).WithField("image", image.Name).Debug("image of the same repository cannot be read")
+			continue
 		}
 		if is, err := native.Identify(image.Target.MediaType, raw); err == nil && is.Subject != "" {
 			beside.about[is.Subject], beside.repository = append(beside.about[is.Subject], target), repository
@@ -87,6 +92,9 @@ func (s Stores) leftBeside(ctx context.Context, name string) (*left, error) {
 	}
 	return beside, nil
 }
+
+// isThere tells whether anything of the repository was pulled besides.
+func (l *left) isThere() bool { return len(l.tags) > 0 || len(l.about) > 0 }
 
 // read gets a document that the store has; nil if it has none of that digest that could be one.
 func (l *left) read(ctx context.Context, d digest.Digest) ([]byte, error) {

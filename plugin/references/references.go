@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package references answers what is attached to an image in a containerd store: it lists SBOMs, signatures and whatever else
-// an extended index holds, gets their content, and fetches what is not on the node yet. Listing and getting ask no registry.
+// an extended index holds, gets their content, and fetches what is not on the node yet. Listing and getting ask no registry, but for [Stores.Discover].
 //
 // What is a reference, what it is about, and how the tree of them looks is decided by the C++ core, which is fed the documents
 // that the store has. This package only adds what it sees in the store.
@@ -69,7 +69,11 @@ func (s Stores) Of(ctx context.Context, image images.Image) (*Listing, error) {
 
 func (s Stores) list(ctx context.Context, image images.Image, beside *elsewhere) (*Listing, error) {
 	store := s.Content
-	listing := &Listing{Image: image.Name, Target: image.Target, Notices: noticesOf(image)}
+	listing := &Listing{Image: image.Name, Target: image.Target}
+	if beside.ask == nil {
+		// What is asked now takes the place of what was not asked then.
+		listing.Notices = noticesOf(image)
+	}
 	root, err := rootOf(ctx, store, image)
 	if err != nil {
 		return listing, err
@@ -99,6 +103,7 @@ func (s Stores) list(ctx context.Context, image images.Image, beside *elsewhere)
 	listing.Root.MediaType = found.mediaType
 	listing.Tree = found.references.Tree
 	listing.UnreadIndexes = found.unread
+	listing.Notices = append(append(listing.Notices, beside.notices...), found.references.Notices...)
 	listing.References = make([]Reference, len(found.references.List))
 	for i, reference := range found.references.List {
 		reference.Wanted = false // it was marked for the search alone

@@ -21,6 +21,12 @@ type Stores struct {
 	left map[string]*left
 }
 
+// ForMany are the same stores for looking at many images: what is known of a repository is looked for once.
+func (s Stores) ForMany() Stores {
+	s.left = map[string]*left{}
+	return s
+}
+
 // List tells what is attached to the image of that name. It is errdefs.ErrNotFound if there is none, or if its index is gone.
 func (s Stores) List(ctx context.Context, name string) (*Listing, error) {
 	image, err := s.Image(ctx, name)

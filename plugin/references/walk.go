@@ -125,6 +125,10 @@ func through(ctx context.Context, store content.Provider, root ocispec.Descripto
 	if deep && result.References > int(native.DefaultLimits().FetchedReferences) {
 		// So many are not marked at all.
 		beside.shallow = true
+		if beside.left.isThere() {
+			beside.notices = append(beside.notices, fmt.Sprintf("more than %d references are attached: what other clients left about these was not looked for",
+				native.DefaultLimits().FetchedReferences))
+		}
 		return through(ctx, store, root, options, beside)
 	}
 	found := &index{mediaType: mediaTypeOf(root, raw), selections: result.Selections, unread: result.UnreadIndexes}
@@ -151,7 +155,7 @@ func (e *elsewhere) recall(ctx context.Context, options native.RequestOptions, b
 		return nil, err
 	}
 	defer request.Close()
-	search, err := native.NewSearch(request, e.sources, e.ask != nil)
+	search, err := native.NewSearch(request, e.sources, e.ask != nil && !e.asked)
 	if err != nil {
 		return nil, err
 	}
@@ -160,13 +164,21 @@ func (e *elsewhere) recall(ctx context.Context, options native.RequestOptions, b
 	if err != nil {
 		return nil, err
 	}
-	if e.ask != nil {
+	switch {
+	case e.ask == nil:
+	case e.asked:
+		// An index may be walked through twice; its repository is asked once.
+		if record, err = join(e.found, record); err != nil {
+			return nil, err
+		}
+	default:
 		if e.open = e.ask(ctx, search, round); ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if e.found, err = search.Record(); err != nil {
 			return nil, err
 		}
+		e.asked = true
 	}
 	if len(record) > 0 {
 		if err := search.Recall(digest.FromBytes(record).String(), record); err != nil {

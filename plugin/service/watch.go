@@ -66,8 +66,9 @@ func (s *Server) tellExisting(ctx context.Context, send func(*refractv1.WatchRes
 		return fmt.Errorf("images: %w", err)
 	}
 	slices.SortFunc(all, func(a, b images.Image) int { return cmp.Compare(a.Name, b.Name) })
+	stores := s.stores.ForMany()
 	for _, image := range all {
-		told, err := s.inShort(ctx, image)
+		told, err := s.inShort(ctx, stores, image)
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (s *Server) tell(ctx context.Context, name string, change change, send func
 	if err != nil {
 		return err
 	}
-	told, err := s.inShort(ctx, image)
+	told, err := s.inShort(ctx, s.stores, image)
 	if err != nil {
 		return err
 	}
@@ -101,10 +102,10 @@ func (s *Server) tell(ctx context.Context, name string, change change, send func
 }
 
 // inShort is an image in a few words, also if it cannot be listed. An error is returned only where the call has ended.
-func (s *Server) inShort(ctx context.Context, image images.Image) (*refractv1.Image, error) {
+func (s *Server) inShort(ctx context.Context, stores references.Stores, image images.Image) (*refractv1.Image, error) {
 	var listing *references.Listing
 	err := s.reading(ctx, func() (err error) {
-		listing, err = s.stores.Of(ctx, image)
+		listing, err = stores.Of(ctx, image)
 		return err
 	})
 	if ctx.Err() != nil {

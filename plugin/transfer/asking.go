@@ -4,6 +4,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -19,6 +20,8 @@ type asking struct {
 	settled map[string]bool
 	// failed are statuses that containerd tries again after: once is enough for what is optional. By method and URL.
 	failed map[string]int
+	// open is why some host has not answered: what others do not have it may have. nil if all did.
+	open error
 }
 
 type askingKey struct{}
@@ -64,11 +67,37 @@ func (a *asking) note(request *http.Request, response *http.Response, giver stri
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch status := response.StatusCode; {
-	case status == http.StatusNotFound && giver != "" && strings.EqualFold(first.URL.Host, giver):
+	case status == http.StatusNotFound && giver != "" && strings.EqualFold(first.URL.Host, giver) && isSearched(first):
 		a.settled[wantedBy(first)] = true
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
 		a.failed[first.Method+" "+first.URL.String()] = status
+		a.open = cmp.Or(a.open, fmt.Errorf("%s answers %d %s", first.URL.Host, status, http.StatusText(status)))
 	}
+}
+
+// fail remembers that a request had no answer.
+func (a *asking) fail(why error) {
+	if a == nil || why == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open = cmp.Or(a.open, why)
+}
+
+// unanswered is why some host has not answered; nil if all did.
+func (a *asking) unanswered() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.open
+}
+
+// isSearched tells whether a request looks for something that may be there or not: a tag or a list. What has a digest is known to be
+// somewhere, because something names it.
+func isSearched(request *http.Request) bool {
+	above, last := path.Split(request.URL.Path)
+	kind := path.Base(above)
+	return kind == "referrers" || kind == "manifests" && !strings.Contains(last, ":")
 }
 
 func readsOnly(request *http.Request) bool {

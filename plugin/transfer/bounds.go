@@ -31,6 +31,9 @@ type bounds struct {
 	silent map[string]*silence // by the host that did not answer
 }
 
+// downloadPatience is what a host has at least where a reference is downloaded.
+const downloadPatience = 10 * time.Second
+
 // patienceShare is how many hosts in a row may stay silent until the deadline is used up.
 const patienceShare = 3
 
@@ -66,8 +69,13 @@ func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 		}
 		return nil, err
 	}
+	patience := b.patience
+	if !counts {
+		// A download is no look-up: the deadline is not for it.
+		patience = max(patience, downloadPatience)
+	}
 	ctx, cancel := context.WithCancelCause(request.Context())
-	late := time.AfterFunc(b.patience, func() { cancel(errSilent) })
+	late := time.AfterFunc(patience, func() { cancel(errSilent) })
 	response, err := inner.RoundTrip(request.WithContext(ctx))
 	if !late.Stop() && err == nil {
 		response.Body.Close()
@@ -77,7 +85,7 @@ func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 		cancel(nil)
 		return nil, b.judge(request.Context(), host, context.Cause(ctx), err)
 	}
-	response.Body = &patientBody{ReadCloser: response.Body, bounds: b, host: host, ctx: ctx, cancel: cancel}
+	response.Body = &patientBody{ReadCloser: response.Body, bounds: b, patience: patience, host: host, ctx: ctx, cancel: cancel}
 	return response, nil
 }
 
@@ -85,7 +93,8 @@ func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 func (b *bounds) admit(host string, counts bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if before := b.silent[host]; before != nil {
+	// Who did not answer a question in time may still have what it listed.
+	if before := b.silent[host]; before != nil && (counts || !errors.Is(before.cause, errSilent)) {
 		return before
 	}
 	if !counts {
@@ -102,10 +111,6 @@ func (b *bounds) admit(host string, counts bool) error {
 func (b *bounds) judge(ctx context.Context, host string, ended, err error) error {
 	gaveUp := errors.Is(ended, errSilent)
 	switch {
-	case !gaveUp && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		// It had less than its time, but there is no more.
-		b.remember(host, errSilent)
-		return err
 	case ctx.Err() != nil, !gaveUp && !unanswered(err):
 		return err
 	case gaveUp:
@@ -151,18 +156,19 @@ func hostOf(address *url.URL) string {
 // patientBody ends when nothing comes for as long as a host has for an answer.
 type patientBody struct {
 	io.ReadCloser
-	bounds *bounds
-	host   string
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	bounds   *bounds
+	patience time.Duration
+	host     string
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
 }
 
 func (b *patientBody) Read(p []byte) (int, error) {
-	late := time.AfterFunc(b.bounds.patience, func() { b.cancel(errSilent) })
+	late := time.AfterFunc(b.patience, func() { b.cancel(errSilent) })
 	n, err := b.ReadCloser.Read(p)
 	late.Stop()
 	if err != nil && errors.Is(context.Cause(b.ctx), errSilent) {
-		return n, b.bounds.remember(b.host, fmt.Errorf("nothing more came for %s", b.bounds.patience))
+		return n, b.bounds.remember(b.host, fmt.Errorf("%w: nothing more came for %s", errSilent, b.patience))
 	}
 	return n, err
 }

@@ -134,7 +134,12 @@ type reply struct {
 func (e *elsewhere) reply(ctx context.Context, names *beside, question native.Question) reply {
 	var got reply
 	if ctx.Err() == nil {
-		got.raw, got.err = e.ask(asked(ctx), names, question)
+		ctx := asked(ctx)
+		got.raw, got.err = e.ask(ctx, names, question)
+		if why := askingOf(ctx).unanswered(); why != nil && errdefs.IsNotFound(got.err) {
+			// containerd tells what one host said, although another did not answer.
+			got.err = why
+		}
 	}
 	if ctx.Err() != nil && got.raw == nil {
 		// What it made of a question on its way says less.
@@ -232,14 +237,18 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	}
 	index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: append([]ocispec.Descriptor{}, listed...)}
 	index.SchemaVersion = 2
-	raw, failed := json.Marshal(index)
+	var raw bytes.Buffer
+	// Escaped for HTML it could be many times as long.
+	encoder := json.NewEncoder(&raw)
+	encoder.SetEscapeHTML(false)
+	failed := encoder.Encode(index)
 	if failed == nil {
-		failed = e.keep("", raw)
+		failed = e.keep("", raw.Bytes())
 	}
 	if failed != nil {
 		return nil, failed
 	}
-	return raw, err
+	return raw.Bytes(), err
 }
 
 // Fetch gives what was read already from memory.

@@ -45,6 +45,7 @@ func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response, err := w.names.bounds.roundTrip(w.RoundTripper, request, question != nil)
 	question.note(request, response, w.names.giver())
+	question.fail(err)
 	if of, ok := referrersOf(request); ok {
 		w.names.seen.note(of, response, err)
 	}

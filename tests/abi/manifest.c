@@ -55,6 +55,8 @@ void test_manifest(void) {
     CHECK(view->config.platform == NULL);
     CHECK(view->layers_count == 1);
     CHECK(same(view->layers[0].media_type, "application/spdx+json") && view->layers[0].size == 512);
+    CHECK(view->layer_types[0].types_count == 1 && view->layer_types[0].kinds == REFRACT_KIND_SBOM);
+    CHECK(same(view->layer_types[0].types[0], "application/spdx+json"));
     refract_manifest_free(manifest);
     refract_manifest_free(NULL);
 

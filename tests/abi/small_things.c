@@ -19,6 +19,10 @@ static void test_names(void) {
     CHECK(same(refract_source_name(REFRACT_SOURCE_ANNOTATION), "annotation"));
     CHECK(same(refract_source_name(REFRACT_SOURCE_BUILDKIT), "buildkit"));
     CHECK(same(refract_source_name(REFRACT_SOURCE_SOCI), "soci"));
+    CHECK(same(refract_kind_name(REFRACT_KIND_SBOM), "sbom") && same(refract_kind_name(REFRACT_KIND_NYDUS), "nydus"));
+    CHECK(refract_kind_name(0).size == 0 && refract_kind_name(3).size == 0 && refract_kind_name(256).size == 0);
+    CHECK(refract_kind_named("signature", 9) == REFRACT_KIND_SIGNATURE);
+    CHECK(refract_kind_named("application/spdx+json", 21) == 0 && refract_kind_named(NULL, 0) == 0);
     CHECK(refract_source_name(0).size == 0 && refract_source_name(3).size == 0 && refract_source_name(256).size == 0);
     CHECK(refract_media_type_kind(INDEX_TYPE, strlen(INDEX_TYPE)) == REFRACT_DOCUMENT_INDEX);
     CHECK(refract_media_type_kind(MANIFEST_TYPE, strlen(MANIFEST_TYPE)) == REFRACT_DOCUMENT_MANIFEST);

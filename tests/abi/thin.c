@@ -49,7 +49,7 @@ static void check_references(refract_walk* walk) {
     CHECK(sbom->descriptor.platform != NULL && same(sbom->descriptor.platform->os, "linux"));
     CHECK(same(sbom->subject, image_document.digest));
     CHECK(sbom->malformed.size == 0);
-    CHECK(same(sbom->type, "sbom"));
+    CHECK(same(sbom->type, "sbom") && sbom->kinds == REFRACT_KIND_SBOM && sbom->unread == 0);
     CHECK(same(sbom->description, "what is in it"));
     CHECK(sbom->annotation.size == 0 && sbom->value.size == 0);
     CHECK(sbom->sources == REFRACT_SOURCE_INDEX);

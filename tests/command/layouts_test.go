@@ -23,11 +23,11 @@ import (
 
 const wholeName = "registry.example:5000/team/app:1.0"
 
-// layoutOf has a shape in a folder, its root under a tag.
-func layoutOf(t *testing.T, shape shapes.Shape, tag string) string {
+// layoutOf has a shape in a folder, its root under the tag v1.
+func layoutOf(t *testing.T, shape shapes.Shape) string {
 	t.Helper()
 	folder := t.TempDir()
-	if err := shape.WriteLayout(folder, tag); err != nil {
+	if err := shape.WriteLayout(folder, "v1"); err != nil {
 		t.Fatal(err)
 	}
 	return folder
@@ -87,7 +87,7 @@ func (p *place) list(image string) listed {
 // TestAnArchiveIsReadAsItsDirectory: whatever is asked, and however the archive is compressed.
 func TestAnArchiveIsReadAsItsDirectory(t *testing.T) {
 	shape, _ := attached(t, text("sbom.txt", "what is in it"))
-	folder := layoutOf(t, shape, "v1")
+	folder := layoutOf(t, shape)
 	archives := t.TempDir()
 	for name, option := range map[string]string{"plain.tar": "-c", "gzip.tar.gz": "-cz", "zstd.tar": "-c --zstd"} {
 		archive := filepath.Join(archives, name)
@@ -116,7 +116,7 @@ func TestAnArchiveIsReadAsItsDirectory(t *testing.T) {
 // TestLayoutsOfSkopeoAreReadByTheNamesThatItWrote: a whole name, its tag, or none.
 func TestLayoutsOfSkopeoAreReadByTheNamesThatItWrote(t *testing.T) {
 	shape := shapes.ByName("multi-platform")
-	folder, made := layoutOf(t, shape, "v1"), t.TempDir()
+	folder, made := layoutOf(t, shape), t.TempDir()
 	archive := filepath.Join(made, "archive.tar")
 	for _, to := range []string{"oci:" + made + "/layout", "oci-archive:" + archive} {
 		tool(t, "skopeo", "--insecure-policy", "copy", "--all", "--preserve-digests", "--quiet", "oci:"+folder+":v1", to+":"+wholeName)
@@ -142,7 +142,7 @@ func TestOtherToolsNamesAreToldWhatToWrite(t *testing.T) {
 		p.fails(2, []string{words}, "inspect", name)
 	}
 	shape := shapes.ByName("multi-platform")
-	folder := layoutOf(t, shape, "v1")
+	folder := layoutOf(t, shape)
 	if got, want := p.prints("inspect", "ocidir://"+folder+":v1"), p.prints("inspect", "oci:"+folder+":v1"); got != want {
 		t.Errorf("ocidir:// prints %q, want %q", got, want)
 	}
@@ -155,7 +155,7 @@ func TestOtherToolsNamesAreToldWhatToWrite(t *testing.T) {
 // TestALayoutWithoutItsMarkerIsReadWithANotice: once on the standard error, and among JSON's notices.
 func TestALayoutWithoutItsMarkerIsReadWithANotice(t *testing.T) {
 	shape, _ := attached(t, text("sbom.txt", "what is in it"))
-	folder := layoutOf(t, shape, "v1")
+	folder := layoutOf(t, shape)
 	if err := os.Remove(filepath.Join(folder, ocispec.ImageLayoutFile)); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestWhatCosignSavedIsAttachedToItsImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlisted := node.Blob(shape, bundle.MediaType, written)
-	folder := layoutOf(t, shape, "v1")
+	folder := layoutOf(t, shape)
 	relist(t, folder, func(index *ocispec.Index) {
 		index.Manifests[0].Annotations = map[string]string{"kind": kind + "imageIndex"}
 		signature.Annotations = map[string]string{"kind": kind + "sigs"}
@@ -211,7 +211,7 @@ func TestWhatCosignSavedIsAttachedToItsImage(t *testing.T) {
 // TestALayoutsRootHasItsOwnDigest: with sha512, too, and what is attached to that is found.
 func TestALayoutsRootHasItsOwnDigest(t *testing.T) {
 	shape := shapes.ByName("multi-platform")
-	folder := layoutOf(t, shape, "v1")
+	folder := layoutOf(t, shape)
 	put := func(content []byte) ocispec.Descriptor {
 		sum := sha512.Sum512(content)
 		name := hex.EncodeToString(sum[:])
@@ -250,7 +250,7 @@ func TestALayoutsRootHasItsOwnDigest(t *testing.T) {
 // TestALayoutOfLinksIsRead: as Bazel's rules write them, each blob a link into a cache.
 func TestALayoutOfLinksIsRead(t *testing.T) {
 	shape, _ := attached(t, text("sbom.txt", "what is in it"))
-	folder, cache := layoutOf(t, shape, "v1"), t.TempDir()
+	folder, cache := layoutOf(t, shape), t.TempDir()
 	blobs := filepath.Join(folder, ocispec.ImageBlobsDir, "sha256")
 	p := newPlace(t)
 	image := "oci:" + folder + ":v1"
@@ -288,7 +288,7 @@ func TestALayoutOfLinksIsRead(t *testing.T) {
 func TestArtifactsBesideTheImageNeedNoTag(t *testing.T) {
 	shape := shapes.ByName("multi-platform")
 	artifact := node.Artifact(t, shape, "application/spdx+json", text("sbom.txt", "what is in it"))
-	folder := layoutOf(t, shape, "v1")
+	folder := layoutOf(t, shape)
 	var root ocispec.Index
 	if err := json.Unmarshal(shape.Blobs[shape.Root.Digest], &root); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -31,7 +32,7 @@ func TestHostileDocuments(t *testing.T) {
 			shared.serving.Add(repository, shape, "latest")
 			name := shared.serving.Host() + "/" + repository + ":latest"
 			err := pull(t.Context(), daemon, "cri", name)
-			if shape.Expect.Status != "ok" {
+			if shape.Expect.Status != "ok" && !isManifestCalledIndex(t, shape) {
 				refusedInWords(t, shape, "cri", err)
 				refusedInWords(t, shape, "transfer", pull(t.Context(), daemon, "transfer", name))
 				return
@@ -48,6 +49,15 @@ func TestHostileDocuments(t *testing.T) {
 		t.Errorf("the daemon was process %d and is %d: %v", pid, daemon.PID(), err)
 	}
 	nothingStays(t, daemon, criNamespace)
+}
+
+// isManifestCalledIndex tells whether only the registry calls the root an index, which its bytes are not. A walk that is told so refuses
+// it; a pull goes by the bytes.
+func isManifestCalledIndex(t *testing.T, shape shapes.Shape) bool {
+	t.Helper()
+	var root struct{ Manifests, Config json.RawMessage }
+	return shape.Expect.Status == "type mismatch" && json.Unmarshal(shape.Blobs[shape.Root.Digest], &root) == nil &&
+		root.Manifests == nil && root.Config != nil
 }
 
 // TestBadDigestsThroughCRI puts each bad digest into each place where a digest stands, the one that once made containerd panic

@@ -99,7 +99,7 @@ func converting(flags ...string) func(context.Context, *harness.Daemon, string, 
 func TestPulledImagesAreWhole(t *testing.T) {
 	all := []wholeWay{
 		{"transfer", "", "whole", refractDaemon, stockDaemon, pullingWith(), removing},
-		{"local", "", "whole", refractDaemon, stockDaemon, pullingWith("--local"), removing},
+		{"local", "all", "whole", refractDaemon, stockDaemon, pullingWith("--local"), removing},
 	}
 	// CRI keeps what it hears of in its namespace, converted images, too: the shared daemons are not for that.
 	plainCRI := start(t, harness.StartStock, harness.Config{})

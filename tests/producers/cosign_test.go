@@ -196,19 +196,19 @@ func TestCosignBundleInIndex(t *testing.T) {
 		b := newBench(t, at, "cosign bundles in the index", "cosign/listed")
 		b.signBundle(shared.base.own)
 		b.attestBundle(shared.base.own, 0)
-		b.listAll("v2")
+		b.listAll()
 		b.readAll(b.tag("v2"))
 	})
 }
 
-// listAll makes an index of the images and of what is attached, by crane.
-func (b *bench) listAll(tag string) {
+// listAll makes, under the tag v2, an index of the images and of what is attached, by crane.
+func (b *bench) listAll() {
 	b.t.Helper()
-	arguments := []string{"index", "append", "--insecure", b.tag("v1"), "--tag", b.tag(tag)}
+	arguments := []string{"index", "append", "--insecure", b.tag("v1"), "--tag", b.tag("v2")}
 	for i, one := range b.things {
 		arguments = append(arguments, "--manifest", b.by(one.digest))
 		b.things[i].source = "index"
 	}
 	b.run("crane", arguments...)
-	b.roots = append(b.roots, b.digestOf(tag))
+	b.roots = append(b.roots, b.digestOf("v2"))
 }

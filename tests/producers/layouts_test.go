@@ -133,7 +133,7 @@ func TestSkopeoLayout(t *testing.T) {
 	b := newBench(t, withReferrers(), "skopeo copy --all", "layouts/skopeo")
 	b.orasAttach(shared.base.own, "application/spdx+json", "own.spdx.json", spdx, kindSBOM)
 	b.attestBundle(shared.base.other, 1)
-	b.listAll("v2")
+	b.listAll()
 	b.run("skopeo", "--insecure-policy", "copy", "--all", "--src-tls-verify=false", "docker://"+b.tag("v2"), "oci:copied:v2")
 	b.written("skopeo copy --all to a layout", "copied").read("v2", "index")
 }

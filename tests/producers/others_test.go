@@ -18,7 +18,7 @@ func TestCraneIndexAppend(t *testing.T) {
 		b := newBench(t, at, "crane index append", "crane/index")
 		b.orasAttach(shared.base.own, "application/spdx+json", "own.spdx.json", spdx, kindSBOM)
 		b.regctlPut(shared.base.other, "application/vnd.cyclonedx+json", "other.cdx.json", cyclonedx, kindSBOM)
-		b.listAll("v2")
+		b.listAll()
 		b.readAll(b.tag("v2"))
 	})
 }
@@ -29,7 +29,7 @@ func TestSkopeoCopy(t *testing.T) {
 		from := newBench(t, at, "skopeo copy --all", "skopeo/from")
 		from.orasAttach(shared.base.own, "application/spdx+json", "own.spdx.json", spdx, kindSBOM)
 		from.orasAttach(shared.base.other, "application/vnd.openvex+json", "other.openvex.json", openvex, kindVEX)
-		from.listAll("v2")
+		from.listAll()
 		to := from.copied(at, "skopeo/to")
 		to.run("skopeo", "--insecure-policy", "copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false",
 			"docker://"+from.tag("v2"), "docker://"+to.tag("v2"))

@@ -95,7 +95,7 @@ func (w *world) Close(failed bool) error {
 		failures = append(failures, w.node.Close())
 	}
 	for _, place := range w.places {
-		failures = append(failures, place.Registry.Close())
+		failures = append(failures, place.Close())
 	}
 	if failed && w.dir != "" {
 		fmt.Fprintln(os.Stderr, "producers: logs and configurations are kept in", w.dir)

@@ -244,6 +244,22 @@ TEST_F(Inspect, ShowsWhatItFindsWhereListsCannotBeHad) {
     EXPECT_EQ(listed(from).code, status::cancelled);
 }
 
+TEST_F(Inspect, KnowsWhatASilentEntryOfTheIndexIsAbout) {
+    const blob vex = referrer(store, image, "application/vnd.openvex+json");
+    const blob weak = referrer(store, store.image("linux/s390x"), "application/vnd.openvex+json");
+    from.tags["v1"] =
+        store.index({image.on(here), of_type(vex, "application/vnd.openvex+json"), weak.descriptor()}).digest;
+    inspect::listing_request request;
+    request.sources = resolve::source_index;
+    request.type = "vex";
+    const listed got(from, request);
+    ASSERT_EQ(got.listing.told.size(), 2u) << got.message;
+    for (const auto& one : got.listing.references) {
+        EXPECT_EQ(one.subject == image.digest, one.digest() == vex.digest);
+        EXPECT_EQ(one.weak, one.digest() == vex.digest ? answer::no : answer::yes) << one.digest();
+    }
+}
+
 TEST_F(Inspect, OnlyTheImageItselfIsNotOptional) {
     const listed got(from);
     EXPECT_EQ(from.with_budget + 1, from.asked.size());

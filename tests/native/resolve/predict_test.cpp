@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "oci/base64.h"
 #include "registry.h"
+#include "resolve/predicting.h"
 
 namespace refract::test {
 namespace {
@@ -16,44 +16,6 @@ namespace {
 using resolve::client;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-/// One prediction, fed from a registry until it ends.
-struct guess {
-    guess(client who, const registry& from, const blob& root, std::string_view wanted = "linux/amd64",
-          const limits& most = {})
-        : predictor(who, platform(wanted), most) {
-        resolve::expected_document expected;
-        expected.media_type = root.media_type;
-        expected.digest = root.digest;
-        expected.size = static_cast<std::int64_t>(root.bytes.size());
-        auto moved = predictor.begin(expected, bytes_of(root.bytes));
-        while (moved.ok() && moved.value() == resolve::predictor::step::need) {
-            needs.emplace_back(predictor.needed().expected.digest);
-            const blob* const found = from.find(needs.back());
-            moved = found != nullptr ? predictor.feed(bytes_of(found->bytes)) : predictor.missing("404 Not Found");
-        }
-        if (moved.failed()) {
-            failure = moved.why().code;
-            reason = moved.why().message;
-            return;
-        }
-        digest = predictor.predicted().digest;
-        reason = predictor.predicted().reason;
-        for (const auto step : predictor.predicted().path) path.push_back(step.position);
-        EXPECT_EQ(predictor.predicted().selects, !digest.empty());
-        EXPECT_FALSE(reason.empty());
-        EXPECT_EQ(reason.find_first_of("\n\r\x1b"), std::string::npos) << reason;
-    }
-    guess(const guess&) = delete;
-    guess& operator=(const guess&) = delete;
-
-    resolve::predictor predictor;
-    std::string digest;
-    std::string reason;
-    std::vector<std::uint32_t> path;
-    std::vector<std::string> needs;
-    status failure = status::ok;
-};
 
 std::string config_of(const blob& manifest) { return json::parse(manifest.bytes)["config"]["digest"]; }
 
@@ -341,32 +303,6 @@ TEST(Predict, WhatRefractDoesNotReadItCannotTell) {
     EXPECT_EQ(guess(client::skopeo, from, root).failure, status::ambiguous);
     EXPECT_EQ(guess(client::crane, from, root).digest, odd.digest);
     EXPECT_THAT(guess(client::regctl, from, root).reason, HasSubstr("cannot tell what regctl makes of manifests[0]"));
-}
-
-/// containerd tries to store it where its length fits, crane wants it right in an entry, the others pass over it.
-TEST(Predict, DataThatIsNotTheContent) {
-    registry from;
-    const blob image = from.image("linux/amd64");
-    const blob cut = from.index({with(image.on("linux/amd64"), "data", "e30=")});
-    EXPECT_THAT(guess(client::crane, from, cut).reason, HasSubstr("manifests[0], whose data"));
-    for (const auto who : {client::containerd, client::regctl, client::skopeo}) {
-        EXPECT_EQ(guess(who, from, cut).digest, image.digest) << name_of(who);
-    }
-    const std::string other(image.bytes.size(), 'x');
-    const blob wrong = from.index({with(image.on("linux/amd64"), "data", oci::encode_base64(other))});
-    EXPECT_THAT(guess(client::containerd, from, wrong).reason, HasSubstr("the data of manifests[0]"));
-    EXPECT_THAT(guess(client::crane, from, wrong).reason, HasSubstr("manifests[0], whose data"));
-    EXPECT_EQ(guess(client::regctl, from, wrong).digest, image.digest);
-    EXPECT_EQ(guess(client::skopeo, from, wrong).digest, image.digest);
-    json manifest = json::parse(image.bytes);
-    const auto size = manifest["config"]["size"].get<std::size_t>();
-    manifest["config"]["data"] = oci::encode_base64(std::string(size, 'x'));
-    const blob odd = from.write(oci_manifest, manifest);
-    const blob root = from.index({odd.on("linux/amd64")});
-    EXPECT_THAT(guess(client::containerd, from, root).reason, HasSubstr("the data of the config of manifests[0]"));
-    for (const auto who : {client::crane, client::regctl, client::skopeo}) {
-        EXPECT_EQ(guess(who, from, root).digest, odd.digest) << name_of(who);
-    }
 }
 
 TEST(Predict, RegctlMindsWhatARootCallsItself) {

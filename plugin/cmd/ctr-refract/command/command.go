@@ -194,11 +194,12 @@ func list(ctx context.Context, cmd *cli.Command, node *Node, name string) (*refe
 	if err != nil {
 		return nil, err
 	}
-	image, err := references.Stores{Images: node.Images, Content: node.Content}.Image(ctx, name)
+	stores := references.Stores{Images: node.Images, Content: node.Content}
+	image, err := stores.Image(ctx, name)
 	if err != nil {
 		return nil, marked(err)
 	}
-	listing, err := references.Discover(ctx, node.Content, image, transfer.AllSources(), transfer.Lookup(name, resolver))
+	listing, err := stores.Discover(ctx, image, transfer.AllSources(), transfer.Lookup(name, resolver))
 	return listing, marked(err)
 }
 

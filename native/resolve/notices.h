@@ -1,0 +1,26 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace refract::resolve {
+
+/// Sentences for people, each once; after the first few it only counts.
+class notice_list {
+public:
+    void add(std::string text);
+    bool empty() const noexcept { return kept_.empty(); }
+    const std::string& front() const noexcept { return kept_.front(); }
+    /// All, and at the end how many are not shown.
+    std::vector<std::string> all() const;
+
+private:
+    std::vector<std::string> kept_;
+    std::size_t more_ = 0;
+};
+
+}  // namespace refract::resolve
