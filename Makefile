@@ -103,7 +103,7 @@ test-kubelet: test ## Run pods from extended indexes with a real kubelet
 
 .PHONY: test-suites
 test-suites: export STAGES = everysuite
-test-suites: test ## Run all of Kubernetes' critest on images of every form (half an hour)
+test-suites: test ## Run Kubernetes' critest and containerd's client tests on images of every form (most of an hour)
 
 .PHONY: testdata
 testdata: native ## Write tests/testdata anew from the shapes

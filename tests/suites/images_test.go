@@ -29,6 +29,8 @@ const (
 	plain    form = "plain"
 	buildkit form = "buildkit"
 	extended form = "extended"
+	// single is without an index: what an image of an extended index is like, once it has been selected.
+	single form = "single"
 )
 
 var forms = []form{plain, buildkit, extended}
@@ -38,6 +40,7 @@ type picture struct {
 	repository string
 	tags       []string
 	config     ocispec.ImageConfig
+	further    [][]shapes.File // layers on top of the common one
 }
 
 // gallery is a registry that has the images of the suites in one form.
@@ -140,6 +143,10 @@ func (g gallery) draw(t *testing.T, p picture) shapes.Shape {
 			}
 		}
 	}
+	if g.form == single {
+		shape.Root = images[0]
+		return shape
+	}
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: images}
 	if g.form == extended {
 		index.Manifests = append(beside, images...)
@@ -168,6 +175,9 @@ func (g gallery) image(t *testing.T, shape shapes.Shape, p picture, platform oci
 	}})}
 	if platform.Architecture == runtime.GOARCH {
 		layers = append(layers, g.ground)
+	}
+	for _, files := range p.further {
+		layers = append(layers, pack(t, files))
 	}
 	config := ocispec.Image{Platform: platform, Config: p.config, RootFS: ocispec.RootFS{Type: "layers"}}
 	config.Config.Env = []string{"PATH=/bin"}

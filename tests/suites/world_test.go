@@ -44,6 +44,11 @@ func (w *world) Summary() error {
 	for _, r := range w.results {
 		fmt.Fprintf(&text, "%-8s %-9s %-20s %6d %6d\n", r.suite, r.images, r.client, len(r.passed), len(r.failed))
 	}
+	for _, r := range w.results {
+		for _, spec := range r.again {
+			fmt.Fprintf(&text, "passed when it ran again: %s, %s, %s: %s\n", r.suite, r.images, r.client, spec)
+		}
+	}
 	fmt.Print(text.String())
 	if file := os.Getenv("REFRACT_SUMMARY"); file != "" {
 		return os.WriteFile(file, []byte(text.String()), 0o600)

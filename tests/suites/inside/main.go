@@ -10,8 +10,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -19,6 +21,8 @@ func main() {
 	switch name := filepath.Base(os.Args[0]); name {
 	case "nginx":
 		err = serve(os.Args[len(os.Args)-1])
+	case "nc":
+		err = listen(os.Args[len(os.Args)-1])
 	case "ipcs":
 		err = show("/proc/sysvipc/shm")
 	case "pgrep":
@@ -51,6 +55,20 @@ func serve(port string) error {
 		}
 		go answer(connection)
 	}
+}
+
+// listen waits on that port until it is asked to end. A first process that does not catch the signal would not end.
+func listen(port string) error {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	listener, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	<-asked
+	os.Exit(128 + int(syscall.SIGTERM))
+	return nil
 }
 
 func answer(connection net.Conn) {
