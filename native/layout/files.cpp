@@ -174,7 +174,9 @@ private:
             return;
         }
         const std::unique_ptr<DIR, int (*)(DIR*)> closed(listed, ::closedir);
-        for (const dirent* next = ::readdir(listed); next != nullptr; next = ::readdir(listed)) {
+        // Each stream is read by one thread.
+        const auto read_next = [&] { return ::readdir(listed); };  // NOLINT(concurrency-mt-unsafe)
+        for (const dirent* next = read_next(); next != nullptr; next = read_next()) {
             if (next->d_name[0] == '.') continue;
             if (most-- == 0) {
                 most = 0;
