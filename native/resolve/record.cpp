@@ -32,6 +32,7 @@ std::string names_of(std::uint32_t sources) {
 std::string lines_of(const std::vector<std::string_view>& types) {
     std::string lines;
     for (const auto type : types) {
+        if (type.find(between_types) != std::string_view::npos) continue;  // no type that anybody asks for
         if (!lines.empty()) lines += between_types;
         lines += type;
     }
@@ -72,7 +73,9 @@ std::string write_record(const std::vector<reference>& found) {
         if (!one.description.empty()) annotations[std::string(annotation::reference_description)] = one.description;
         annotations[std::string(annotation::found_source)] = names_of(one.sources);
         if (!one.tag.empty()) annotations[std::string(annotation::found_tag)] = one.tag;
-        if (!one.other_types.empty()) annotations[std::string(annotation::found_types)] = lines_of(one.other_types);
+        if (auto lines = lines_of(one.other_types); !lines.empty()) {
+            annotations[std::string(annotation::found_types)] = std::move(lines);
+        }
         json entry;
         entry["mediaType"] = one.descriptor->media_type;
         entry["digest"] = one.descriptor->digest;
