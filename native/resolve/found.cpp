@@ -91,12 +91,12 @@ outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
 }
 
 outcome discovery::take_referrers(const asked& one, result<oci::answer> came) {
-    const bool is_absent =
-        came.failed() && (came.why().code == status::missing || came.why().code == status::unsupported);
     if (came.failed()) {
         // Whatever is no list of referrers says that there is no such API here. A tag may list them all the same.
+        const status code = came.why().code;
         if (api_ != knowledge::yes) api_ = knowledge::no;
-        return is_absent ? outcome() : outcome(std::move(came).take());
+        if (code == status::missing || code == status::unsupported) return {};
+        return std::move(came).take();
     }
     const std::string& about = strings_.emplace_back(subjects_[one.subject].digest);
     for (const auto& page : came.value().documents) {
