@@ -65,7 +65,7 @@ std::string printable(std::string_view text, std::size_t most) {
     return shown;
 }
 
-std::string quoted(std::string_view text, std::size_t most) { return '"' + printable(text, most) + '"'; }
+std::string quote(std::string_view text, std::size_t most) { return '"' + printable(text, most) + '"'; }
 
 std::string shortened(std::string text, std::size_t most) {
     static constexpr std::string_view mark = "…";

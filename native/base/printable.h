@@ -13,7 +13,7 @@ namespace refract {
 std::string printable(std::string_view text, std::size_t most = 200);
 
 /// printable(), in double quotes.
-std::string quoted(std::string_view text, std::size_t most = 200);
+std::string quote(std::string_view text, std::size_t most = 200);
 
 /// Cuts at a character's edge so that at most `most` bytes remain, the "…" that marks the cut counted.
 std::string shortened(std::string text, std::size_t most);

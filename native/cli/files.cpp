@@ -31,7 +31,7 @@ namespace {
 constexpr std::size_t at_once = 256;
 
 error failed(const std::string& path, const std::string& what) {
-    return {status::internal, refract::quoted(path, 400) + ' ' + what + ": " + std::strerror(errno)};
+    return {status::internal, quote(path, 400) + ' ' + what + ": " + std::strerror(errno)};
 }
 
 /// A file that has its name only once it is whole.
@@ -86,7 +86,7 @@ public:
 
 private:
     outcome exists() const {
-        return {status::internal, refract::quoted(path_, 400) + " exists, it is left alone: give another name with -o"};
+        return {status::internal, quote(path_, 400) + " exists, it is left alone: give another name with -o"};
     }
 
     std::string directory_;
@@ -269,7 +269,7 @@ outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pi
         only_name = whole.filename().string();
     } else if (!is_directory) {
         if (std::filesystem::exists(path, code)) {
-            return {status::internal, refract::quoted(path, 400) + " is not a directory, and there are " +
+            return {status::internal, quote(path, 400) + " is not a directory, and there are " +
                                           std::to_string(pieces.size()) + " files to write"};
         }
         for (auto above = std::filesystem::path(path); !above.empty() && !std::filesystem::exists(above, code);) {
@@ -277,7 +277,7 @@ outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pi
             above = above.parent_path();
         }
         std::filesystem::create_directories(path, code);
-        if (code) return {status::internal, refract::quoted(path, 400) + " cannot be made: " + code.message()};
+        if (code) return {status::internal, quote(path, 400) + " cannot be made: " + code.message()};
     }
     outcome done = write_pieces(from, pieces, directory, only_name, lost);
     if (done.failed() || lost != nullptr) {

@@ -62,8 +62,8 @@ std::vector<resolve::reference> chosen(const inspect::listing& listing, const ge
 }
 
 outcome nothing_found(const inspect::image& image, const get_options& options, std::uint32_t sources) {
-    std::string what = options.name.empty() ? "nothing" : "no " + refract::quoted(options.name);
-    if (!options.listing->type.empty()) what += " of type " + refract::quoted(options.listing->type);
+    std::string what = options.name.empty() ? "nothing" : "no " + quote(options.name);
+    if (!options.listing->type.empty()) what += " of type " + quote(options.listing->type);
     return {status::missing, image.name().text() + ": " + what + " is attached to it (looked at: " +
                                  looked_at(image, sources) + "; refract references ls shows what is)"};
 }
@@ -80,14 +80,14 @@ result<inspect::piece> layer_of(const inspect::artifact& artifact, const std::st
             if (!begins_so(piece.digest, name)) continue;
             if (found != nullptr && found->digest != piece.digest) {
                 return error{status::invalid_argument,
-                             artifact.digest + ": the digests of several layers begin with " + refract::quoted(name)};
+                             artifact.digest + ": the digests of several layers begin with " + quote(name)};
             }
             found = &piece;
         }
         if (found != nullptr) return *found;
     }
     return error{status::missing, fmt::format("{} has no layer {}, it has {}, numbered from 0", artifact.digest,
-                                              refract::quoted(name), artifact.pieces.size())};
+                                              quote(name), artifact.pieces.size())};
 }
 
 /// Lists the layers, so that one can be chosen.

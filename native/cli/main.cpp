@@ -45,13 +45,13 @@ std::string what_is_wrong(const CLI::ParseError& wrong, const CLI::App& app) {
     if (left.empty()) return printable(wrong.what(), 400);
     const bool is_option = left.front().starts_with('-');
     if (const auto word = taken_for_image(app); !is_option && !word.empty()) {
-        return "there is no command " + refract::quoted(word);
+        return "there is no command " + quote(word);
     }
     const bool needs_command = !is_option && dynamic_cast<const CLI::RequiredError*>(&wrong) != nullptr;
     const std::string_view what = is_option       ? "there is no option "
                                   : needs_command ? "there is no command "
                                                   : "unexpected ";
-    return std::string(what) + refract::quoted(left.front());
+    return std::string(what) + quote(left.front());
 }
 
 /// One line, once.

@@ -87,7 +87,7 @@ result<std::vector<resolve::client>> parse_clients(const std::vector<std::string
         const auto who = resolve::client_of(name);
         if (!who) {
             return error{status::invalid_argument,
-                         "--as is " + refract::quoted(name) + ": want containerd, crane, regctl or skopeo"};
+                         "--as is " + quote(name) + ": want containerd, crane, regctl or skopeo"};
         }
         all.push_back(*who);
     }

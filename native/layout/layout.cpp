@@ -101,7 +101,7 @@ outcome image_layout::check_marker() {
     if (done.failed()) return std::move(done).in(marker_file);
     if (version.starts_with("1.")) return {};
     return {status::unsupported,
-            "oci-layout: imageLayoutVersion " + refract::quoted(version, 64) + " is not supported, only 1.x is"};
+            "oci-layout: imageLayoutVersion " + quote(version, 64) + " is not supported, only 1.x is"};
 }
 
 outcome image_layout::load_index() {
@@ -157,7 +157,7 @@ result<answer> image_layout::presence(const std::string& digest) {
 result<answer> image_layout::referrers_of(const question& what) {
     oci::digest_algorithm algorithm{};
     if (!oci::parse_digest(what.reference, algorithm)) {
-        return error{status::malformed, "malformed digest " + refract::quoted(what.reference)};
+        return error{status::malformed, "malformed digest " + quote(what.reference)};
     }
     if (!referrers_) {
         auto found = find_referrers(*files_, index_, reader_, limits_, discovery_, bounds_, notices_);

@@ -55,7 +55,7 @@ result<std::string> read_document(storage& from, const std::string& path, std::u
 result<std::string> blob_path(std::string_view digest) {
     oci::digest_algorithm algorithm{};
     if (!oci::parse_digest(digest, algorithm)) {
-        return error{status::malformed, "malformed digest " + refract::quoted(digest)};
+        return error{status::malformed, "malformed digest " + quote(digest)};
     }
     if (algorithm == oci::digest_algorithm::other) {
         return error{status::unsupported,

@@ -249,7 +249,7 @@ void check_unverifiable_digest(const facts& about, report& to) {
 void check_unknown_media_type(const facts& about, report& to) {
     for_each_entry(about, [&](place where, const oci::descriptor& entry, role is) {
         if (is != role::other) return;
-        to.at(where, quoted(entry.media_type, 80) +
+        to.at(where, quote(entry.media_type, 80) +
                          " is neither a manifest nor an index: it is listed, and never pulled; registries may refuse "
                          "it, so put it into an artifact's manifest");
     });

@@ -26,8 +26,8 @@ bool is_gone(const facts& about, std::string_view subject) {
 
 void disagree(report& to, place where, std::string_view what, std::string_view one, std::string_view other_source,
               std::string_view other) {
-    to.at(where, "its entry gives " + std::string(what) + ' ' + quoted(one) + ", " + std::string(other_source) + ' ' +
-                     quoted(other) + ": make them the same; the entry's counts");
+    to.at(where, "its entry gives " + std::string(what) + ' ' + quote(one) + ", " + std::string(other_source) + ' ' +
+                     quote(other) + ": make them the same; the entry's counts");
 }
 
 /// Follows what references are about, from each of them, without recursion: chains may be long.

@@ -16,7 +16,7 @@ outcome read_diff_id(json_element value) {
     if (outcome done = read_string(value, text); done.failed()) return done;
     digest_algorithm algorithm{};
     if (parse_digest(text, algorithm)) return {};
-    return {status::malformed, "malformed digest " + quoted(text)};
+    return {status::malformed, "malformed digest " + quote(text)};
 }
 
 outcome read_rootfs(json_element value, std::size_t& diff_ids_count) {

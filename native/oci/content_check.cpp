@@ -9,7 +9,7 @@ namespace refract::oci {
 
 result<content_check> content_check::of(std::string_view digest, std::int64_t size) {
     digest_algorithm algorithm{};
-    if (!parse_digest(digest, algorithm)) return error{status::malformed, "malformed digest " + quoted(digest)};
+    if (!parse_digest(digest, algorithm)) return error{status::malformed, "malformed digest " + quote(digest)};
     if (algorithm == digest_algorithm::other) {
         return error{status::unsupported,
                      "digest " + printable(digest) + " cannot be verified: only sha256 and sha512 can be"};

@@ -68,7 +68,7 @@ outcome read_size(json_element value, std::int64_t& into) {
 outcome read_digest(json_element value, descriptor& into) {
     if (outcome done = read_string(value, into.digest); done.failed()) return done;
     if (parse_digest(into.digest, into.algorithm)) return {};
-    return {status::malformed, "malformed digest " + quoted(into.digest)};
+    return {status::malformed, "malformed digest " + quote(into.digest)};
 }
 
 outcome read_urls(json_element value) {

@@ -8,6 +8,7 @@
 
 #include <array>
 
+#include "base/ascii.h"
 #include "base/printable.h"
 
 namespace refract::oci {
@@ -29,8 +30,6 @@ bool is_lower_hex(const char* text) noexcept {
     return bad == 0;
 }
 
-bool is_lower_alnum(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
 /// descriptor.md: algorithm ::= component (separator component)*, encoded ::= [a-zA-Z0-9=_-]+
 bool follows_grammar(std::string_view text) noexcept {
     static constexpr std::string_view separators = "+._-";
@@ -38,7 +37,7 @@ bool follows_grammar(std::string_view text) noexcept {
     if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return false;
     bool component = false;
     for (const char c : text.substr(0, colon)) {
-        if (is_lower_alnum(c)) {
+        if (is_lower_or_digit(c)) {
             component = true;
         } else if (component && separators.find(c) != std::string_view::npos) {
             component = false;
@@ -48,7 +47,7 @@ bool follows_grammar(std::string_view text) noexcept {
     }
     if (!component) return false;
     for (const char c : text.substr(colon + 1)) {
-        const bool fine = is_lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '=' || c == '_' || c == '-';
+        const bool fine = is_letter_or_digit(c) || c == '=' || c == '_' || c == '-';
         if (!fine) return false;
     }
     return true;
@@ -107,7 +106,7 @@ bool parse_digest(std::string_view text, digest_algorithm& algorithm) noexcept {
 
 outcome verify_digest(std::string_view digest, std::span<const std::byte> bytes) {
     digest_algorithm algorithm{};
-    if (!parse_digest(digest, algorithm)) return {status::malformed, "malformed digest " + quoted(digest)};
+    if (!parse_digest(digest, algorithm)) return {status::malformed, "malformed digest " + quote(digest)};
     if (algorithm == digest_algorithm::other) {
         return {status::unsupported, "cannot verify digest " + printable(digest) + ": only sha256 and sha512 can be"};
     }

@@ -81,7 +81,7 @@ outcome read_document_root(json_element value, document_root& into) {
     }
     into.structure = manifest ? media_kind::manifest : media_kind::index;
     if (!into.media_type.empty() && kind_of(into.media_type) != into.structure) {
-        return {status::ambiguous, "says its mediaType is " + quoted(into.media_type) + ", but is built as " +
+        return {status::ambiguous, "says its mediaType is " + quote(into.media_type) + ", but is built as " +
                                        std::string(describe(into.structure))};
     }
     return {};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/printable.h"
 #include "oci/digest.h"
 
@@ -22,20 +23,19 @@ constexpr std::string_view default_tag = "latest";
 constexpr std::size_t longest_name = 255;
 constexpr std::size_t longest_tag = 128;
 
-bool is_lower_alnum(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool is_word(char c) noexcept { return is_lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_word(char c) noexcept { return is_letter_or_digit(c) || c == '_'; }
 
 /// [a-z0-9]+ joined by one ".", one or two "_", or any number of "-".
 bool is_path_component(std::string_view text) noexcept {
-    if (text.empty() || !is_lower_alnum(text.front()) || !is_lower_alnum(text.back())) return false;
+    if (text.empty() || !is_lower_or_digit(text.front()) || !is_lower_or_digit(text.back())) return false;
     std::size_t at = 0;
     while (at < text.size()) {
         const std::size_t begin = at;
-        while (at < text.size() && !is_lower_alnum(text[at])) ++at;
+        while (at < text.size() && !is_lower_or_digit(text[at])) ++at;
         const auto separator = text.substr(begin, at - begin);
         const bool dashes = separator.find_first_not_of('-') == std::string_view::npos;
         if (!separator.empty() && separator != "." && separator != "_" && separator != "__" && !dashes) return false;
-        while (at < text.size() && is_lower_alnum(text[at])) ++at;
+        while (at < text.size() && is_lower_or_digit(text[at])) ++at;
     }
     return true;
 }
@@ -74,7 +74,7 @@ bool is_host(std::string_view text) noexcept {
 }
 
 error bad_name(std::string_view text, std::string why) {
-    return {status::invalid_argument, quoted(text) + " does not name an image: " + std::move(why)};
+    return {status::invalid_argument, quote(text) + " does not name an image: " + std::move(why)};
 }
 
 /// Takes "@digest" off the end.
@@ -83,9 +83,9 @@ outcome take_digest(std::string_view whole, std::string_view& text, std::string&
     if (at == std::string_view::npos) return {};
     digest = text.substr(at + 1);
     digest_algorithm algorithm{};
-    if (!parse_digest(digest, algorithm)) return bad_name(whole, "malformed digest " + quoted(digest));
+    if (!parse_digest(digest, algorithm)) return bad_name(whole, "malformed digest " + quote(digest));
     if (algorithm == digest_algorithm::other) {
-        return bad_name(whole, "only sha256 and sha512 digests can be verified, not " + quoted(digest));
+        return bad_name(whole, "only sha256 and sha512 digests can be verified, not " + quote(digest));
     }
     text = text.substr(0, at);
     return {};
@@ -177,7 +177,7 @@ result<image_name> parse_image_name(std::string_view whole) {
     if (colon != std::string_view::npos && (slash == std::string_view::npos || colon > slash)) {
         name.tag = text.substr(colon + 1);
         text = text.substr(0, colon);
-        if (!is_tag(name.tag)) return bad_name(whole, "malformed tag " + quoted(name.tag));
+        if (!is_tag(name.tag)) return bad_name(whole, "malformed tag " + quote(name.tag));
     }
     const auto first = text.find('/');
     const auto domain = text.substr(0, first);
@@ -189,9 +189,9 @@ result<image_name> parse_image_name(std::string_view whole) {
     if (name.host == default_host && name.repository.find('/') == std::string::npos) {
         name.repository.insert(0, "library/");
     }
-    if (!is_host(name.host)) return bad_name(whole, "malformed host " + quoted(name.host));
+    if (!is_host(name.host)) return bad_name(whole, "malformed host " + quote(name.host));
     if (!is_repository(name.repository)) {
-        return bad_name(whole, "malformed repository " + quoted(name.repository) +
+        return bad_name(whole, "malformed repository " + quote(name.repository) +
                                    " (lower-case letters and digits, joined by '.', '_', '-' and '/')");
     }
     if (name.tag.empty() && name.digest.empty()) name.tag = default_tag;

@@ -7,14 +7,13 @@
 #include <cstring>
 #include <new>
 
+#include "base/ascii.h"
 #include "base/printable.h"
 
 namespace refract::oci {
 namespace {
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
-char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string_view type_name(json_element value) {
     switch (value.type()) {
@@ -119,12 +118,12 @@ outcome check_keys(json_element value) {
 
 outcome duplicate_key(std::string_view key) {
     return {status::ambiguous,
-            key.empty() ? "a key stands there twice" : "key " + quoted(key, 64) + " stands there twice"};
+            key.empty() ? "a key stands there twice" : "key " + quote(key, 64) + " stands there twice"};
 }
 
 outcome colliding_key(std::string_view key, std::string_view known) {
     return {status::ambiguous,
-            "key " + quoted(key, 64) + " differs from " + quoted(known) + " by case only, and Go reads it as that"};
+            "key " + quote(key, 64) + " differs from " + quote(known) + " by case only, and Go reads it as that"};
 }
 
 outcome wrong_type(std::string_view wanted, json_element got) {

@@ -42,10 +42,10 @@ struct arm64_level {
 
 /// What "v8", "v8.4", "v9.2" … is; {0, 0} if containerd/platforms compare.go does not list it.
 arm64_level arm64_level_of(std::string_view variant) {
-    const bool plain = variant == "v8" || variant == "v9";
-    if (!plain && (variant.size() != 4 || variant[0] != 'v' || variant[2] != '.')) return {0, 0};
+    const bool major_only = variant == "v8" || variant == "v9";
+    if (!major_only && (variant.size() != 4 || variant[0] != 'v' || variant[2] != '.')) return {0, 0};
     const int major = variant[1] - '0';
-    const int minor = plain ? 0 : variant[3] - '0';
+    const int minor = major_only ? 0 : variant[3] - '0';
     if (major == 8 && minor >= 0 && minor <= 9) return {8, minor};
     if (major == 9 && minor >= 0 && minor <= 7) return {9, minor};
     return {0, 0};

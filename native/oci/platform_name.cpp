@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/limits.h"
 #include "base/printable.h"
 #include "oci/platform_normal.h"
@@ -32,8 +33,6 @@ constexpr std::string_view built_for = "loong64";
 constexpr std::string_view built_for;  // an operating system alone is then not enough
 #endif
 
-bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
 /// specifierRe: of an architecture or a variant.
 bool is_plain(char c) { return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-'; }
 
@@ -50,11 +49,11 @@ outcome check(std::string_view part, std::string_view what, bool (*allowed)(char
     if (part.empty()) return wrong("it has no " + std::string(what));
     const auto odd = std::find_if_not(part.begin(), part.end(), allowed);
     if (odd == part.end()) return {};
-    return wrong("its " + std::string(what) + " may not have the character " + quoted(std::string_view(odd, odd + 1)));
+    return wrong("its " + std::string(what) + " may not have the character " + quote(std::string_view(odd, odd + 1)));
 }
 
 int digit_of(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
+    if (is_digit(c)) return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
@@ -174,7 +173,7 @@ result<platform_name> parse_platform(std::string_view text) {
     platform_name made;
     outcome done = read(text, made);
     if (done.ok()) return made;
-    return error{status::invalid_argument, quoted(text, 200) + " is no platform: " + done.why().message +
+    return error{status::invalid_argument, quote(text, 200) + " is no platform: " + done.why().message +
                                                " (want os/architecture or os/architecture/variant)"};
 }
 

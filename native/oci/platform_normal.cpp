@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace refract::oci {
 namespace {
 
@@ -21,12 +23,8 @@ constexpr auto known_architectures = std::to_array<std::string_view>(
 }  // namespace
 
 lowered::lowered(std::string_view text) : view_(text) {
-    const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
     if (std::none_of(text.begin(), text.end(), is_upper)) return;
-    copy_.assign(text);
-    for (char& c : copy_) {
-        if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
-    }
+    copy_ = lower_case(text);
     view_ = copy_;
 }
 

@@ -5,15 +5,10 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace refract::registry {
 namespace {
-
-char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
 
 /// RFC 9110 section 5.6: what the grammars of both headers are made of.
 class scanner {
@@ -31,14 +26,8 @@ public:
         return true;
     }
     std::string_view token() {
-        static constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-        std::size_t size = 0;
-        while (size < text_.size()) {
-            const char c = text_[size];
-            const bool alnum = (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
-            if (!alnum && others.find(c) == std::string_view::npos) break;
-            ++size;
-        }
+        const auto end = std::find_if_not(text_.begin(), text_.end(), is_token_character);
+        const auto size = static_cast<std::size_t>(end - text_.begin());
         const auto taken = text_.substr(0, size);
         text_.remove_prefix(size);
         return taken;
@@ -94,13 +83,13 @@ bool take_parameter(scanner& from, std::string_view& name, std::string& value) {
 }
 
 void set(challenge& into, std::string_view name, std::string value) {
-    if (same(name, "realm"))
+    if (equal_but_for_case(name, "realm"))
         into.realm = std::move(value);
-    else if (same(name, "service"))
+    else if (equal_but_for_case(name, "service"))
         into.service = std::move(value);
-    else if (same(name, "scope"))
+    else if (equal_but_for_case(name, "scope"))
         into.scope = std::move(value);
-    else if (same(name, "error"))
+    else if (equal_but_for_case(name, "error"))
         into.error = std::move(value);
 }
 
@@ -115,8 +104,8 @@ std::vector<challenge> parse_challenges(std::string_view header) {
         if (from.take(',')) continue;
         const auto scheme = from.token();
         challenge next;
-        const bool known = same(scheme, "bearer") || same(scheme, "basic");
-        next.scheme = same(scheme, "bearer") ? challenge::scheme::bearer : challenge::scheme::basic;
+        const bool known = equal_but_for_case(scheme, "bearer") || equal_but_for_case(scheme, "basic");
+        next.scheme = equal_but_for_case(scheme, "bearer") ? challenge::scheme::bearer : challenge::scheme::basic;
         std::string_view name;
         std::string value;
         do {
@@ -156,7 +145,7 @@ std::optional<std::string> next_link(std::string_view header) {
             std::string_view name;
             std::string value;
             if (!take_parameter(from, name, value)) return std::nullopt;
-            is_next = is_next || (same(name, "rel") && same(value, "next"));
+            is_next = is_next || (equal_but_for_case(name, "rel") && equal_but_for_case(value, "next"));
             from.skip_blanks();
         }
         if (is_next) return target;

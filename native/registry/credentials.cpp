@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 
+#include "base/ascii.h"
 #include "base/printable.h"
 #include "oci/base64.h"
 #include "oci/json.h"
@@ -29,8 +30,7 @@ constexpr std::string_view blanks = " \t\r\n";
 
 /// Docker Hub goes by three names, of which log-ins are kept under any.
 std::string canonical(std::string host) {
-    std::transform(host.begin(), host.end(), host.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    host = lower_case(host);
     if (host == "index.docker.io" || host == "registry-1.docker.io") return std::string(docker_hub);
     return host;
 }
@@ -134,7 +134,7 @@ result<credential_store> credential_store::open(std::string_view config, const n
         std::string place(config);
         struct stat found {};
         if (::stat(place.c_str(), &found) != 0) {
-            return error{status::invalid_argument, refract::quoted(config) +
+            return error{status::invalid_argument, quote(config) +
                                                        " does not exist, so there are no credentials to read; give "
                                                        "a docker config directory or file"};
         }
@@ -146,7 +146,7 @@ result<credential_store> credential_store::open(std::string_view config, const n
         if (text.failed()) return std::move(text).take();
         if (!text.value()) continue;
         store.file_ = place;
-        if (outcome done = store.read(*text.value()); done.failed()) return std::move(done).in(refract::quoted(place));
+        if (outcome done = store.read(*text.value()); done.failed()) return std::move(done).in(quote(place));
         break;
     }
     // Only its auths: a helper that it names would run, and docker runs none either.
@@ -248,7 +248,7 @@ result<credentials> credential_store::ask(std::string_view key, const std::strin
     limits.helper_timeout = std::min(limits.helper_timeout, timeout);
     auto answer = ask_helper(helper, hub ? std::string(docker_hub_key) : host, limits);
     if (answer.ok()) return answer;
-    return outcome(std::move(answer).take()).in(key).in(refract::quoted(file_));
+    return outcome(std::move(answer).take()).in(key).in(quote(file_));
 }
 
 result<credentials> credential_store::find(const std::string& host, const std::string& repository,
@@ -273,7 +273,7 @@ result<credentials> credential_store::find(const std::string& host, const std::s
         if (answer.failed() || !answer.value().empty()) return answer;
     }
     const entry* const kept = best_of(entries_, host, repository);
-    return kept == nullptr ? result<credentials>(credentials{}) : read_entry(*kept, refract::quoted(file_));
+    return kept == nullptr ? result<credentials>(credentials{}) : read_entry(*kept, quote(file_));
 }
 
 }  // namespace refract::registry

@@ -9,20 +9,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/lookup_limits.h"
 #include "base/printable.h"
 #include "registry/proxy.h"
 
 namespace refract::registry {
 namespace {
-
-char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
-    return lower;
-}
 
 /// Those that libcurl decodes wherever it is built as distributions do.
 bool is_decodable(std::string_view coding) { return coding == "gzip" || coding == "x-gzip" || coding == "deflate"; }
@@ -53,9 +46,9 @@ bool transport::exchange::is_readable() {
         cut = "the answer is a part of what is encoded with " + printable(coding, 40);
     } else if (codings > 1) {
         refuse(status::unsupported, "the answer is encoded " + std::to_string(codings) + " times, the last time with " +
-                                        quoted(coding, 40) + "; it was asked for without, and may be so once");
+                                        quote(coding, 40) + "; it was asked for without, and may be so once");
     } else {
-        refuse(status::unsupported, "the answer is encoded with " + quoted(coding, 40) +
+        refuse(status::unsupported, "the answer is encoded with " + quote(coding, 40) +
                                         ", though it was asked for without; only gzip and deflate can be decoded");
     }
     return false;
@@ -148,7 +141,7 @@ CURLcode transport::exchange::on_tls(CURL*, void* context, void* self) {
     auto* const tls = static_cast<SSL_CTX*>(context);
     for (const auto& file : me.request->tls.ca_files) {
         if (SSL_CTX_load_verify_locations(tls, file.c_str(), nullptr) == 1) continue;
-        me.refuse(status::invalid_argument, "cannot read CA certificates from " + quoted(file));
+        me.refuse(status::invalid_argument, "cannot read CA certificates from " + quote(file));
         return CURLE_SSL_CACERT_BADFILE;
     }
     return CURLE_OK;

@@ -18,7 +18,7 @@ namespace {
 error cannot_read(const std::string& path, int number) {
     const bool denied = number == EACCES || number == EPERM;
     return {denied ? status::denied : status::invalid_argument,
-            "cannot read " + refract::quoted(path) + ": " + std::generic_category().message(number)};
+            "cannot read " + quote(path) + ": " + std::generic_category().message(number)};
 }
 
 }  // namespace
@@ -43,8 +43,8 @@ result<std::optional<std::string>> read_config_file(const std::string& path) {
         text.append(piece.data(), static_cast<std::size_t>(got));
         if (text.size() > most_config_bytes) {
             ::close(file);
-            return error{status::limit_exceeded, refract::quoted(path) + " is longer than the limit of " +
-                                                     std::to_string(most_config_bytes) + " bytes"};
+            return error{status::limit_exceeded,
+                         quote(path) + " is longer than the limit of " + std::to_string(most_config_bytes) + " bytes"};
         }
     }
 }

@@ -18,6 +18,7 @@
 #include <span>
 #include <system_error>
 
+#include "base/ascii.h"
 #include "base/printable.h"
 #include "oci/json.h"
 
@@ -34,8 +35,7 @@ constexpr std::size_t longest_server = 1024;  // well within PIPE_BUF
 
 bool is_helper_name(std::string_view name) {
     return !name.empty() && name.size() <= longest_name && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-';
+        return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
     });
 }
 
@@ -185,7 +185,7 @@ std::string_view trimmed(std::string_view text) {
 error failed_helper(const std::string& program, const std::string& server, int state) {
     const std::string how = WIFEXITED(state) ? "failed with exit code " + std::to_string(WEXITSTATUS(state))
                                              : "was ended by signal " + std::to_string(WTERMSIG(state));
-    return {status::denied, program + " " + how + " for " + refract::quoted(server) + "; to see why, run: echo " +
+    return {status::denied, program + " " + how + " for " + quote(server) + "; to see why, run: echo " +
                                 printable(server) + " | " + program + " get"};
 }
 
@@ -218,13 +218,13 @@ result<credentials> read_answer(const std::string& program, const std::string& t
 
 result<credentials> ask_helper(const std::string& name, const std::string& server, const network_limits& limits) {
     if (!is_helper_name(name)) {
-        return error{status::invalid_argument, refract::quoted(name) +
+        return error{status::invalid_argument, quote(name) +
                                                    " does not name a credential helper: want the NAME of a "
                                                    "program docker-credential-NAME in PATH"};
     }
     const std::string program = std::string(program_prefix) + name;
     if (server.empty() || server.size() > longest_server || server.find_first_of("\r\n") != std::string::npos) {
-        return error{status::invalid_argument, "cannot ask " + program + " about the host " + refract::quoted(server)};
+        return error{status::invalid_argument, "cannot ask " + program + " about the host " + quote(server)};
     }
     descriptor_handle input;
     descriptor_handle question;

@@ -91,7 +91,7 @@ result<std::string> find_directory(std::string_view host, std::string_view direc
             if (::stat(path.c_str(), &found) == 0) return path;
             if (errno == ENOENT) continue;
             return error{errno == EACCES ? status::denied : status::invalid_argument,
-                         "cannot look into " + refract::quoted(path) + ": " + std::generic_category().message(errno)};
+                         "cannot look into " + quote(path) + ": " + std::generic_category().message(errno)};
         }
     }
     return std::string();
@@ -105,8 +105,7 @@ outcome add_certificates(const std::string& directory, written_host& into) {
         std::error_code gone;
         if (at->symlink_status(gone).type() != fs::file_type::directory) files.push_back(at->path());
     }
-    if (failed)
-        return {status::invalid_argument, "cannot read " + refract::quoted(directory) + ": " + failed.message()};
+    if (failed) return {status::invalid_argument, "cannot read " + quote(directory) + ": " + failed.message()};
     std::sort(files.begin(), files.end());
     for (const auto& file : files) {
         const std::string name = file.string();
@@ -114,8 +113,7 @@ outcome add_certificates(const std::string& directory, written_host& into) {
         if (!name.ends_with(".cert")) continue;
         std::string key = name.substr(0, name.size() - 5) + ".key";
         if (!fs::exists(key, failed)) key.clear();
-        if (failed)
-            return {status::invalid_argument, "cannot look at " + refract::quoted(key) + ": " + failed.message()};
+        if (failed) return {status::invalid_argument, "cannot look at " + quote(key) + ": " + failed.message()};
         into.what.client_certificates.emplace_back(name, std::move(key));
     }
     into.tells_tls = !into.what.ca_files.empty() || !into.what.client_certificates.empty();
@@ -128,7 +126,7 @@ result<std::vector<written_host>> read_directory(const std::string& directory) {
     if (text.failed()) return std::move(text).take();
     if (text.value() && !text.value()->empty()) {
         auto hosts = parse_hosts_file(*text.value(), directory);
-        if (hosts.failed()) return outcome(std::move(hosts).take()).in(refract::quoted(file));
+        if (hosts.failed()) return outcome(std::move(hosts).take()).in(quote(file));
         return hosts;
     }
     std::vector<written_host> hosts(1);
@@ -146,8 +144,7 @@ bool is_plain(std::string_view host) {
 }  // namespace
 
 result<std::vector<host>> hosts_for(std::string_view host, std::string_view directories, bool plain_http) {
-    if (!is_plain(host))
-        return error{status::invalid_argument, refract::quoted(host) + " is not the host of a registry"};
+    if (!is_plain(host)) return error{status::invalid_argument, quote(host) + " is not the host of a registry"};
     auto directory = find_directory(host, directories);
     if (directory.failed()) return std::move(directory).take();
     auto written = directory.value().empty() ? result<std::vector<written_host>>(std::vector<written_host>(1))

@@ -12,24 +12,18 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/printable.h"
 #include "registry/url.h"
 
 namespace refract::registry {
 namespace {
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equal_fold(std::string_view left, std::string_view right) {
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                      [](char a, char b) { return to_lower(a) == to_lower(b); });
-}
-
 /// A key of a table, in another case too if it is not there as it is: so containerd's reader finds it.
 const toml::node* find(const toml::table& in, std::string_view name) {
     if (const toml::node* const exact = in.get(name)) return exact;
     for (const auto& [key, value] : in) {
-        if (equal_fold(key.str(), name)) return &value;
+        if (equal_but_for_case(key.str(), name)) return &value;
     }
     return nullptr;
 }
@@ -91,15 +85,15 @@ outcome read_capabilities(const toml::table& from, host& into) {
     for (const auto& element : *names) {
         const auto name = element.value_exact<std::string_view>();
         if (!name) return wrong_type("an array of strings");
-        if (equal_fold(*name, "pull")) {
+        if (equal_but_for_case(*name, "pull")) {
             into.pull = true;
-        } else if (equal_fold(*name, "resolve")) {
+        } else if (equal_but_for_case(*name, "resolve")) {
             into.resolve = true;
-        } else if (equal_fold(*name, "referrers")) {
+        } else if (equal_but_for_case(*name, "referrers")) {
             into.referrers = true;
-        } else if (!equal_fold(*name, "push")) {
+        } else if (!equal_but_for_case(*name, "push")) {
             return {status::malformed,
-                    "there is no capability " + refract::quoted(*name, 64) + ": want pull, resolve, push or referrers"};
+                    "there is no capability " + quote(*name, 64) + ": want pull, resolve, push or referrers"};
         }
     }
     return {};
@@ -131,11 +125,7 @@ outcome read_client(const toml::table& from, const std::string& directory, host&
 
 /// RFC 9110, "token".
 bool is_header_name(std::string_view name) {
-    static constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-        return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || (c >= '0' && c <= '9') ||
-               others.find(c) != std::string_view::npos;
-    });
+    return !name.empty() && std::all_of(name.begin(), name.end(), is_token_character);
 }
 
 bool is_header_value(std::string_view value) {
@@ -151,7 +141,7 @@ outcome read_headers(const toml::table& from, host& into) {
     for (const auto& [key, value] : *headers) {
         const std::string name(key.str());
         std::vector<std::string> values;
-        if (!is_header_name(name)) return {status::malformed, refract::quoted(name, 64) + " cannot be a header's name"};
+        if (!is_header_name(name)) return {status::malformed, quote(name, 64) + " cannot be a header's name"};
         if (outcome done = read_strings(value, values); done.failed()) return std::move(done).in(name);
         for (auto& text : values) {
             if (!is_header_value(text)) return {status::malformed, name + ": the value has control characters"};
@@ -198,8 +188,7 @@ outcome read_dial_timeout(const toml::table& from, host& into) {
     if (text.empty()) return {};
     const auto milliseconds = parse_duration(text);
     if (!milliseconds) {
-        return {status::malformed,
-                "dial_timeout: " + refract::quoted(text, 64) + R"( is no time such as "3s" or "500ms")"};
+        return {status::malformed, "dial_timeout: " + quote(text, 64) + R"( is no time such as "3s" or "500ms")"};
     }
     if (*milliseconds > 0) into.dial_timeout_ms = *milliseconds;  // Go has none with 0, and we have our own then
     return {};

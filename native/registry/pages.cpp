@@ -94,7 +94,7 @@ outcome check_digest(const oci::question& question, const http_response& respons
     const std::string said = response.header("docker-content-digest");
     if (said.empty()) return {};
     if (!oci::parse_digest(said, algorithm)) {
-        return {status::malformed, "the registry names a malformed digest for it, " + refract::quoted(said)};
+        return {status::malformed, "the registry names a malformed digest for it, " + quote(said)};
     }
     if (algorithm == oci::digest_algorithm::other) return {};
     return oci::verify_digest(said, bytes).in("the registry names another digest than its bytes have");

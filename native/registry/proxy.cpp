@@ -12,6 +12,8 @@
 #include <optional>
 #include <string>
 
+#include "base/ascii.h"
+
 namespace refract::registry {
 namespace {
 
@@ -39,10 +41,7 @@ bool is_blank(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 std::string plain_entry(std::string_view entry) {
     while (!entry.empty() && is_blank(entry.front())) entry.remove_prefix(1);
     while (!entry.empty() && is_blank(entry.back())) entry.remove_suffix(1);
-    std::string lower(entry);
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return lower;
+    return lower_case(entry);
 }
 
 struct host_and_port {
@@ -51,7 +50,7 @@ struct host_and_port {
 };
 
 /// As Go's net.SplitHostPort: what has no port, or not well, is a host as a whole.
-host_and_port split(std::string_view entry) {
+host_and_port split_entry(std::string_view entry) {
     const host_and_port whole{entry, {}};
     const auto colon = entry.rfind(':');
     if (colon == std::string_view::npos) return whole;
@@ -106,7 +105,7 @@ bool is_exempt_by(const url& asked, const std::optional<sockaddr_storage>& addre
         named_hosts network;
         if (network.allow(unmapped_network(entry)).ok()) return address && network.contains(plain(*address));
     }
-    const auto [host, port] = split(entry);
+    const auto [host, port] = split_entry(entry);
     if (host.empty()) return false;
     const bool port_fits = port.empty() || port == asked.port;
     const bool is_six = host.find(':') != std::string_view::npos;

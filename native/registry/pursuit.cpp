@@ -179,7 +179,7 @@ outcome session::pursuit::take_bytes(const http_response& response, std::span<co
             const auto [end, code] = std::from_chars(begin, range.data() + range.size(), position_);
             if (!range.starts_with(unit) || code != std::errc{} || end == begin || position_ > delivered_) {
                 return {status::unreachable,
-                        current_.authority() + " goes on at another place than it was asked for: " + quoted(range, 80)};
+                        current_.authority() + " goes on at another place than it was asked for: " + quote(range, 80)};
             }
         }
     }

@@ -147,7 +147,7 @@ void transport::finish(ticket which, int code) {
         part.body = one->cut;
         came = std::move(part);
     } else if (code == CURLE_BAD_CONTENT_ENCODING && one->is_success()) {
-        came = error{status::malformed, "the answer is not encoded with " + quoted(one->coding, 40) + " as it says"};
+        came = error{status::malformed, "the answer is not encoded with " + quote(one->coding, 40) + " as it says"};
     } else if (code == CURLE_OK || one->enough || code == CURLE_BAD_CONTENT_ENCODING) {
         curl_off_t pause = 0;
         curl_easy_getinfo(one->easy.get(), CURLINFO_RETRY_AFTER, &pause);
@@ -199,7 +199,7 @@ void transport::check_times() {
             one->refuse(status::unreachable, "no whole answer before the time for optional look-ups was over");
         } else if (one->is_hollow()) {
             one->refuse(status::limit_exceeded,
-                        "what is encoded with " + quoted(one->coding, 40) + " is longer than what it holds");
+                        "what is encoded with " + quote(one->coding, 40) + " is longer than what it holds");
         } else if (!one->answering && sent > none &&
                    since - sent > std::chrono::milliseconds(limits.first_byte_timeout)) {
             one->refuse(status::unreachable, "no answer within " + seconds(limits.first_byte_timeout));

@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 
+#include "base/ascii.h"
 #include "base/printable.h"
 
 namespace refract::registry {
@@ -36,8 +37,7 @@ std::string part(CURLU* from, CURLUPart what, unsigned flags = 0) {
 
 /// One spelling for one host, so that comparing text compares hosts.
 std::string canonical(std::string host) {
-    std::transform(host.begin(), host.end(), host.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    host = lower_case(host);
     if (!host.starts_with('[') || !host.ends_with(']')) return host;
     in6_addr address{};
     std::array<char, INET6_ADDRSTRLEN> text{};
@@ -63,7 +63,7 @@ result<url> read(CURLU* from, std::string_view shown) {
     if (const auto query = part(from, CURLUPART_QUERY); !query.empty()) into.target += '?' + query;
     if (!part(from, CURLUPART_USER).empty() || !part(from, CURLUPART_PASSWORD).empty()) {
         return error{status::malformed,
-                     "a URL with a user name or password in it is refused (host " + quoted(into.host) + ')'};
+                     "a URL with a user name or password in it is refused (host " + quote(into.host) + ')'};
     }
     return into;
 }
@@ -138,7 +138,7 @@ std::string shown_url(std::string_view url) {
     } else {
         url = url.substr(0, query).substr(at == std::string_view::npos ? 0 : at + 1);
     }
-    return refract::quoted(url, 128);
+    return quote(url, 128);
 }
 
 }  // namespace refract::registry

@@ -92,7 +92,7 @@ std::string walk::why_not(place where) const {
     const oci::descriptor& entry = documents_.entry(where);
     const oci::platform* const declared = documents_.platform_of(where);
     const role is = role_of(entry, declared, request_);
-    if (is == role::other) return "neither a manifest nor an index, but " + quoted(entry.media_type, 80);
+    if (is == role::other) return "neither a manifest nor an index, but " + quote(entry.media_type, 80);
     if (is == role::artifact) return describe_artifact(entry, declared);
     if (declared != nullptr && !request_.matches(*declared)) {
         return "platform " + oci::describe(*declared) + " does not match";

@@ -14,16 +14,16 @@ std::optional<std::string> disprove(const oci::manifest& manifest, std::string_v
                                     const request& request) {
     const auto config_type = manifest.config().media_type;
     if (!request.is_image_config(config_type) && !oci::is_legacy_docker_config(media_type, config_type)) {
-        return "its config is no image config but " + quoted(config_type, 80);
+        return "its config is no image config but " + quote(config_type, 80);
     }
     const auto artifact_type = manifest.artifact_type();
     if (!artifact_type.empty() && !request.is_image_config(artifact_type)) {
-        return "its manifest has the artifactType " + quoted(artifact_type, 80);
+        return "its manifest has the artifactType " + quote(artifact_type, 80);
     }
     const auto& layers = manifest.layers();
     const auto is_payload = [](const oci::descriptor& layer) { return oci::is_artifact_payload(layer.media_type); };
     if (!layers.empty() && std::all_of(layers.begin(), layers.end(), is_payload)) {
-        return "its layers are no file system but " + quoted(layers.front().media_type, 80);
+        return "its layers are no file system but " + quote(layers.front().media_type, 80);
     }
     return std::nullopt;
 }
@@ -31,7 +31,7 @@ std::optional<std::string> disprove(const oci::manifest& manifest, std::string_v
 std::optional<std::string> disprove(const oci::index& index, const request& request) {
     const auto type = index.artifact_type();
     if (!oci::is_empty_type(type) && !request.is_image_config(type)) {
-        return "it has the artifactType " + quoted(type, 80);
+        return "it has the artifactType " + quote(type, 80);
     }
     if (!index.subject().empty()) return "it is about " + std::string(index.subject()) + ", its subject";
     return std::nullopt;

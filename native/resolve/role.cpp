@@ -17,7 +17,7 @@ role role_of(const oci::descriptor& entry, const oci::platform* declared, const 
 
 std::string describe_artifact(const oci::descriptor& entry, const oci::platform* declared) {
     const auto with = [](std::string_view what, std::string_view value) {
-        return value.empty() ? "artifact" : "artifact (" + std::string(what) + ' ' + quoted(value, 80) + ')';
+        return value.empty() ? "artifact" : "artifact (" + std::string(what) + ' ' + quote(value, 80) + ')';
     };
     if (oci::has(entry.marks, oci::mark::reference)) {
         const auto type = oci::annotation_of(entry, oci::annotation::reference_type);

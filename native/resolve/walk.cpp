@@ -37,7 +37,7 @@ result<walk::step> walk::begin(const expected_document& root, std::span<const st
     asked_bytes_ = bytes.size();
 
     if (oci::kind_of(root.media_type) != oci::media_kind::index) {
-        return error{status::invalid_argument, "a walk begins at an index, not at " + quoted(root.media_type)};
+        return error{status::invalid_argument, "a walk begins at an index, not at " + quote(root.media_type)};
     }
     if (auto added = documents_.add(root, bytes); added.failed()) {
         return located({}, root.kind, root.digest, added.why());

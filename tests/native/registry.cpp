@@ -48,6 +48,8 @@ json blob::about(std::string_view subject, std::string_view type) const {
     return annotated(annotated(descriptor(), reference_digest, subject), reference_type, type);
 }
 
+std::string config_of(const blob& manifest) { return json::parse(manifest.bytes)["config"]["digest"]; }
+
 json with(json entry, const std::string& key, json value) {
     entry[key] = std::move(value);
     return entry;

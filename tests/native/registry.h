@@ -27,6 +27,10 @@ inline constexpr const char* docker_config = "application/vnd.docker.container.i
 inline constexpr const char* reference_digest = "org.opencontainers.reference.digest";
 inline constexpr const char* reference_type = "org.opencontainers.reference.type";
 
+/// The platform of this machine in most tests, and another one.
+inline constexpr const char* here = "linux/amd64";
+inline constexpr const char* there = "linux/arm64";
+
 std::string sha256_of(std::string_view bytes);
 /// A digest that names nothing: the digit 64 times.
 std::string digest_of(char digit);
@@ -48,6 +52,9 @@ struct blob {
     /// With annotations, as Proposal F marks an artifact.
     json about(std::string_view subject, std::string_view type) const;
 };
+
+/// The digest of the config that a manifest names.
+std::string config_of(const blob& manifest);
 
 /// `entry` with one more member.
 json with(json entry, const std::string& key, json value);

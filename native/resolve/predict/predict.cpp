@@ -43,7 +43,7 @@ result<predictor::step> predictor::begin(const expected_document& root, std::spa
     const auto kind = oci::kind_of(root.media_type);
     if (kind == oci::media_kind::other) {
         return error{status::invalid_argument,
-                     "a prediction begins at an index or a manifest, not at " + quoted(root.media_type)};
+                     "a prediction begins at an index or a manifest, not at " + quote(root.media_type)};
     }
     auto expected = root;
     expected.kind = kind == oci::media_kind::index ? document_kind::index : document_kind::manifest;

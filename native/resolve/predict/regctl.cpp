@@ -165,7 +165,7 @@ attempt predict_regctl(const oci::platform& wanted, evidence& known) {
     // verifyMT: what the registry calls it, and what it calls itself.
     const auto calls_itself = is_index ? root.index->media_type() : root.manifest->media_type();
     if (!calls_itself.empty() && calls_itself != root.media_type) {
-        return refuses("the root calls itself " + quoted(calls_itself, 80) + ", but is served as another type");
+        return refuses("the root calls itself " + quote(calls_itself, 80) + ", but is served as another type");
     }
     if (!is_index) return takes_root(read);
 

@@ -113,7 +113,7 @@ attempt predict_skopeo(const oci::platform& wanted, evidence& known) {
     const std::string what = path.empty() ? "the manifest" : describe(path);
     if (const auto* const layer = foreign_layer(manifest)) {
         return refuses("it takes " + what + ", a Docker manifest, and accepts no layer of type " +
-                       quoted(layer->media_type, 80) + " there");
+                       quote(layer->media_type, 80) + " there");
     }
     const auto& config = known.look(manifest.config(), document_kind::config, path.empty() ? place{} : path.back(),
                                     static_cast<std::uint32_t>(path.size()));

@@ -41,8 +41,6 @@ void* allocate(std::size_t size) {
 namespace refract::test {
 namespace {
 
-constexpr const char* here = "linux/amd64";
-
 struct documents {
     documents() {
         const blob image = from.image(here);

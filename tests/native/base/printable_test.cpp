@@ -37,7 +37,7 @@ TEST(Printable, EscapesWhatMovesATerminal) {
     };
     for (const auto& [text, wanted] : table) EXPECT_EQ(printable(text), wanted) << wanted;
     EXPECT_EQ(printable(std::string_view("a\0b", 3)), "a\\x00b");
-    EXPECT_EQ(quoted("a\"\n"), "\"a\"\\x0a\"");
+    EXPECT_EQ(quote("a\"\n"), "\"a\"\\x0a\"");
 }
 
 TEST(Printable, Cuts) {

@@ -21,7 +21,6 @@ using testing::SizeIs;
 using testing::UnorderedElementsAre;
 using kind = oci::question::kind;
 
-constexpr const char* here = "linux/amd64";
 constexpr const char* app = "registry.example/app:v1";
 
 /// A repository in memory that notes what it is asked.

@@ -11,7 +11,7 @@
 namespace refract::oci {
 namespace {
 
-const std::string digest = test::digest_of('d');
+const std::string entry_digest = test::digest_of('d');
 
 /// The first entry of an index that holds this text, and what came of reading it.
 struct reading {
@@ -38,7 +38,7 @@ private:
 
 /// An entry with everything it needs, and these members besides.
 std::string entry_with(const std::string& more) {
-    return R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest + R"(","size":7)" +
+    return R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + entry_digest + R"(","size":7)" +
            (more.empty() ? "" : ",") + more + '}';
 }
 
@@ -47,7 +47,7 @@ std::string entry_of(const std::string& type, const std::string& sum, const std:
 }
 
 TEST(Descriptor, NeedsTypeDigestAndSize) {
-    const std::string quoted = '"' + digest + '"';
+    const std::string quoted = '"' + entry_digest + '"';
     EXPECT_EQ(reading(entry_of("\"a/b\"", quoted, "1")).code, status::ok);
     for (const std::string& bad :
          {entry_of("null", quoted, "1"), entry_of("\"\"", quoted, "1"), entry_of("1", quoted, "1"),
@@ -62,11 +62,13 @@ TEST(Descriptor, NeedsTypeDigestAndSize) {
 }
 
 TEST(Descriptor, Sizes) {
-    const auto code = [](const std::string& size) { return reading(entry_of("\"a\"", '"' + digest + '"', size)).code; };
+    const auto code = [](const std::string& size) {
+        return reading(entry_of("\"a\"", '"' + entry_digest + '"', size)).code;
+    };
     for (const char* const fine : {"0", "1", "2147483648", "4611686018427387904", "9223372036854775807"}) {
         EXPECT_EQ(code(fine), status::ok) << fine;
     }
-    EXPECT_EQ(reading(entry_of("\"a\"", '"' + digest + '"', "4611686018427387904"))->size, std::int64_t{1} << 62);
+    EXPECT_EQ(reading(entry_of("\"a\"", '"' + entry_digest + '"', "4611686018427387904"))->size, std::int64_t{1} << 62);
     for (const char* const bad : {"-1",
                                   "-9223372036854775808",
                                   "9223372036854775808",
@@ -210,7 +212,7 @@ TEST(Descriptor, Digests) {
               "manifests[0]: digest: malformed digest \"sha256:\\x1b[31m\"");
     EXPECT_EQ(reading(entry_of("\"a\"", "\"blake3:abc\"", "1"))->algorithm, digest_algorithm::other);
     // Written with escapes it is the same text.
-    EXPECT_EQ(reading(entry_of("\"a\"", "\"sha256\\u003a" + digest.substr(7) + '"', "1")).code, status::ok);
+    EXPECT_EQ(reading(entry_of("\"a\"", "\"sha256\\u003a" + entry_digest.substr(7) + '"', "1")).code, status::ok);
 }
 
 }  // namespace

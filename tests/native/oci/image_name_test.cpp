@@ -8,7 +8,7 @@
 namespace refract::oci {
 namespace {
 
-const std::string digest = "sha256:" + std::string(64, 'a');
+const std::string named_digest = "sha256:" + std::string(64, 'a');
 
 std::string full(const std::string& text) {
     auto got = parse_image_name(text);
@@ -25,9 +25,9 @@ TEST(ImageName, FollowsDockersDefaults) {
 }
 
 TEST(ImageName, TakesTheDigestBeforeTheTag) {
-    const auto got = parse_image_name("registry.example/a:v1@" + digest);
+    const auto got = parse_image_name("registry.example/a:v1@" + named_digest);
     ASSERT_TRUE(got.ok());
-    EXPECT_EQ(got.value().reference(), digest);
+    EXPECT_EQ(got.value().reference(), named_digest);
     EXPECT_EQ(got.value().tag, "v1");
 }
 
@@ -35,14 +35,14 @@ TEST(ImageName, KnowsLayouts) {
     EXPECT_EQ(parse_image_name("oci:dir").value().tag, "");
     EXPECT_EQ(parse_image_name("oci:./a:b/dir:v1").value().repository, "./a:b/dir");
     EXPECT_EQ(parse_image_name("oci:/a@b/dir").value().repository, "/a@b/dir");
-    EXPECT_EQ(parse_image_name("oci:/a/dir@" + digest).value().digest, digest);
+    EXPECT_EQ(parse_image_name("oci:/a/dir@" + named_digest).value().digest, named_digest);
 }
 
 TEST(ImageName, ATagOfALayoutMayHoldAnything) {
     EXPECT_EQ(full("oci:dir:user@host"), "oci:dir:user@host");
     EXPECT_EQ(parse_image_name("oci:dir:user@host:1").value().digest, "");
-    EXPECT_EQ(parse_image_name("oci:dir:team/app:1@" + digest).value().digest, digest);
-    EXPECT_EQ(parse_image_name("oci:/a@" + digest + "/dir").value().digest, "");
+    EXPECT_EQ(parse_image_name("oci:dir:team/app:1@" + named_digest).value().digest, named_digest);
+    EXPECT_EQ(parse_image_name("oci:/a@" + named_digest + "/dir").value().digest, "");
     for (const auto* const text : {"oci:dir@sha256:xyz", "oci:dir@blake3:00"}) EXPECT_EQ(full(text), "refused") << text;
     EXPECT_TRUE(parse_image_name(std::string("oci:a\0b", 7)).failed());
 }

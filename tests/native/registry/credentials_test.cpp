@@ -7,6 +7,7 @@
 
 #include "directory.h"
 #include "oci/base64.h"
+#include "registry/canary.h"
 
 namespace refract::registry {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* canary = "c4n4ry-s3cret";
+using test::canary;
 
 std::string auth(const std::string& pair) { return R"({"auth":")" + oci::encode_base64(pair) + R"("})"; }
 

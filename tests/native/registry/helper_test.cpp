@@ -13,6 +13,7 @@
 
 #include "directory.h"
 #include "oci/base64.h"
+#include "registry/canary.h"
 
 namespace refract::registry {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* canary = "c4n4ry-s3cret";
+using test::canary;
 
 class Helper : public testing::Test {
 protected:

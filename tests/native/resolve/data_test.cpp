@@ -15,8 +15,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* here = "linux/amd64";
-
 /// As many other bytes as a descriptor says.
 json with_wrong_data(const json& descriptor) {
     return with(descriptor, "data", oci::encode_base64(std::string(descriptor["size"].get<std::size_t>(), 'x')));

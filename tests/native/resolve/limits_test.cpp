@@ -16,8 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* here = "linux/amd64";
-
 /// An index of exactly this many bytes, made up with spaces.
 std::string padded(const std::string& document, std::size_t size) {
     return document + std::string(size - document.size(), ' ');

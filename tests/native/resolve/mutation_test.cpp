@@ -13,8 +13,6 @@
 namespace refract::test {
 namespace {
 
-constexpr const char* here = "linux/amd64";
-
 /// An index with a bit of everything.
 const blob& everything(registry& from) {
     const blob image = from.image(here);

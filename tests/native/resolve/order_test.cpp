@@ -15,8 +15,6 @@ using testing::IsEmpty;
 
 constexpr auto compatible = oci::platform_preference::compatible;
 
-std::string config_of(const blob& manifest) { return json::parse(manifest.bytes)["config"]["digest"]; }
-
 TEST(Order, ArtifactsFirst) {
     registry from;
     const blob image = from.image("linux/amd64");

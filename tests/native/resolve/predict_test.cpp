@@ -17,8 +17,6 @@ using resolve::client;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string config_of(const blob& manifest) { return json::parse(manifest.bytes)["config"]["digest"]; }
-
 /// The digest that each of the four ends up with, in the order of their names.
 std::vector<std::string> all(const registry& from, const blob& root, std::string_view wanted = "linux/amd64") {
     std::vector<std::string> digests;

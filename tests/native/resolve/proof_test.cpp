@@ -13,8 +13,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* here = "linux/amd64";
-
 /// An index of this entry and an image behind it: whether the entry is passed over for the image, and why.
 std::string passed_over_for(registry& from, const json& entry, const resolve::request& request = request_for({here})) {
     const blob image = from.image(here, "the one behind");

@@ -14,8 +14,6 @@ namespace {
 using resolve::answer;
 using testing::ElementsAre;
 
-constexpr const char* here = "linux/amd64";
-
 /// A finished walk and what it saw attached.
 struct seen {
     seen(const registry& from, const blob& root, const resolve::request& request = request_for({here}))

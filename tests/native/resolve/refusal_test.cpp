@@ -15,8 +15,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* here = "linux/amd64";
-
 struct faulty {
     const char* name;
     void (*spoil)(registry&, blob&, json& entry);

@@ -14,9 +14,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr const char* here = "linux/amd64";
-constexpr const char* there = "linux/arm64";
-
 outcome check(const registry& from, const blob& root, std::vector<std::string> types,
               std::vector<std::string> platforms = {here}) {
     auto request = request_for(std::move(platforms));

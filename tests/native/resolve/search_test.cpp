@@ -19,8 +19,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-constexpr const char* there = "linux/arm64";
-
 TEST(Search, AsksAboutTheImageAndTheIndexesAroundIt) {
     registry from;
     const blob image = from.image(here);

@@ -13,8 +13,6 @@
 /// What the tests of searches and of their records share.
 namespace refract::test {
 
-inline constexpr const char* here = "linux/amd64";
-
 inline std::string tag_of(const std::string& digest) { return "sha256-" + digest.substr(digest.find(':') + 1); }
 
 inline resolve::request fetching(std::vector<std::string> types = {}) {

@@ -18,7 +18,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr const char* there = "linux/arm64";
 constexpr const char* empty_type = "application/vnd.oci.empty.v1+json";
 constexpr const char* bundle_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
 constexpr const char* bundle_predicate = "dev.sigstore.bundle.predicateType";

@@ -13,8 +13,6 @@ namespace {
 
 using testing::ElementsAre;
 
-constexpr const char* here = "linux/amd64";
-
 /// The tree as lines: two spaces a level, the kind, and the name that the test gave the digest.
 std::vector<std::string> tree(const registry& from, const blob& root, const std::map<std::string, std::string>& names,
                               resolve::mode mode = resolve::mode::select) {
