@@ -14,13 +14,13 @@ DESTDIR ?=
 CONTAINERD := github.com/containerd/containerd/v2
 CONTAINERD_VERSION := $(shell sed -n 's|^\t$(CONTAINERD) ||p' go.mod)
 
-# Where Go finds the library, and where programs find what Debian's libraries would not be on a node: beside them. The
-# old kind of run path counts for libraries of libraries, too.
-export CGO_LDFLAGS := $(LIB) -lsimdjson -lcrypto -lstdc++ -lm -Wl,-rpath,$$ORIGIN/../lib/refract -Wl,--disable-new-dtags
+# Where Go finds the library: CMake leaves a refract.pc there. Not CGO_LDFLAGS, with which Go would compile half of its own library anew.
+export PKG_CONFIG_PATH := $(BUILD)/lib/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
 # Go's cache does not see when the library changes, so its hash is among the flags of each link.
 STAMP    = $(shell sha256sum $(LIB) 2>/dev/null | cut -c1-16)
 GO_LDFLAGS = -X=github.com/refract-oci/refract/plugin/native.library=$(STAMP)
-VERSIONS = -X=$(CONTAINERD)/version.Version=$(CONTAINERD_VERSION)
+# Programs find beside them what Debian's libraries would not be on a node. The old kind of run path counts for libraries of libraries, too.
+PROGRAM_LDFLAGS = -X=$(CONTAINERD)/version.Version=$(CONTAINERD_VERSION) -extldflags=-Wl,-rpath,\$$ORIGIN/../lib/refract,--disable-new-dtags
 
 PROGRAMS := containerd-refract ctr-refract refractd
 GO       := go
@@ -56,7 +56,7 @@ build: deps-build native go ## Build build/bin and build/lib
 
 .PHONY: native
 native: deps-build
-	@cmake -S . -B $(BUILD)/cmake -G Ninja $(if $(DEVELOPER),-DREFRACT_DEVELOPER_MODE=ON) -DCMAKE_INSTALL_LIBDIR=lib \
+	@cmake -S . -B $(BUILD)/cmake -G Ninja -DCMAKE_UNITY_BUILD=ON $(if $(DEVELOPER),-DREFRACT_DEVELOPER_MODE=ON) -DCMAKE_INSTALL_LIBDIR=lib \
 		-DCMAKE_ARCHIVE_OUTPUT_DIRECTORY=$(BUILD)/lib -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$(BUILD)/lib \
 		-DREFRACT_BIN=$(BUILD)/bin >$(BUILD)-cmake.log 2>&1 \
 		|| { cat $(BUILD)-cmake.log; exit 1; }; rm -f $(BUILD)-cmake.log
@@ -64,7 +64,7 @@ native: deps-build
 
 .PHONY: go
 go: native
-	@$(GO) build -ldflags "$(GO_LDFLAGS) $(VERSIONS)" -o $(BUILD)/bin/ $(PROGRAMS:%=./plugin/cmd/%)
+	@$(GO) build -ldflags "$(GO_LDFLAGS) $(PROGRAM_LDFLAGS)" -o $(BUILD)/bin/ $(PROGRAMS:%=./plugin/cmd/%)
 	@.ci/bundle $(BUILD)/lib/refract $(PROGRAMS:%=$(BUILD)/bin/%) $(BUILD)/bin/refract
 
 .PHONY: tools
@@ -73,7 +73,7 @@ tools: ## Build the other programs that tests start; each stage of `make test` b
 
 .PHONY: go-env
 go-env: ## Print the environment in which Go finds the library: eval "$(make -s go-env)"
-	@printf 'export %s=%q\n' CGO_LDFLAGS "$$CGO_LDFLAGS" GOFLAGS '-ldflags=$(GO_LDFLAGS)'
+	@printf 'export %s=%q\n' PKG_CONFIG_PATH "$$PKG_CONFIG_PATH" GOFLAGS '-ldflags=$(GO_LDFLAGS)'
 
 .PHONY: install
 install: build ## Install under DESTDIR and PREFIX

@@ -19,7 +19,7 @@ outcome read_logins(const refract_client_options& from, registry::client_options
         if (one.host.size == 0) return {status::invalid_argument, "a login names no host"};
         registry::credentials given{owned(one.username), owned(one.password), {}, {}};
         if (outcome done = registry::check(given); done.failed()) {
-            return {status::invalid_argument, "login of " + quoted(view(one.host)) + ": " + done.why().message};
+            return {status::invalid_argument, "login of " + quote(view(one.host)) + ": " + done.why().message};
         }
         into.given.emplace(owned(one.host), std::move(given));
     }

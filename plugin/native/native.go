@@ -7,11 +7,13 @@
 // with what it selected and what is attached to it. There is one crossing a document; results come back as flat arrays that
 // are copied once. The C interface, native/include/refract.h, explains every field; the names here are the same.
 //
-// The library's place is told by CGO_LDFLAGS, which make sets (eval "$(make -s go-env)" does for a shell).
+// The library is the one that pkg-config knows as refract: the installed one, or in this tree the one that make built
+// (eval "$(make -s go-env)" tells a shell).
 package native
 
 /*
-#cgo CFLAGS: -std=c11 -I${SRCDIR}/../../native/include
+#cgo pkg-config: refract
+#cgo CFLAGS: -std=c11
 #include "refract.h"
 
 #cgo noescape refract_media_type_kind
