@@ -49,9 +49,8 @@ inline constexpr std::string_view cosign_kind_index = "dev.cosignproject.cosign/
 inline constexpr std::string_view cosign_kind_signatures = "dev.cosignproject.cosign/sigs";
 inline constexpr std::string_view cosign_kind_attestations = "dev.cosignproject.cosign/atts";
 
-// image-spec, annotations.md: what a layer's file is called, and when something was made.
+// image-spec, annotations.md: what a layer's file is called.
 inline constexpr std::string_view title = "org.opencontainers.image.title";
-inline constexpr std::string_view created = "org.opencontainers.image.created";
 
 // refract's own, in its records of what was found: where, under which tag, and further types of it, a line each.
 inline constexpr std::string_view found_source = "io.refract.found.source";

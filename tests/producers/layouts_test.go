@@ -47,11 +47,16 @@ func (l *layout) read(tag, source string) {
 	listed := decode[documents](l.t, l.refractBytes("--output", "json", "references", "ls", image))
 	l.table("refract", l.compare("refract", listed.References, l.things))
 	l.getSBOMs(image)
-	if shown, err := runIn(l.t.Context(), l.dir, l.environment(), "regctl", "artifact", "tree", "--digest-tags", "ocidir://"+l.folder+":"+tag); err == nil {
-		l.compareWith("regctl", string(shown))
-	}
-	if shown, err := runIn(l.t.Context(), l.dir, l.environment(), "oras", "discover", "--oci-layout", "--format", "json", l.folder+":"+tag); err == nil {
-		l.compareWith("oras", string(shown))
+	for reader, arguments := range map[string][]string{
+		"regctl": {"artifact", "tree", "--digest-tags", "ocidir://" + l.folder + ":" + tag},
+		"oras":   {"discover", "--oci-layout", "--format", "json", l.folder + ":" + tag},
+	} {
+		shown, err := runIn(l.t.Context(), l.dir, l.environment(), reader, arguments...)
+		if err != nil {
+			l.t.Errorf("%s: %v", l.name, err)
+			continue
+		}
+		l.compareWith(reader, string(shown))
 	}
 }
 
