@@ -44,7 +44,8 @@ func (b *bench) readAll(image string) {
 	b.t.Helper()
 	b.table("made", len(b.things))
 	b.readByRefract(image)
-	b.readOnNode(image)
+	b.readOnNode(image, oneImage)
+	b.readOnNode(image, allImages, "--all-platforms")
 	b.readByPeers(image)
 }
 
@@ -196,12 +197,18 @@ func (b *bench) getSBOMs(image string) {
 // notInNames is what a namespace of containerd's cannot have, or not twice.
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9]+`)
 
-// readOnNode pulls the image as pods have it pulled, and lists it offline: what is about this machine's image and the index around
-// it was found in the registry; of the other image's there is what the index lists.
-func (b *bench) readOnNode(image string) {
+// The columns of a node: what it lists offline after a pull of its own image, and of all images of the index.
+const (
+	oneImage  = "ctr, one"
+	allImages = "ctr, all"
+)
+
+// readOnNode pulls the image and lists it offline: what is about the images that were pulled and the index around them was found in
+// the registry; of other images there is what the index lists.
+func (b *bench) readOnNode(image, reader string, flags ...string) {
 	b.t.Helper()
-	daemon, namespace := shared.node, notInNames.ReplaceAllString(b.name+"-"+string(b.at.kind), "-")
-	if err := daemon.Pull(b.t.Context(), namespace, image); err != nil {
+	daemon, namespace := shared.node, notInNames.ReplaceAllString(b.name+"-"+string(b.at.kind)+"-"+reader, "-")
+	if err := daemon.Pull(b.t.Context(), namespace, image, flags...); err != nil {
 		b.t.Errorf("%s: pull: %v", b.name, err)
 		return
 	}
@@ -211,14 +218,14 @@ func (b *bench) readOnNode(image string) {
 		return
 	}
 	listed := decode[documents](b.t, []byte(result.Stdout))
-	want := b.nearNode()
-	b.table("ctr-refract", b.compare("ctr-refract", listed.References, want))
+	want := b.nearNode(reader)
+	b.table(reader, b.compare(reader, listed.References, want))
 	for _, one := range want {
-		if !b.pulled(one) {
+		if !b.pulled(one, reader) {
 			continue
 		}
 		if !slices.ContainsFunc(listed.References, func(row reference) bool { return row.Digest == one.digest && row.Present == "yes" }) {
-			b.t.Errorf("%s: ctr-refract: %s is not present: %v", b.name, one.what, listed.References)
+			b.t.Errorf("%s: %s: %s is not present: %v", b.name, reader, one.what, listed.References)
 		}
 		if one.sbom == nil {
 			continue
@@ -247,17 +254,17 @@ func inIndex(one thing) bool {
 	return one.source == "index" || one.source == "buildkit" || one.source == "soci"
 }
 
-// pulled tells whether something is about the image that the node pulls, or about the index around it.
-func (b *bench) pulled(one thing) bool {
+// pulled tells whether something is about an image that the node pulls, or about the index around it.
+func (b *bench) pulled(one thing, reader string) bool {
 	subject, _ := b.chain(one)
-	return !one.tag && (subject == b.own || subject == shared.base.root || slices.Contains(b.roots, subject))
+	return !one.tag && (reader == allImages || subject == b.own || subject == shared.base.root || slices.Contains(b.roots, subject))
 }
 
 // nearNode are the things that a node knows after a pull.
-func (b *bench) nearNode() []thing {
+func (b *bench) nearNode(reader string) []thing {
 	return slices.DeleteFunc(slices.Clone(b.things), func(one thing) bool {
 		_, listed := b.chain(one)
-		return !listed && !b.pulled(one)
+		return !listed && !b.pulled(one, reader)
 	})
 }
 

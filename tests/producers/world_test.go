@@ -122,7 +122,7 @@ type table struct {
 }
 
 // readers are the columns.
-var readers = []string{"made", "refract", "ctr-refract", "regctl", "oras", "cosign"}
+var readers = []string{"made", "refract", oneImage, allImages, "regctl", "oras", "cosign"}
 
 func (t *table) add(producer, reader string, found int) {
 	t.mu.Lock()
@@ -140,7 +140,7 @@ func (t *table) add(producer, reader string, found int) {
 // print writes the table to that file, or to the standard output.
 func (t *table) print(path string) error {
 	var text strings.Builder
-	line := func(cells ...any) { fmt.Fprintf(&text, "%-34s"+strings.Repeat("%12v", len(readers))+"\n", cells...) }
+	line := func(cells ...any) { fmt.Fprintf(&text, "%-38s"+strings.Repeat("%10v", len(readers))+"\n", cells...) }
 	header := []any{"attached things, each once"}
 	for _, reader := range readers {
 		header = append(header, reader)
