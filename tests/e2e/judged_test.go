@@ -269,10 +269,6 @@ func (c *judgedCount) judge(ctx context.Context, way *judgedWay, one *hostile, n
 		return false, nil
 	}
 	c.pulled.Add(1)
-	record, err := way.daemon.Client.ImageService().Get(ctx, name)
-	if err != nil {
-		return true, err
-	}
 	asked := append([]ocispec.Platform{host}, wanted...)
 	if len(wanted) == 0 {
 		entries, err := one.Entries()
@@ -285,22 +281,38 @@ func (c *judgedCount) judge(ctx context.Context, way *judgedWay, one *hostile, n
 			}
 		}
 	}
+	names := []string{name}
+	if way.namespace == criNamespace {
+		names = append(names, one.Configs[one.Selected].String()) // containers are made by it
+	}
 	var failures []error
-	for _, platform := range asked {
-		c.compared.Add(1)
-		found, err := images.Manifest(ctx, way.daemon.Client.ContentStore(), record.Target, platforms.Only(platform))
-		switch {
-		case err == nil && !one.judged[found.Config.Digest]:
-			failures = append(failures, fmt.Errorf("containerd runs config %s for %s, which was not judged", found.Config.Digest, platforms.Format(platform)))
-		case err == nil && len(wanted) == 1 && found.Config.Digest != one.Configs[one.Selected]:
-			failures = append(failures, fmt.Errorf("containerd runs config %s, not the selected image's", found.Config.Digest))
-		case err != nil && !errdefs.IsNotFound(err):
-			failures = append(failures, err)
-		case err != nil && len(wanted) == 1 && target != "index":
-			failures = append(failures, fmt.Errorf("nothing runs: %w", err))
+	for _, name := range names {
+		record, err := way.daemon.Client.ImageService().Get(ctx, name)
+		if err != nil {
+			return true, err
+		}
+		for _, platform := range asked {
+			c.compared.Add(1)
+			found, err := images.Manifest(ctx, way.daemon.Client.ContentStore(), record.Target, platforms.Only(platform))
+			failures = append(failures, one.compare(found, err, platform, len(wanted) == 1, target))
 		}
 	}
 	return true, errors.Join(failures...)
+}
+
+// compare holds what containerd found from a record against what was judged.
+func (h *hostile) compare(found ocispec.Manifest, err error, platform ocispec.Platform, alone bool, target string) error {
+	switch {
+	case err == nil && !h.judged[found.Config.Digest]:
+		return fmt.Errorf("containerd runs config %s for %s, which was not judged", found.Config.Digest, platforms.Format(platform))
+	case err == nil && alone && found.Config.Digest != h.Configs[h.Selected]:
+		return fmt.Errorf("containerd runs config %s, not the selected image's", found.Config.Digest)
+	case err != nil && !errdefs.IsNotFound(err):
+		return err
+	case err != nil && alone && target != "index":
+		return fmt.Errorf("nothing runs: %w", err)
+	}
+	return nil
 }
 
 func pullTransferring(ctx context.Context, way *judgedWay, name, _ string, wanted []ocispec.Platform) error {
