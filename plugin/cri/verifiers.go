@@ -135,7 +135,11 @@ func (n *node) containerdsVerifier(ctx context.Context) (bindir.Config, error) {
 		}
 		return verifier, fmt.Errorf("configuration of containerd, %s: %w", file, err)
 	}
-	section, err := toml.Marshal(read.Plugins[plugins.ImageVerifierPlugin.String()+"."+binDirID])
+	configured, ok := read.Plugins[plugins.ImageVerifierPlugin.String()+"."+binDirID]
+	if !ok {
+		return verifier, nil
+	}
+	section, err := toml.Marshal(configured)
 	if err == nil {
 		err = toml.Unmarshal(section, &verifier)
 	}

@@ -167,10 +167,11 @@ var judgedPortions = map[string][]ocispec.Platform{"one": {host}, "two": {host, 
 type judgedWay struct {
 	name, namespace string
 	daemon          *harness.Daemon
-	// portions, of which each pull has all or, where turns is set, one in turn; so with twins, where a process is started for each pull.
-	portions     []string
-	turns, costs bool
-	pull         func(ctx context.Context, w *judgedWay, name, target string, wanted []ocispec.Platform) error
+	// Of the portions, each target of each hostile index has one in turn. Of the hostile indexes of a shape, each target has so many in
+	// turn: a pull by the runtime interface takes longer, and for one by a command a process is started.
+	portions []string
+	hostiles int
+	pull     func(ctx context.Context, w *judgedWay, name, target string, wanted []ocispec.Platform) error
 }
 
 // TestJudgedIsRun pulls every shape, with twins hidden in its index, in every way and for every target of the image's record, by a
@@ -194,11 +195,11 @@ func TestJudgedIsRun(t *testing.T) {
 	several := []string{"one", "two", "all"}
 	counted := judgedCount{}
 	for _, way := range []*judgedWay{
-		{"transfer", "transfer", ours, several, false, false, pullTransferring},
-		{"client", "client", behind, several, true, false, pullAsClient},
-		{"local", "local", ours, several, true, true, pullLocallyJudged},
-		{"cri", criNamespace, ours, []string{"one"}, false, false, pullByCRIJudged},
-		{"refractd", criNamespace, behind, []string{"one"}, false, false, pullByCRIJudged},
+		{"transfer", "transfer", ours, several, len(twinning), pullTransferring},
+		{"client", "client", behind, several, len(twinning), pullAsClient},
+		{"local", "local", ours, several, 2, pullLocallyJudged},
+		{"cri", criNamespace, ours, []string{"one"}, 4, pullByCRIJudged},
+		{"refractd", criNamespace, behind, []string{"one"}, 4, pullByCRIJudged},
 	} {
 		t.Run(way.name, func(t *testing.T) { counted.pullAll(t, way, server.Host(), all) })
 	}
@@ -222,33 +223,31 @@ func (c *judgedCount) pullAll(t *testing.T, way *judgedWay, registry string, all
 			// What a plain containerd would not pull need not be here.
 			_ = pullTransferring(ctx, way, fmt.Sprintf("%s/%s/%s:latest", registry, openPart, repository), "", nil)
 			for number, target := range judgedTargets {
-				if way.costs && (i+number)%len(twinning) > 1 {
+				if (i+i/len(twinning)+number)%len(twinning) >= way.hostiles {
 					continue
 				}
-				portions := way.portions
-				if way.turns {
-					portions = portions[(i+number)%len(portions):][:1]
+				portion := way.portions[(i+number)%len(way.portions)]
+				name := fmt.Sprintf("%s/%s/%s:latest", registry, target, repository)
+				if (i+number)%2 == 0 {
+					name = fmt.Sprintf("%s/%s/%s@%s", registry, target, repository, one.Root.Digest)
 				}
-				for _, portion := range portions {
-					name := fmt.Sprintf("%s/%s/%s:latest", registry, target, repository)
-					if (i+number)%2 == 0 {
-						name = fmt.Sprintf("%s/%s/%s@%s", registry, target, repository, one.Root.Digest)
-					}
-					what := fmt.Sprintf("%s, twins %s, target %s, platforms %s, %s", one.Name, one.twins, target, portion, name)
-					pulled, err := c.judge(ctx, way, one, name, target, judgedPortions[portion])
-					if err != nil {
-						t.Errorf("%s: %v", what, err)
-					}
-					// An image for one platform can always be the target itself.
-					if !pulled && err == nil && portion == "one" && (target != "index" || way.namespace == criNamespace) {
-						t.Errorf("%s: refused", what)
-					}
-					if _, had := samples.LoadOrStore(target, true); pulled && portion == "one" && !had {
-						c.ran.Add(1)
-						output, err := way.daemon.Run(ctx, way.namespace, name)
-						if err != nil || output != one.Output {
-							t.Errorf("%s: running it gives %q, %v, want %q", what, output, err, one.Output)
-						}
+				what := fmt.Sprintf("%s, twins %s, target %s, platforms %s, %s", one.Name, one.twins, target, portion, name)
+				pulled, err := c.judge(ctx, way, one, name, target, judgedPortions[portion])
+				if err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+				// An image for one platform can always be the target itself.
+				if !pulled && err == nil && portion == "one" && (target != "index" || way.namespace == criNamespace) {
+					t.Errorf("%s: refused", what)
+				}
+				if !pulled || portion != "one" {
+					continue
+				}
+				if _, had := samples.LoadOrStore(target, true); !had {
+					c.ran.Add(1)
+					output, err := way.daemon.Run(ctx, way.namespace, name)
+					if err != nil || output != one.Output {
+						t.Errorf("%s: running it gives %q, %v, want %q", what, output, err, one.Output)
 					}
 				}
 			}
@@ -261,7 +260,8 @@ func (c *judgedCount) pullAll(t *testing.T, way *judgedWay, registry string, all
 // judge pulls, and tells whether that was not refused.
 func (c *judgedCount) judge(ctx context.Context, way *judgedWay, one *hostile, name, target string, wanted []ocispec.Platform) (bool, error) {
 	c.all.Add(1)
-	if err := way.pull(ctx, way, name, target, wanted); err != nil {
+	// The command pulls, and then finds no image to unpack, where the index has none for one of two platforms.
+	if err := way.pull(ctx, way, name, target, wanted); err != nil && !strings.Contains(err.Error(), ": no image for linux/") {
 		c.refused.Add(1)
 		if !strings.Contains(err.Error(), "containerd takes") {
 			return false, fmt.Errorf("the pull ends with: %w", err)

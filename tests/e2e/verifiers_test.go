@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -87,8 +88,7 @@ func TestRefractdDoesNotStartWhereItWouldAskNoVerifier(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			flags := append([]string{"--config", "/dev/null", "--address", filepath.Join(verifiersIn(t, false), "s"), "--containerd.address", daemon.Socket}, c.flags...)
 			told, err := exec.CommandContext(t.Context(), shared.tools.Refractd, flags...).CombinedOutput()
-			exit, exited := err.(*exec.ExitError)
-			if !exited || exit.ExitCode() != 1 {
+			if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 {
 				t.Fatalf("%v:\n%s", err, told)
 			}
 			lines := strings.Split(strings.TrimSpace(string(told)), "\n")
