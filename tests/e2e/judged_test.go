@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/containerd/v2/core/transfer/image"
@@ -41,16 +43,12 @@ const judgedType = "judged"
 // judgedTargets are those of image records. The repository's first part says which one the policy has for it.
 var judgedTargets = []string{"auto", "index", "manifest"}
 
-// openPart is the part of the registry of which nothing is required: content comes from there, too, before the judged pulls.
-const openPart = "open"
-
 // judgingPolicy is the daemons'.
 func judgingPolicy(host string) string {
 	var rules []string
 	for _, target := range judgedTargets {
 		rules = append(rules, fmt.Sprintf("{ match = \"%s/%s/*\", image_target = %q }", host, target, target))
 	}
-	rules = append(rules, fmt.Sprintf("{ match = \"%s/%s/*\", required = [] }", host, openPart))
 	return fmt.Sprintf("required = [%q]\nrules = [%s]\n", judgedType, strings.Join(rules, ", "))
 }
 
@@ -59,6 +57,8 @@ type hostile struct {
 	shapes.Shape
 	twins  string
 	number int
+	// hidden is what the twins consist of, but for their layers.
+	hidden []digest.Digest
 	// judged are the configs of the images that are none.
 	judged map[digest.Digest]bool
 }
@@ -133,6 +133,18 @@ func decode(raw []byte, into any) {
 	}
 }
 
+// bring writes what was hidden in the index into a content store.
+func (h *hostile) bring(ctx context.Context, store content.Store) error {
+	for _, d := range h.hidden {
+		raw := h.Blobs[d]
+		desc := ocispec.Descriptor{MediaType: "application/octet-stream", Digest: d, Size: int64(len(raw))}
+		if err := content.WriteBlob(ctx, store, "twin-"+d.String(), bytes.NewReader(raw), desc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // hostiles are all shapes that must be pulled and begin at an index, with twins hidden in each way.
 func hostiles(t *testing.T) []*hostile {
 	t.Helper()
@@ -146,6 +158,11 @@ func hostiles(t *testing.T) []*hostile {
 			made := &hostile{Shape: shape.WithRoot(func(*ocispec.Index) {}), twins: how.name, judged: map[digest.Digest]bool{}}
 			image := ocispec.Descriptor{MediaType: shape.MediaTypes[shape.Selected], Digest: shape.Selected, Size: int64(len(shape.Blobs[shape.Selected]))}
 			before, after := how.hide(made, image)
+			for d := range made.Blobs {
+				if _, had := shape.Blobs[d]; !had {
+					made.hidden = append(made.hidden, d)
+				}
+			}
 			proof := artifactOf(&made.Shape, add(made.Shape, "application/spdx+json", []byte(`{"judged":true}`)))
 			for manifest, config := range shape.Configs {
 				made.judged[config] = true
@@ -175,8 +192,8 @@ type judgedWay struct {
 }
 
 // TestJudgedIsRun pulls every shape, with twins hidden in its index, in every way and for every target of the image's record, by a
-// policy that requires what the images have and the twins have not. All of it is on the node before, from a repository of which
-// nothing is required. What containerd then selects from the record, for this host and for what was asked, is an image that was
+// policy that requires what the images have and the twins have not. The twins are on the node before, as if another pull had brought
+// them. What containerd then selects from the record, for this host and for what was asked, is an image that was
 // judged; or the pull was refused, for that reason.
 func TestJudgedIsRun(t *testing.T) {
 	server, err := registry.Listen()
@@ -186,8 +203,8 @@ func TestJudgedIsRun(t *testing.T) {
 	t.Cleanup(func() { server.Close() })
 	all := hostiles(t)
 	for i, one := range all {
-		for _, part := range append([]string{openPart}, judgedTargets...) {
-			server.Add(fmt.Sprintf("%s/%d-%s", part, i, one.Name), one.Shape, "latest")
+		for _, target := range judgedTargets {
+			server.Add(fmt.Sprintf("%s/%d-%s", target, i, one.Name), one.Shape, "latest")
 		}
 	}
 	config := harness.Config{Policy: judgingPolicy(server.Host())}
@@ -214,14 +231,25 @@ type judgedCount struct{ all, pulled, refused, compared, ran atomic.Int64 }
 
 func (c *judgedCount) pullAll(t *testing.T, way *judgedWay, registry string, all []*hostile) {
 	ctx := namespaces.WithNamespace(t.Context(), way.namespace)
+	// It keeps the twins from the garbage collector.
+	leased, done, err := way.daemon.Client.WithLease(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := done(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
 	var group errgroup.Group
 	group.SetLimit(4)
 	var samples sync.Map
 	for i, one := range all {
 		group.Go(func() error {
 			repository := fmt.Sprintf("%d-%s", i, one.Name)
-			// What a plain containerd would not pull need not be here.
-			_ = pullTransferring(ctx, way, fmt.Sprintf("%s/%s/%s:latest", registry, openPart, repository), "", nil)
+			if err := one.bring(leased, way.daemon.Client.ContentStore()); err != nil {
+				t.Error(err)
+			}
 			for number, target := range judgedTargets {
 				if (i+i/len(twinning)+number)%len(twinning) >= way.hostiles {
 					continue
