@@ -64,7 +64,8 @@ outcome read_options(const refract_request_options& from, resolve::request& into
         auto preference = from.match == REFRACT_MATCH_COMPATIBLE ? oci::platform_preference::compatible(platform)
                                                                  : oci::platform_preference::exactly(platform);
         all.push_back(preference);
-        into.wants.push_back({oci::describe(platform), std::move(preference)});
+        into.wants.push_back(
+            {oci::describe(platform), std::move(preference), oci::platform_preference::compatible(platform)});
     }
     into.any = oci::platform_preference::joined(all);
     read_strings(from.config_types, from.config_types_count, into.config_types);

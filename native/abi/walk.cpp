@@ -7,6 +7,7 @@
 
 #include "abi/guard.h"
 #include "abi/request.h"
+#include "resolve/again.h"
 
 namespace refract::abi {
 namespace {
@@ -137,6 +138,15 @@ refract_status refract_walk_references(refract_walk* walk, const refract_referen
         if (!walk->references) walk->references.emplace(image, walk->told(), walk->root());
         *out = &walk->references->view();
         return {};
+    });
+}
+
+refract_status refract_walk_check_again(refract_walk* walk, const refract_platform* host,
+                                        refract_error* error) REFRACT_NOEXCEPT {
+    return abi::read(walk, walk, error, [&]() -> outcome {
+        if (host == nullptr) return resolve::check_again(walk->walk, nullptr);
+        const oci::platform platform = abi::read_platform(*host);
+        return resolve::check_again(walk->walk, &platform);
     });
 }
 

@@ -48,7 +48,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct or function below changes. Compare with refract_abi_version() at load. */
-#define REFRACT_ABI_VERSION 5u
+#define REFRACT_ABI_VERSION 6u
 
 /* "No such index" in the uint32_t fields below. */
 #define REFRACT_NONE UINT32_MAX
@@ -278,6 +278,13 @@ typedef struct refract_notes {
 
 REFRACT_API refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out,
                                               refract_error* error) REFRACT_NOEXCEPT;
+
+/* containerd selects again, whenever it runs an image, from what the image's record points at. REFRACT_DENIED if that
+ * must not be the walk's root: if containerd, asked for a requested platform (if all were: for any that is declared) or
+ * for the host's (NULL: none), would come to a manifest that was not selected, or to an index that was not read. What
+ * of it is on the host plays no part, so that content which comes later changes nothing. Only after REFRACT_OK. */
+REFRACT_API refract_status refract_walk_check_again(refract_walk* walk, const refract_platform* host,
+                                                    refract_error* error) REFRACT_NOEXCEPT;
 
 /* ---- references --------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ struct request {
     struct want {
         std::string name;  ///< as messages show it
         oci::platform_preference preference;
+        /// What containerd takes when it is asked for this platform later; none: just the preference.
+        std::optional<oci::platform_preference> runs = std::nullopt;
     };
 
     resolve::mode mode = mode::select;

@@ -67,7 +67,7 @@ std::vector<chosen_image> chosen_of(const told_image& image, const request& poli
 }
 
 bool counts(const reference& one) {
-    if (one.descriptor == nullptr) return !one.value.empty();
+    if (one.descriptor == nullptr) return one.value.find_first_not_of(" \t\r\n") != std::string_view::npos;
     if (one.descriptor->algorithm == oci::digest_algorithm::other || one.descriptor->size == 0) return false;
     const bool is_about_unknown = one.unread && one.subject.empty();
     return one.malformed.empty() && !is_about_unknown && one.present != answer::no;

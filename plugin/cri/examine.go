@@ -16,8 +16,6 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/core/transfer/local"
 	"github.com/containerd/containerd/v2/core/unpack"
-	"github.com/containerd/containerd/v2/pkg/imageverifier"
-	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
 	"github.com/containerd/containerd/v2/plugins"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
@@ -36,6 +34,38 @@ type loaded map[string]*introspection.Plugin
 // examine asks containerd what it is made of, and makes of that what containerd's own transfer plugin makes in its place
 // (plugins/transfer): there, everything is at hand in one process.
 func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
+	found, err := n.loaded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, service := range needed {
+		if _, err := found.find(n.address, plugins.GRPCPlugin.String(), service); err != nil {
+			return nil, err
+		}
+	}
+	n.compare(ctx, found)
+	verifiers, err := n.verifiers(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	config := local.TransferConfig{
+		Leases:                     n.client.LeasesService(),
+		MaxConcurrentDownloads:     n.settings.MaxConcurrentDownloads,
+		ConcurrentLayerFetchBuffer: n.settings.ConcurrentLayerFetchBuffer,
+		MaxConcurrentUnpacks:       n.settings.MaxConcurrentUnpacks,
+		DuplicationSuppressor:      newLocks(),
+		RegistryConfigPath:         n.settings.ConfigPath,
+		Verifiers:                  verifiers,
+	}
+	if config.UnpackPlatforms, err = n.unpackers(found); err != nil {
+		return nil, err
+	}
+	store := n.client.ContentStore()
+	inner := local.NewTransferService(ofTheLiving{store}, n.client.ImageService(), config)
+	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics)), nil
+}
+
+func (n *node) loaded(ctx context.Context) (loaded, error) {
 	answer, err := n.client.IntrospectionService().Plugins(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("plugins of containerd: %w", err)
@@ -44,27 +74,7 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 	for _, one := range answer.Plugins {
 		found[one.Type+"."+one.ID] = one
 	}
-	for _, service := range needed {
-		if _, err := found.find(n.address, plugins.GRPCPlugin.String(), service); err != nil {
-			return nil, err
-		}
-	}
-	n.compare(ctx, found)
-	config := local.TransferConfig{
-		Leases:                     n.client.LeasesService(),
-		MaxConcurrentDownloads:     n.settings.MaxConcurrentDownloads,
-		ConcurrentLayerFetchBuffer: n.settings.ConcurrentLayerFetchBuffer,
-		MaxConcurrentUnpacks:       n.settings.MaxConcurrentUnpacks,
-		DuplicationSuppressor:      newLocks(),
-		RegistryConfigPath:         n.settings.ConfigPath,
-		Verifiers:                  n.verifiers(found),
-	}
-	if config.UnpackPlatforms, err = n.unpackers(found); err != nil {
-		return nil, err
-	}
-	store := n.client.ContentStore()
-	inner := local.NewTransferService(ofTheLiving{store}, n.client.ImageService(), config)
-	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics)), nil
+	return found, nil
 }
 
 // ofTheLiving tells callers that have gone of no downloads. Containerd's progress asks once more when a pull has ended; over a
@@ -136,15 +146,6 @@ func (l loaded) snapshotters() []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// verifiers are the programs that judge images before they are pulled: where containerd would ask them, refractd does.
-func (n *node) verifiers(found loaded) map[string]imageverifier.ImageVerifier {
-	const id = "bindir"
-	if !found.works(plugins.ImageVerifierPlugin.String(), id) {
-		return nil
-	}
-	return map[string]imageverifier.ImageVerifier{id: bindir.NewImageVerifier(&n.settings.Verifier)}
 }
 
 // compare warns where containerd lets see that its runtime interface is configured otherwise. What it does not tell, or not yet,

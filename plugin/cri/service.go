@@ -22,9 +22,12 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/defaults"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"google.golang.org/grpc"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/refract-oci/refract/plugin/records"
 )
 
 // errStopping is what callers of a pull get that was cut off by the daemon's own end.
@@ -77,6 +80,19 @@ func New(address string, settings Settings, register ...func(grpc.ServiceRegistr
 	}
 	s.kept.Go(func() { node.keep(s.stopping) })
 	return s, nil
+}
+
+// CheckVerifiers is an error if the containerd that is there now would have programs judge images that a pull here would not ask. If none
+// is there, each that comes is looked at before anything is pulled into it.
+func (s *Service) CheckVerifiers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(ctx, records.CRINamespace), examineLimit)
+	defer cancel()
+	found, err := s.node.loaded(ctx)
+	if err != nil {
+		return nil
+	}
+	_, err = s.node.verifiers(ctx, found)
+	return err
 }
 
 // Serve answers on a listener until the service is stopped, which is no error. It may be called for several.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker/config"
-	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
 	"github.com/containerd/errdefs"
 
 	"github.com/refract-oci/refract/plugin/metrics"
@@ -36,7 +35,7 @@ type Settings struct {
 	// As of containerd's transfer plugin.
 	MaxConcurrentDownloads, MaxConcurrentUnpacks, ConcurrentLayerFetchBuffer int
 	// Verifier are the programs that judge images.
-	Verifier bindir.Config
+	Verifier Verifying
 	Policy   policy.Policy
 	// Metrics count what pulls come to; nil: nobody counts.
 	Metrics *metrics.Metrics

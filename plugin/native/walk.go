@@ -18,6 +18,7 @@ package native
 #cgo nocallback refract_walk_notes
 #cgo noescape refract_walk_references
 #cgo nocallback refract_walk_references
+#cgo nocallback refract_walk_check_again
 */
 import "C"
 
@@ -171,4 +172,17 @@ func (w *Walk) References() (*References, error) {
 	}
 	defer runtime.KeepAlive(w)
 	return newReferences(found), nil
+}
+
+// CheckAgain is an error of kind permission denied if the root must not become an image's target: if containerd, which selects again
+// from it, asked for a requested platform or for the host's would come to something else than was selected. Only once the walk is done.
+func (w *Walk) CheckAgain(host ocispec.Platform) error {
+	if w.native == nil {
+		return closed("walk")
+	}
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	defer runtime.KeepAlive(w)
+	lent := lendPlatform(&pins, &host)
+	return failure(C.refract_walk_check_again(w.native, &lent, &w.failed), &w.failed)
 }

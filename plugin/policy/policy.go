@@ -136,6 +136,9 @@ func Default() Policy {
 	}
 }
 
+// Judges tells whether the policy decides which images may run, so that nothing else than what it judged may take their place.
+func (p Policy) Judges() bool { return len(p.Required) > 0 && p.RequiredAction != RequiredWarn }
+
 // Map is the policy as a configuration holds it. Rules are there only if there are any.
 func (p Policy) Map() map[string]any {
 	deadline, requests := p.LookupLimits()

@@ -49,10 +49,13 @@ func Run(ctx context.Context, c config.Config) error {
 		return err
 	}
 	var watched monitor
-	var asked lookups
+	asked := lookups{policy: c.Policy}
 	service, err := cri.New(c.Containerd.Address, settings, watched.register, asked.register)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
+	}
+	if err := service.CheckVerifiers(ctx); err != nil {
+		return errors.Join(err, closeAll(listeners), service.Stop())
 	}
 	var all []served
 	if c.MetricsAddress != "" {
@@ -121,8 +124,11 @@ func settingsOf(c config.Config) (cri.Settings, error) {
 		MaxConcurrentDownloads:     c.Image.MaxConcurrentDownloads,
 		MaxConcurrentUnpacks:       c.Image.MaxConcurrentUnpacks,
 		ConcurrentLayerFetchBuffer: c.Image.ConcurrentLayerFetchBuffer,
-		Verifier:                   bindir.Config{BinDir: c.ImageVerifier.BinDir, MaxVerifiers: c.ImageVerifier.MaxVerifiers},
-		Policy:                     c.Policy,
+		Verifier: cri.Verifying{
+			Config:           bindir.Config{BinDir: c.ImageVerifier.BinDir, MaxVerifiers: c.ImageVerifier.MaxVerifiers},
+			ContainerdConfig: c.Containerd.Config, WarnOnly: c.ImageVerifier.Weaker == config.WeakerWarn,
+		},
+		Policy: c.Policy,
 	}
 	// The field's type is containerd's own, and has no other way in.
 	if err := settings.Verifier.PerVerifierTimeout.UnmarshalText([]byte(c.ImageVerifier.PerVerifierTimeout.String())); err != nil {

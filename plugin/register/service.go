@@ -22,8 +22,12 @@ func servicePlugin() *plugin.Registration {
 	return &plugin.Registration{
 		Type:     plugins.GRPCPlugin,
 		ID:       serviceID,
-		Requires: []plugin.Type{plugins.MetadataPlugin, plugins.EventPlugin},
+		Requires: []plugin.Type{plugins.MetadataPlugin, plugins.EventPlugin, PluginType},
 		InitFn: func(ic *plugin.InitContext) (any, error) {
+			policy, err := configuredPolicy(ic)
+			if err != nil {
+				return nil, err
+			}
 			db, err := metadataOf(ic)
 			if err != nil {
 				return nil, err
@@ -36,7 +40,7 @@ func servicePlugin() *plugin.Registration {
 			if !ok {
 				return nil, fmt.Errorf("containerd's event plugin is a %T: %w", found, errdefs.ErrInternal)
 			}
-			return service.New(metadata.NewImageStore(db), db.ContentStore(), events), nil
+			return service.New(metadata.NewImageStore(db), db.ContentStore(), events, service.WithPolicy(policy)), nil
 		},
 	}
 }

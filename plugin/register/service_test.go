@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/plugin"
 	"google.golang.org/grpc"
 
+	"github.com/refract-oci/refract/plugin/policy"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
 	"github.com/refract-oci/refract/tests/node"
 )
@@ -25,6 +26,10 @@ func initialised(t *testing.T, metadata, events any) (any, error) {
 		if err := set.Add(other.Init(ic)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	configured := &plugin.Registration{Type: PluginType, ID: policyID, InitFn: func(*plugin.InitContext) (any, error) { return policy.Default(), nil }}
+	if err := set.Add(configured.Init(ic)); err != nil {
+		t.Fatal(err)
 	}
 	return servicePlugin().InitFn(ic)
 }
@@ -45,7 +50,7 @@ func TestServiceRegistersOnContainerdsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	info := server.GetServiceInfo()[refractv1.References_ServiceDesc.ServiceName]
-	if len(info.Methods) != 4 {
+	if len(info.Methods) != 5 {
 		t.Errorf("registered %+v", server.GetServiceInfo())
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
 )
@@ -44,17 +45,22 @@ type Server struct {
 	content content.Provider
 	events  Events
 	reads   *semaphore.Weighted
+	policy  *policy.Policy // nil: the node has none
 
 	stopping chan struct{}
 	stop     sync.Once
 }
 
 // New makes a server over a node's stores and events.
-func New(images images.Store, content content.InfoReaderProvider, events Events) *Server {
-	return &Server{
+func New(images images.Store, content content.InfoReaderProvider, events Events, options ...Option) *Server {
+	made := &Server{
 		stores: references.Stores{Images: images, Content: content}, content: content, events: events,
 		reads: semaphore.NewWeighted(concurrentReads), stopping: make(chan struct{}),
 	}
+	for _, option := range options {
+		option(made)
+	}
+	return made
 }
 
 // Register serves it. It has the name and form that containerd looks for in plugins.

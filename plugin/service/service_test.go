@@ -42,10 +42,12 @@ type place struct {
 	client *service.Client
 }
 
-func newPlace(t *testing.T) *place { return newPlaceWith(t, nil) }
+func newPlace(t *testing.T, options ...service.Option) *place {
+	return newPlaceWith(t, nil, options...)
+}
 
 // newPlaceWith lets a test put something before the node's events.
-func newPlaceWith(t *testing.T, before func(service.Events) service.Events) *place {
+func newPlaceWith(t *testing.T, before func(service.Events) service.Events, options ...service.Option) *place {
 	t.Helper()
 	p := &place{t: t}
 	p.ctx, p.Node = node.NewWatched(t)
@@ -53,7 +55,7 @@ func newPlaceWith(t *testing.T, before func(service.Events) service.Events) *pla
 	if before != nil {
 		events = before(events)
 	}
-	p.server = service.New(p.Images, p.Content, events)
+	p.server = service.New(p.Images, p.Content, events, options...)
 	server, listener := grpc.NewServer(), bufconn.Listen(1<<20)
 	if err := p.server.Register(server); err != nil {
 		t.Fatal(err)

@@ -26,8 +26,9 @@ import (
 
 // WithExtendedIndexes lets a Go program's client.Pull or client.Fetch take images from extended indexes. It goes behind
 // containerd.WithResolver, containerd.WithImageHandlerWrapper and containerd.WithChildLabelMap, which would replace parts of it.
-// Where the selected manifest becomes the image's target, nothing of other platforms is fetched, with all metadata either. Platforms are those of
-// containerd.WithPlatform, before or behind; a matcher of the program's own cannot be seen through and is an error.
+// Where the selected manifest becomes the image's target, nothing of other platforms is fetched, with all metadata either.
+// Where the policy requires something and containerd would come to another image from an index that has to stay the target, the pull is refused.
+// Platforms are those of containerd.WithPlatform, before or behind; a matcher of the program's own cannot be seen through and is an error.
 func WithExtendedIndexes(p policy.Policy) containerd.RemoteOpt {
 	return func(client *containerd.Client, remote *containerd.RemoteContext) error {
 		if remote.PlatformMatcher != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
+	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -27,6 +28,7 @@ type selection struct {
 	notes     []native.Note // nil unless the log is at debug level
 	indexes   map[digest.Digest]followed
 	read      entries
+	again     error // why the index must not be the target: containerd would come to something else from it than what was judged
 	began     time.Time
 	selecting time.Duration // in C++
 	resolving time.Duration // with what it waited for
@@ -70,6 +72,11 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 	}
 	if len(chosen.record) > 0 {
 		chosen.result.References = len(chosen.references.List)
+	}
+	if p.Judges() {
+		if chosen.again = walk.CheckAgain(platforms.DefaultSpec()); chosen.again != nil && chosen.keepsIndex(ctx) {
+			return nil, chosen.unjudged()
+		}
 	}
 	if log.G(ctx).Logger.IsLevelEnabled(log.DebugLevel) {
 		if chosen.notes, err = walk.Notes(); err != nil {

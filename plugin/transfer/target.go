@@ -34,9 +34,9 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched []d
 	case policy.TargetManifest:
 		return manifest, nil
 	case policy.TargetIndex:
-		if isCRI(ctx) {
+		if !s.keepsIndex(ctx) {
 			// CRI selects again as soon as the record is there, and where it finds nothing the pull has failed.
-			if err := s.selectedAgain(ctx, store, selected, s.platforms[0]); err != nil {
+			if err := s.usable(ctx, store, selected); err != nil {
 				s.warnOfOther(ctx, err, selected, s.platforms[0], "the image record points at the manifest, because CRI cannot use this index")
 				return manifest, nil
 			}
@@ -53,10 +53,33 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched []d
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	if whole && s.selectedAgain(ctx, store, selected, s.platforms[0]) == nil {
+	if whole && s.usable(ctx, store, selected) == nil {
 		return s.root, nil
 	}
 	return manifest, nil
+}
+
+// keepsIndex tells whether the index becomes the target whatever it holds: no one manifest can stand for several images, or the operator
+// wants it so.
+func (s *selection) keepsIndex(ctx context.Context) bool {
+	return s.isSeveral() || s.policy.ImageTarget == policy.TargetIndex && !isCRI(ctx)
+}
+
+// unjudged is what a pull ends with whose record would have to point at an index from which containerd runs something else than what was
+// judged. It ends before any layer is downloaded.
+func (s *selection) unjudged() error {
+	if s.isSeveral() {
+		return fmt.Errorf("%w; pull one platform at a time, or put the image before what is attached to it", s.again)
+	}
+	return fmt.Errorf("%w; set image_target to auto or manifest, or put the image before what is attached to it", s.again)
+}
+
+// usable tells why the index must not be the target of the one platform that was pulled; nil if it may be.
+func (s *selection) usable(ctx context.Context, store content.Store, selected native.Selection) error {
+	if s.again != nil {
+		return s.again
+	}
+	return s.selectedAgain(ctx, store, selected, s.platforms[0])
 }
 
 // selectedAgain tells why containerd would not find the selected manifest in the index, or could not say how large it is;

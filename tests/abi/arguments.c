@@ -57,6 +57,7 @@ static void test_walks(void) {
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, feed(NULL, &index_document, &need, NULL));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_missing(NULL, NULL, 0, &need, NULL));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_result(NULL, &result, NULL));
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_check_again(NULL, NULL, NULL));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_notes(NULL, &notes, NULL));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_references(NULL, &references, NULL));
     refract_walk_free(NULL);
@@ -68,6 +69,7 @@ static void test_walks(void) {
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_missing(walk, NULL, 0, &need, &error));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_result(walk, &result, &error));
     CHECK(strstr(error.message, "not done") != NULL);
+    CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_check_again(walk, NULL, NULL));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_notes(walk, &notes, NULL));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_references(walk, &references, NULL));
     CHECK_STATUS(REFRACT_INVALID_ARGUMENT, refract_walk_begin(walk, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL));

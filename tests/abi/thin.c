@@ -4,6 +4,8 @@
  *
  * The main job from beginning to end: an index whose first entry is an artifact with the image's platform.
  */
+#include <string.h>
+
 #include "check.h"
 
 static void check_result(refract_walk* walk) {
@@ -77,6 +79,13 @@ static void check_notes(refract_walk* walk) {
     CHECK(same(notes->notes[0].reason, "artifact (reference type \"sbom\")"));
 }
 
+/* The SBOM comes first and is of the platform: that is what containerd would take. */
+static void check_again(refract_walk* walk) {
+    refract_error error;
+    CHECK_STATUS(REFRACT_DENIED, refract_walk_check_again(walk, NULL, &error));
+    CHECK(strstr(error.message, "manifests[0]") != NULL);
+}
+
 void pull_thin(refract_walk* walk) {
     refract_error error;
     refract_need need;
@@ -100,6 +109,7 @@ void pull_thin(refract_walk* walk) {
     check_result(walk);
     check_references(walk);
     check_notes(walk);
+    check_again(walk);
 }
 
 void test_thin(void) {

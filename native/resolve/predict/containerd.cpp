@@ -153,34 +153,19 @@ attempt stock_pull::handle_manifest(const visit& at) {
     return count(1 + manifest.layers().size() - unpacked);
 }
 
-/// images.Manifest: one entry of each index, the first of the best platform; one that declares none comes last, and
-/// then its config is asked.
+/// images.Manifest: one entry of each index. Of one that declares no platform the config is asked.
 struct choice {
     std::uint32_t manifest = 0;  ///< number of its document
     std::vector<place> path;
     bool by_config = false;
 };
 
-const oci::descriptor* best_entry(const oci::index& index, const oci::platform_preference& runs) {
-    const oci::descriptor* best = nullptr;
-    const oci::platform* best_platform = nullptr;
-    for (const auto& entry : index.entries()) {
-        const oci::platform* declared = index.platform_of(entry);
-        if (declared && !runs.rank(*declared)) continue;
-        const bool is_better = declared && (!best_platform || runs.less(*declared, *best_platform));
-        if (best && !is_better) continue;
-        best = &entry;
-        best_platform = declared;
-    }
-    return best;
-}
-
 /// Sets `into`, all of whose documents the pull has read.
 attempt choose(const oci::platform_preference& runs, evidence& known, choice& into) {
     const documents& read = known.read();
     while (read[into.manifest].kind == document_kind::index) {
         const oci::index& index = *read[into.manifest].index;
-        const oci::descriptor* const best = best_entry(index, runs);
+        const oci::descriptor* const best = containerd_entry(index, runs);
         if (!best) return finds_nothing(of_run("no entry of " + name(into.path) + " matches"));
         into.path.push_back({into.manifest, static_cast<std::uint32_t>(best - index.entries().data())});
         if (best->kind == oci::media_kind::other) {
@@ -232,6 +217,20 @@ attempt start(const stock_pull& pulled, evidence& known, choice chosen) {
 }
 
 }  // namespace
+
+const oci::descriptor* containerd_entry(const oci::index& index, const oci::platform_preference& runs) {
+    const oci::descriptor* best = nullptr;
+    const oci::platform* best_platform = nullptr;
+    for (const auto& entry : index.entries()) {
+        const oci::platform* declared = index.platform_of(entry);
+        if (declared && !runs.rank(*declared)) continue;
+        const bool is_better = declared && (!best_platform || runs.less(*declared, *best_platform));
+        if (best && !is_better) continue;
+        best = &entry;
+        best_platform = declared;
+    }
+    return best;
+}
 
 attempt predict_containerd(const oci::platform& wanted, evidence& known) {
     stock_pull pull(wanted, known);

@@ -19,6 +19,10 @@ attempt predict_crane(const oci::platform& wanted, evidence& known);
 attempt predict_regctl(const oci::platform& wanted, evidence& known);
 attempt predict_skopeo(const oci::platform& wanted, evidence& known);
 
+/// The entry of an index that containerd takes (images.Manifest): the first of the best platform; one that declares
+/// none comes last. Null: none matches.
+const oci::descriptor* containerd_entry(const oci::index& index, const oci::platform_preference& runs);
+
 prediction refuses(std::string reason);
 /// It fails because it finds nothing of the platform.
 prediction finds_nothing(std::string reason);

@@ -39,7 +39,9 @@ type Config struct {
 
 // Containerd is the one that is served.
 type Containerd struct {
-	Address     string `toml:"address"`
+	Address string `toml:"address"`
+	// Config is the file that it reads; empty: refractd finds out which one that is.
+	Config      string `toml:"config"`
 	Snapshotter string `toml:"snapshotter"`
 }
 
@@ -64,11 +66,19 @@ type Runtime struct {
 	Snapshotter string `toml:"snapshotter"`
 }
 
-// ImageVerifier are programs that judge each image before it is pulled, as in containerd's plugin of that name.
+// What to do where containerd would ask programs that refractd does not.
+const (
+	WeakerRefuse = "refuse"
+	WeakerWarn   = "warn"
+)
+
+// ImageVerifier are programs that judge each image before it is pulled. What is empty or zero is as in containerd's own configuration
+// of its plugin of that name.
 type ImageVerifier struct {
 	BinDir             string   `toml:"bin_dir"`
 	MaxVerifiers       int      `toml:"max_verifiers"`
 	PerVerifierTimeout Duration `toml:"per_verifier_timeout"`
+	Weaker             string   `toml:"weaker"`
 }
 
 // Log is how the log is written.
@@ -87,7 +97,7 @@ func Default() Config {
 			Pinned: []string{}, PullProgressTimeout: Duration(5 * time.Minute), MaxConcurrentDownloads: 3, MaxConcurrentUnpacks: 1,
 			Runtimes: map[string]Runtime{},
 		},
-		ImageVerifier: ImageVerifier{BinDir: "/opt/containerd/image-verifier/bin", MaxVerifiers: 10, PerVerifierTimeout: Duration(10 * time.Second)},
+		ImageVerifier: ImageVerifier{Weaker: WeakerRefuse},
 		Log:           Log{Level: "info", Format: "text"},
 		Policy:        policy.Default(),
 	}

@@ -93,6 +93,7 @@ match = "h.example/*"
 references = "none"
 [containerd]
 address = "/c"
+config = "/cc"
 snapshotter = "native"
 [registry]
 config_path = "/hosts"
@@ -108,6 +109,7 @@ runtimes = { kata = { snapshotter = "nydus" } }
 bin_dir = "/v"
 max_verifiers = -1
 per_verifier_timeout = "2s"
+weaker = "warn"
 [log]
 level = "debug"
 format = "json"
@@ -123,13 +125,13 @@ format = "json"
 				ImageTarget: policy.TargetIndex, References: policy.ReferencesNone, Types: []string{"sbom"}, MaxBytes: 7,
 				Deadline: 9e9, MaxRequests: 8, Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceCosign},
 				Required: []string{"signature"}, RequiredAction: policy.RequiredWarn}}}},
-		Containerd: Containerd{Address: "/c", Snapshotter: "native"},
+		Containerd: Containerd{Address: "/c", Config: "/cc", Snapshotter: "native"},
 		Registry:   Registry{ConfigPath: "/hosts", Headers: map[string][]string{"X-One": {"1", "2"}}},
 		Image: Image{
 			Pinned: []string{"p"}, PullProgressTimeout: 1e9, MaxConcurrentDownloads: 4, MaxConcurrentUnpacks: 5, ConcurrentLayerFetchBuffer: 6,
 			Runtimes: map[string]Runtime{"kata": {Snapshotter: "nydus"}},
 		},
-		ImageVerifier: ImageVerifier{BinDir: "/v", MaxVerifiers: -1, PerVerifierTimeout: 2e9},
+		ImageVerifier: ImageVerifier{BinDir: "/v", MaxVerifiers: -1, PerVerifierTimeout: 2e9, Weaker: WeakerWarn},
 		Log:           Log{Level: "debug", Format: "json"},
 	}
 	if !reflect.DeepEqual(read, want) {

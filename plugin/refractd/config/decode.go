@@ -126,6 +126,7 @@ func (c Config) check() error {
 		"image.max_concurrent_downloads":      int64(c.Image.MaxConcurrentDownloads),
 		"image.max_concurrent_unpacks":        int64(c.Image.MaxConcurrentUnpacks),
 		"image.concurrent_layer_fetch_buffer": int64(c.Image.ConcurrentLayerFetchBuffer),
+		"image_verifier.per_verifier_timeout": int64(c.ImageVerifier.PerVerifierTimeout),
 	} {
 		if value < 0 {
 			return fmt.Errorf("%s is below zero: %w", key, errdefs.ErrInvalidArgument)
@@ -138,6 +139,14 @@ func (c Config) check() error {
 	}
 	if _, err := logrus.ParseLevel(c.Log.Level); err != nil {
 		return fmt.Errorf("log.level = %q is not one of trace, debug, info, warn, error, fatal, panic: %w", c.Log.Level, errdefs.ErrInvalidArgument)
+	}
+	if c.ImageVerifier.Weaker != WeakerRefuse && c.ImageVerifier.Weaker != WeakerWarn {
+		return fmt.Errorf("image_verifier.weaker = %q is not %q or %q: %w", c.ImageVerifier.Weaker, WeakerRefuse, WeakerWarn, errdefs.ErrInvalidArgument)
+	}
+	for key, path := range map[string]string{"containerd.config": c.Containerd.Config, "image_verifier.bin_dir": c.ImageVerifier.BinDir} {
+		if path != "" && !filepath.IsAbs(path) {
+			return fmt.Errorf("%s = %q is not a path from the root: %w", key, path, errdefs.ErrInvalidArgument)
+		}
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf("log.format = %q is not \"text\" or \"json\": %w", c.Log.Format, errdefs.ErrInvalidArgument)

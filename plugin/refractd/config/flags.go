@@ -20,6 +20,7 @@ func flags() map[string]any {
 		"address":                             d.Address,
 		"metrics_address":                     d.MetricsAddress,
 		"containerd.address":                  d.Containerd.Address,
+		"containerd.config":                   d.Containerd.Config,
 		"containerd.snapshotter":              d.Containerd.Snapshotter,
 		"registry.config_path":                d.Registry.ConfigPath,
 		"image.pinned":                        []any{},
@@ -30,6 +31,7 @@ func flags() map[string]any {
 		"image_verifier.bin_dir":              d.ImageVerifier.BinDir,
 		"image_verifier.max_verifiers":        int64(d.ImageVerifier.MaxVerifiers),
 		"image_verifier.per_verifier_timeout": d.ImageVerifier.PerVerifierTimeout.String(),
+		"image_verifier.weaker":               d.ImageVerifier.Weaker,
 		"log.level":                           d.Log.Level,
 		"log.format":                          d.Log.Format,
 	}

@@ -103,6 +103,8 @@ refract_status run(const documents& given, const refract_request* request, refra
     if (code == REFRACT_OK) code = refract_walk_result(walk, &result, error);
     if (code == REFRACT_OK) code = refract_walk_notes(walk, &notes, error);
     if (code == REFRACT_OK) code = refract_walk_references(walk, &references, error);
+    if (code == REFRACT_OK) code = refract_walk_check_again(walk, nullptr, error);
+    if (code == REFRACT_DENIED) code = REFRACT_OK;  // and the message was made
     if (code == REFRACT_OK && (result->selections_count != 1 || references->count != 3)) code = REFRACT_INTERNAL;
     return code == REFRACT_OK ? search_through(request, walk, error) : code;
 }

@@ -124,5 +124,23 @@ TEST(Required, PassesOverWhatIsAboutOtherThings) {
     EXPECT_TRUE(check(from, root, {"sbom"}, {here, there}).failed()) << "each selected image needs its own";
 }
 
+/// Nobody could ever tell that it is what it says, or there is nothing to be told.
+TEST(Required, DoesNotCountWhatNobodyCanCheck) {
+    registry from;
+    const blob image = from.image(here);
+    const json sbom = from.artifact().about(image.digest, "sbom");
+    EXPECT_FALSE(check(from, from.index({sbom, image.on(here)}), {"sbom"}).failed());
+    for (const json& hollow : {with(sbom, "size", 0), with(sbom, "digest", "blake3:" + std::string(64, 'a'))}) {
+        EXPECT_TRUE(check(from, from.index({hollow, image.on(here)}), {"sbom"}).failed()) << hollow;
+    }
+    const auto signed_by = [&](const std::string& value) {
+        return from.index({annotated(image.on(here), "dev.cosignproject.cosign/signature", value)});
+    };
+    EXPECT_FALSE(check(from, signed_by("MEUCIQ"), {"signature"}).failed());
+    for (const char* empty : {"", " ", "\t \r\n"}) {
+        EXPECT_TRUE(check(from, signed_by(empty), {"signature"}).failed()) << '"' << empty << '"';
+    }
+}
+
 }  // namespace
 }  // namespace refract::test

@@ -21,10 +21,12 @@ import (
 	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/urfave/cli/v3"
+	"google.golang.org/grpc"
 
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/references"
+	"github.com/refract-oci/refract/plugin/service"
 	"github.com/refract-oci/refract/plugin/transfer"
 )
 
@@ -78,7 +80,11 @@ func pullLocally(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	config.RemoteOpts = append(config.RemoteOpts, transfer.WithExtendedIndexes(policy.Default()))
+	pulling, err := nodesPolicy(ctx, cmd, client, ref)
+	if err != nil {
+		return err
+	}
+	config.RemoteOpts = append(config.RemoteOpts, transfer.WithExtendedIndexes(pulling))
 	image, err := content.Fetch(ctx, client, ref, config)
 	if err != nil {
 		return err
@@ -95,6 +101,25 @@ func pullLocally(ctx context.Context, cmd *cli.Command) error {
 	}
 	fmt.Printf("done: %s\t\n", time.Since(start))
 	return nil
+}
+
+// nodesPolicy is the policy of the daemon, for an image that this program pulls into its stores. A socket that tells of none is one of a
+// containerd as it is: its operator decided nothing.
+func nodesPolicy(ctx context.Context, cmd *cli.Command, client *containerd.Client, image string) (policy.Policy, error) {
+	connection, ok := client.Conn().(grpc.ClientConnInterface)
+	if !ok {
+		return policy.Policy{}, fmt.Errorf("containerd's client has a %T for a connection: %w", client.Conn(), errdefs.ErrInternal)
+	}
+	told, err := service.NewClient(connection).Policy(ctx, image)
+	if errdefs.IsNotImplemented(err) {
+		_, err = fmt.Fprintf(cmd.Root().ErrWriter, "no policy is known at %s, which is neither containerd-refract's socket nor refractd's: nothing is required of %s\n",
+			printable(cmd.String("address")), printable(image))
+		return policy.Default(), err
+	}
+	if err != nil {
+		return policy.Policy{}, fmt.Errorf("policy of the node: %w", err)
+	}
+	return told, nil
 }
 
 // unpackTarget is an image to unpack for a platform.

@@ -214,6 +214,180 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_refract_v1_references_proto_rawDescGZIP(), []int{2}
 }
 
+// PolicyRequest asks for the policy for one image.
+type PolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The image's name, as it is pulled, e.g. "registry.example/app:v1".
+	Image         string `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyRequest) Reset() {
+	*x = PolicyRequest{}
+	mi := &file_refract_v1_references_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyRequest) ProtoMessage() {}
+
+func (x *PolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_refract_v1_references_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyRequest.ProtoReflect.Descriptor instead.
+func (*PolicyRequest) Descriptor() ([]byte, []int) {
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *PolicyRequest) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+// PolicyResponse is the policy for an image. Every field has the name, the values and the meaning of the key in the node's
+// configuration, and is always set as far as it can be. Who does not know a field must not pull: it may be a condition.
+type PolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What an image record points at: "auto", "index" or "manifest".
+	ImageTarget string `protobuf:"bytes,1,opt,name=image_target,json=imageTarget,proto3" json:"image_target,omitempty"`
+	// What a pull does with what is attached: "none", "list" or "fetch".
+	References string `protobuf:"bytes,2,opt,name=references,proto3" json:"references,omitempty"`
+	// With "fetch", only these kinds or types.
+	Types []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
+	// With "fetch", the most bytes that one reference may take.
+	MaxBytes int64 `protobuf:"varint,4,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// With "fetch", whose references: "own" or "all".
+	Platforms string `protobuf:"bytes,5,opt,name=platforms,proto3" json:"platforms,omitempty"`
+	// Places outside of the index to look into: "digest-tag", "referrers", "cosign".
+	Discover []string `protobuf:"bytes,6,rep,name=discover,proto3" json:"discover,omitempty"`
+	// What looking there may take, e.g. "30s".
+	Deadline string `protobuf:"bytes,7,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// How many requests looking there may take.
+	MaxRequests int64 `protobuf:"varint,8,opt,name=max_requests,json=maxRequests,proto3" json:"max_requests,omitempty"`
+	// Kinds or types that must be attached to the image.
+	Required []string `protobuf:"bytes,9,rep,name=required,proto3" json:"required,omitempty"`
+	// What becomes of an image that lacks them: "refuse" or "warn".
+	RequiredAction string `protobuf:"bytes,10,opt,name=required_action,json=requiredAction,proto3" json:"required_action,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *PolicyResponse) Reset() {
+	*x = PolicyResponse{}
+	mi := &file_refract_v1_references_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyResponse) ProtoMessage() {}
+
+func (x *PolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_refract_v1_references_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyResponse.ProtoReflect.Descriptor instead.
+func (*PolicyResponse) Descriptor() ([]byte, []int) {
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PolicyResponse) GetImageTarget() string {
+	if x != nil {
+		return x.ImageTarget
+	}
+	return ""
+}
+
+func (x *PolicyResponse) GetReferences() string {
+	if x != nil {
+		return x.References
+	}
+	return ""
+}
+
+func (x *PolicyResponse) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *PolicyResponse) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *PolicyResponse) GetPlatforms() string {
+	if x != nil {
+		return x.Platforms
+	}
+	return ""
+}
+
+func (x *PolicyResponse) GetDiscover() []string {
+	if x != nil {
+		return x.Discover
+	}
+	return nil
+}
+
+func (x *PolicyResponse) GetDeadline() string {
+	if x != nil {
+		return x.Deadline
+	}
+	return ""
+}
+
+func (x *PolicyResponse) GetMaxRequests() int64 {
+	if x != nil {
+		return x.MaxRequests
+	}
+	return 0
+}
+
+func (x *PolicyResponse) GetRequired() []string {
+	if x != nil {
+		return x.Required
+	}
+	return nil
+}
+
+func (x *PolicyResponse) GetRequiredAction() string {
+	if x != nil {
+		return x.RequiredAction
+	}
+	return ""
+}
+
 // ListRequest asks for what is attached to an image.
 type ListRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -225,7 +399,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_refract_v1_references_proto_msgTypes[0]
+	mi := &file_refract_v1_references_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +411,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[0]
+	mi := &file_refract_v1_references_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +424,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{0}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListRequest) GetImage() string {
@@ -277,7 +451,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_refract_v1_references_proto_msgTypes[1]
+	mi := &file_refract_v1_references_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -289,7 +463,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[1]
+	mi := &file_refract_v1_references_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -302,7 +476,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{1}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListResponse) GetPart() isListResponse_Part {
@@ -385,7 +559,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_refract_v1_references_proto_msgTypes[2]
+	mi := &file_refract_v1_references_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +571,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[2]
+	mi := &file_refract_v1_references_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +584,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{2}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Listing) GetImage() string {
@@ -461,7 +635,7 @@ type Attached struct {
 
 func (x *Attached) Reset() {
 	*x = Attached{}
-	mi := &file_refract_v1_references_proto_msgTypes[3]
+	mi := &file_refract_v1_references_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +647,7 @@ func (x *Attached) String() string {
 func (*Attached) ProtoMessage() {}
 
 func (x *Attached) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[3]
+	mi := &file_refract_v1_references_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +660,7 @@ func (x *Attached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attached.ProtoReflect.Descriptor instead.
 func (*Attached) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{3}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Attached) GetReferences() []*Reference {
@@ -516,7 +690,7 @@ type Piece struct {
 
 func (x *Piece) Reset() {
 	*x = Piece{}
-	mi := &file_refract_v1_references_proto_msgTypes[4]
+	mi := &file_refract_v1_references_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +702,7 @@ func (x *Piece) String() string {
 func (*Piece) ProtoMessage() {}
 
 func (x *Piece) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[4]
+	mi := &file_refract_v1_references_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +715,7 @@ func (x *Piece) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Piece.ProtoReflect.Descriptor instead.
 func (*Piece) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{4}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Piece) GetBytes() []byte {
@@ -577,7 +751,7 @@ type Descriptor struct {
 
 func (x *Descriptor) Reset() {
 	*x = Descriptor{}
-	mi := &file_refract_v1_references_proto_msgTypes[5]
+	mi := &file_refract_v1_references_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +763,7 @@ func (x *Descriptor) String() string {
 func (*Descriptor) ProtoMessage() {}
 
 func (x *Descriptor) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[5]
+	mi := &file_refract_v1_references_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +776,7 @@ func (x *Descriptor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Descriptor.ProtoReflect.Descriptor instead.
 func (*Descriptor) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{5}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Descriptor) GetMediaType() string {
@@ -659,7 +833,7 @@ type Platform struct {
 
 func (x *Platform) Reset() {
 	*x = Platform{}
-	mi := &file_refract_v1_references_proto_msgTypes[6]
+	mi := &file_refract_v1_references_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +845,7 @@ func (x *Platform) String() string {
 func (*Platform) ProtoMessage() {}
 
 func (x *Platform) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[6]
+	mi := &file_refract_v1_references_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +858,7 @@ func (x *Platform) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Platform.ProtoReflect.Descriptor instead.
 func (*Platform) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{6}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Platform) GetOs() string {
@@ -764,7 +938,7 @@ type Reference struct {
 
 func (x *Reference) Reset() {
 	*x = Reference{}
-	mi := &file_refract_v1_references_proto_msgTypes[7]
+	mi := &file_refract_v1_references_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +950,7 @@ func (x *Reference) String() string {
 func (*Reference) ProtoMessage() {}
 
 func (x *Reference) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[7]
+	mi := &file_refract_v1_references_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +963,7 @@ func (x *Reference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reference.ProtoReflect.Descriptor instead.
 func (*Reference) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{7}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Reference) GetArtifact() *Descriptor {
@@ -920,7 +1094,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_refract_v1_references_proto_msgTypes[8]
+	mi := &file_refract_v1_references_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1106,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[8]
+	mi := &file_refract_v1_references_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1119,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{8}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Node) GetKind() NodeKind {
@@ -1020,7 +1194,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_refract_v1_references_proto_msgTypes[9]
+	mi := &file_refract_v1_references_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1206,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[9]
+	mi := &file_refract_v1_references_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1219,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{9}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetRequest) GetImage() string {
@@ -1128,7 +1302,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_refract_v1_references_proto_msgTypes[10]
+	mi := &file_refract_v1_references_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1314,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[10]
+	mi := &file_refract_v1_references_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1327,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{10}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetResponse) GetPart() isGetResponse_Part {
@@ -1214,7 +1388,7 @@ type Content struct {
 
 func (x *Content) Reset() {
 	*x = Content{}
-	mi := &file_refract_v1_references_proto_msgTypes[11]
+	mi := &file_refract_v1_references_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1400,7 @@ func (x *Content) String() string {
 func (*Content) ProtoMessage() {}
 
 func (x *Content) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[11]
+	mi := &file_refract_v1_references_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1413,7 @@ func (x *Content) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Content.ProtoReflect.Descriptor instead.
 func (*Content) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{11}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Content) GetBlob() *Descriptor {
@@ -1274,7 +1448,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_refract_v1_references_proto_msgTypes[12]
+	mi := &file_refract_v1_references_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1460,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[12]
+	mi := &file_refract_v1_references_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1473,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{12}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchRequest) GetExisting() bool {
@@ -1328,7 +1502,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_refract_v1_references_proto_msgTypes[13]
+	mi := &file_refract_v1_references_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1514,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[13]
+	mi := &file_refract_v1_references_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1527,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{13}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WatchResponse) GetEvent() isWatchResponse_Event {
@@ -1456,7 +1630,7 @@ type Begun struct {
 
 func (x *Begun) Reset() {
 	*x = Begun{}
-	mi := &file_refract_v1_references_proto_msgTypes[14]
+	mi := &file_refract_v1_references_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +1642,7 @@ func (x *Begun) String() string {
 func (*Begun) ProtoMessage() {}
 
 func (x *Begun) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[14]
+	mi := &file_refract_v1_references_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +1655,7 @@ func (x *Begun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Begun.ProtoReflect.Descriptor instead.
 func (*Begun) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{14}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{16}
 }
 
 // Removed names an image that is not there any more.
@@ -1495,7 +1669,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_refract_v1_references_proto_msgTypes[15]
+	mi := &file_refract_v1_references_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1681,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[15]
+	mi := &file_refract_v1_references_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1694,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{15}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Removed) GetImage() string {
@@ -1545,7 +1719,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_refract_v1_references_proto_msgTypes[16]
+	mi := &file_refract_v1_references_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1731,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[16]
+	mi := &file_refract_v1_references_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1744,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{16}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Image) GetListing() *Listing {
@@ -1605,7 +1779,7 @@ type ImagesRequest struct {
 
 func (x *ImagesRequest) Reset() {
 	*x = ImagesRequest{}
-	mi := &file_refract_v1_references_proto_msgTypes[17]
+	mi := &file_refract_v1_references_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +1791,7 @@ func (x *ImagesRequest) String() string {
 func (*ImagesRequest) ProtoMessage() {}
 
 func (x *ImagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[17]
+	mi := &file_refract_v1_references_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +1804,7 @@ func (x *ImagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImagesRequest.ProtoReflect.Descriptor instead.
 func (*ImagesRequest) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{17}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ImagesRequest) GetDigest() string {
@@ -1656,7 +1830,7 @@ type ImagesResponse struct {
 
 func (x *ImagesResponse) Reset() {
 	*x = ImagesResponse{}
-	mi := &file_refract_v1_references_proto_msgTypes[18]
+	mi := &file_refract_v1_references_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1842,7 @@ func (x *ImagesResponse) String() string {
 func (*ImagesResponse) ProtoMessage() {}
 
 func (x *ImagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[18]
+	mi := &file_refract_v1_references_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1855,7 @@ func (x *ImagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImagesResponse.ProtoReflect.Descriptor instead.
 func (*ImagesResponse) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{18}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ImagesResponse) GetResult() isImagesResponse_Result {
@@ -1748,7 +1922,7 @@ type Use struct {
 
 func (x *Use) Reset() {
 	*x = Use{}
-	mi := &file_refract_v1_references_proto_msgTypes[19]
+	mi := &file_refract_v1_references_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +1934,7 @@ func (x *Use) String() string {
 func (*Use) ProtoMessage() {}
 
 func (x *Use) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[19]
+	mi := &file_refract_v1_references_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +1947,7 @@ func (x *Use) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Use.ProtoReflect.Descriptor instead.
 func (*Use) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{19}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Use) GetImage() string {
@@ -1831,7 +2005,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_refract_v1_references_proto_msgTypes[20]
+	mi := &file_refract_v1_references_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +2017,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_refract_v1_references_proto_msgTypes[20]
+	mi := &file_refract_v1_references_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +2030,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_refract_v1_references_proto_rawDescGZIP(), []int{20}
+	return file_refract_v1_references_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Failure) GetImage() string {
@@ -1878,7 +2052,23 @@ var File_refract_v1_references_proto protoreflect.FileDescriptor
 const file_refract_v1_references_proto_rawDesc = "" +
 	"\n" +
 	"\x1brefract/v1/references.proto\x12\n" +
-	"refract.v1\"#\n" +
+	"refract.v1\"%\n" +
+	"\rPolicyRequest\x12\x14\n" +
+	"\x05image\x18\x01 \x01(\tR\x05image\"\xc4\x02\n" +
+	"\x0ePolicyResponse\x12!\n" +
+	"\fimage_target\x18\x01 \x01(\tR\vimageTarget\x12\x1e\n" +
+	"\n" +
+	"references\x18\x02 \x01(\tR\n" +
+	"references\x12\x14\n" +
+	"\x05types\x18\x03 \x03(\tR\x05types\x12\x1b\n" +
+	"\tmax_bytes\x18\x04 \x01(\x03R\bmaxBytes\x12\x1c\n" +
+	"\tplatforms\x18\x05 \x01(\tR\tplatforms\x12\x1a\n" +
+	"\bdiscover\x18\x06 \x03(\tR\bdiscover\x12\x1a\n" +
+	"\bdeadline\x18\a \x01(\tR\bdeadline\x12!\n" +
+	"\fmax_requests\x18\b \x01(\x03R\vmaxRequests\x12\x1a\n" +
+	"\brequired\x18\t \x03(\tR\brequired\x12'\n" +
+	"\x0frequired_action\x18\n" +
+	" \x01(\tR\x0erequiredAction\"#\n" +
 	"\vListRequest\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\"\xa6\x01\n" +
 	"\fListResponse\x12/\n" +
@@ -2017,13 +2207,14 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"ROLE_IMAGE\x10\x03\x12\x12\n" +
 	"\x0eROLE_REFERENCE\x10\x04\x12\r\n" +
 	"\tROLE_BLOB\x10\x05\x12\x10\n" +
-	"\fROLE_SUBJECT\x10\x062\x86\x02\n" +
+	"\fROLE_SUBJECT\x10\x062\xc7\x02\n" +
 	"\n" +
 	"References\x12;\n" +
 	"\x04List\x12\x17.refract.v1.ListRequest\x1a\x18.refract.v1.ListResponse0\x01\x128\n" +
 	"\x03Get\x12\x16.refract.v1.GetRequest\x1a\x17.refract.v1.GetResponse0\x01\x12>\n" +
 	"\x05Watch\x12\x18.refract.v1.WatchRequest\x1a\x19.refract.v1.WatchResponse0\x01\x12A\n" +
-	"\x06Images\x12\x19.refract.v1.ImagesRequest\x1a\x1a.refract.v1.ImagesResponse0\x01BDZBgithub.com/refract-oci/refract/plugin/service/refract/v1;refractv1b\x06proto3"
+	"\x06Images\x12\x19.refract.v1.ImagesRequest\x1a\x1a.refract.v1.ImagesResponse0\x01\x12?\n" +
+	"\x06Policy\x12\x19.refract.v1.PolicyRequest\x1a\x1a.refract.v1.PolicyResponseBDZBgithub.com/refract-oci/refract/plugin/service/refract/v1;refractv1b\x06proto3"
 
 var (
 	file_refract_v1_references_proto_rawDescOnce sync.Once
@@ -2038,68 +2229,72 @@ func file_refract_v1_references_proto_rawDescGZIP() []byte {
 }
 
 var file_refract_v1_references_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_refract_v1_references_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_refract_v1_references_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_refract_v1_references_proto_goTypes = []any{
 	(Answer)(0),            // 0: refract.v1.Answer
 	(NodeKind)(0),          // 1: refract.v1.NodeKind
 	(Role)(0),              // 2: refract.v1.Role
-	(*ListRequest)(nil),    // 3: refract.v1.ListRequest
-	(*ListResponse)(nil),   // 4: refract.v1.ListResponse
-	(*Listing)(nil),        // 5: refract.v1.Listing
-	(*Attached)(nil),       // 6: refract.v1.Attached
-	(*Piece)(nil),          // 7: refract.v1.Piece
-	(*Descriptor)(nil),     // 8: refract.v1.Descriptor
-	(*Platform)(nil),       // 9: refract.v1.Platform
-	(*Reference)(nil),      // 10: refract.v1.Reference
-	(*Node)(nil),           // 11: refract.v1.Node
-	(*GetRequest)(nil),     // 12: refract.v1.GetRequest
-	(*GetResponse)(nil),    // 13: refract.v1.GetResponse
-	(*Content)(nil),        // 14: refract.v1.Content
-	(*WatchRequest)(nil),   // 15: refract.v1.WatchRequest
-	(*WatchResponse)(nil),  // 16: refract.v1.WatchResponse
-	(*Begun)(nil),          // 17: refract.v1.Begun
-	(*Removed)(nil),        // 18: refract.v1.Removed
-	(*Image)(nil),          // 19: refract.v1.Image
-	(*ImagesRequest)(nil),  // 20: refract.v1.ImagesRequest
-	(*ImagesResponse)(nil), // 21: refract.v1.ImagesResponse
-	(*Use)(nil),            // 22: refract.v1.Use
-	(*Failure)(nil),        // 23: refract.v1.Failure
+	(*PolicyRequest)(nil),  // 3: refract.v1.PolicyRequest
+	(*PolicyResponse)(nil), // 4: refract.v1.PolicyResponse
+	(*ListRequest)(nil),    // 5: refract.v1.ListRequest
+	(*ListResponse)(nil),   // 6: refract.v1.ListResponse
+	(*Listing)(nil),        // 7: refract.v1.Listing
+	(*Attached)(nil),       // 8: refract.v1.Attached
+	(*Piece)(nil),          // 9: refract.v1.Piece
+	(*Descriptor)(nil),     // 10: refract.v1.Descriptor
+	(*Platform)(nil),       // 11: refract.v1.Platform
+	(*Reference)(nil),      // 12: refract.v1.Reference
+	(*Node)(nil),           // 13: refract.v1.Node
+	(*GetRequest)(nil),     // 14: refract.v1.GetRequest
+	(*GetResponse)(nil),    // 15: refract.v1.GetResponse
+	(*Content)(nil),        // 16: refract.v1.Content
+	(*WatchRequest)(nil),   // 17: refract.v1.WatchRequest
+	(*WatchResponse)(nil),  // 18: refract.v1.WatchResponse
+	(*Begun)(nil),          // 19: refract.v1.Begun
+	(*Removed)(nil),        // 20: refract.v1.Removed
+	(*Image)(nil),          // 21: refract.v1.Image
+	(*ImagesRequest)(nil),  // 22: refract.v1.ImagesRequest
+	(*ImagesResponse)(nil), // 23: refract.v1.ImagesResponse
+	(*Use)(nil),            // 24: refract.v1.Use
+	(*Failure)(nil),        // 25: refract.v1.Failure
 }
 var file_refract_v1_references_proto_depIdxs = []int32{
-	5,  // 0: refract.v1.ListResponse.listing:type_name -> refract.v1.Listing
-	6,  // 1: refract.v1.ListResponse.attached:type_name -> refract.v1.Attached
-	7,  // 2: refract.v1.ListResponse.piece:type_name -> refract.v1.Piece
-	8,  // 3: refract.v1.Listing.target:type_name -> refract.v1.Descriptor
-	8,  // 4: refract.v1.Listing.root:type_name -> refract.v1.Descriptor
-	10, // 5: refract.v1.Attached.references:type_name -> refract.v1.Reference
-	11, // 6: refract.v1.Attached.tree:type_name -> refract.v1.Node
-	9,  // 7: refract.v1.Descriptor.platform:type_name -> refract.v1.Platform
-	8,  // 8: refract.v1.Reference.artifact:type_name -> refract.v1.Descriptor
+	7,  // 0: refract.v1.ListResponse.listing:type_name -> refract.v1.Listing
+	8,  // 1: refract.v1.ListResponse.attached:type_name -> refract.v1.Attached
+	9,  // 2: refract.v1.ListResponse.piece:type_name -> refract.v1.Piece
+	10, // 3: refract.v1.Listing.target:type_name -> refract.v1.Descriptor
+	10, // 4: refract.v1.Listing.root:type_name -> refract.v1.Descriptor
+	12, // 5: refract.v1.Attached.references:type_name -> refract.v1.Reference
+	13, // 6: refract.v1.Attached.tree:type_name -> refract.v1.Node
+	11, // 7: refract.v1.Descriptor.platform:type_name -> refract.v1.Platform
+	10, // 8: refract.v1.Reference.artifact:type_name -> refract.v1.Descriptor
 	0,  // 9: refract.v1.Reference.weak:type_name -> refract.v1.Answer
 	0,  // 10: refract.v1.Reference.present:type_name -> refract.v1.Answer
 	1,  // 11: refract.v1.Node.kind:type_name -> refract.v1.NodeKind
-	8,  // 12: refract.v1.Node.content:type_name -> refract.v1.Descriptor
-	14, // 13: refract.v1.GetResponse.content:type_name -> refract.v1.Content
-	8,  // 14: refract.v1.Content.blob:type_name -> refract.v1.Descriptor
-	19, // 15: refract.v1.WatchResponse.existing:type_name -> refract.v1.Image
-	17, // 16: refract.v1.WatchResponse.begun:type_name -> refract.v1.Begun
-	19, // 17: refract.v1.WatchResponse.recorded:type_name -> refract.v1.Image
-	19, // 18: refract.v1.WatchResponse.updated:type_name -> refract.v1.Image
-	18, // 19: refract.v1.WatchResponse.removed:type_name -> refract.v1.Removed
-	5,  // 20: refract.v1.Image.listing:type_name -> refract.v1.Listing
-	22, // 21: refract.v1.ImagesResponse.use:type_name -> refract.v1.Use
-	23, // 22: refract.v1.ImagesResponse.failure:type_name -> refract.v1.Failure
+	10, // 12: refract.v1.Node.content:type_name -> refract.v1.Descriptor
+	16, // 13: refract.v1.GetResponse.content:type_name -> refract.v1.Content
+	10, // 14: refract.v1.Content.blob:type_name -> refract.v1.Descriptor
+	21, // 15: refract.v1.WatchResponse.existing:type_name -> refract.v1.Image
+	19, // 16: refract.v1.WatchResponse.begun:type_name -> refract.v1.Begun
+	21, // 17: refract.v1.WatchResponse.recorded:type_name -> refract.v1.Image
+	21, // 18: refract.v1.WatchResponse.updated:type_name -> refract.v1.Image
+	20, // 19: refract.v1.WatchResponse.removed:type_name -> refract.v1.Removed
+	7,  // 20: refract.v1.Image.listing:type_name -> refract.v1.Listing
+	24, // 21: refract.v1.ImagesResponse.use:type_name -> refract.v1.Use
+	25, // 22: refract.v1.ImagesResponse.failure:type_name -> refract.v1.Failure
 	2,  // 23: refract.v1.Use.role:type_name -> refract.v1.Role
-	3,  // 24: refract.v1.References.List:input_type -> refract.v1.ListRequest
-	12, // 25: refract.v1.References.Get:input_type -> refract.v1.GetRequest
-	15, // 26: refract.v1.References.Watch:input_type -> refract.v1.WatchRequest
-	20, // 27: refract.v1.References.Images:input_type -> refract.v1.ImagesRequest
-	4,  // 28: refract.v1.References.List:output_type -> refract.v1.ListResponse
-	13, // 29: refract.v1.References.Get:output_type -> refract.v1.GetResponse
-	16, // 30: refract.v1.References.Watch:output_type -> refract.v1.WatchResponse
-	21, // 31: refract.v1.References.Images:output_type -> refract.v1.ImagesResponse
-	28, // [28:32] is the sub-list for method output_type
-	24, // [24:28] is the sub-list for method input_type
+	5,  // 24: refract.v1.References.List:input_type -> refract.v1.ListRequest
+	14, // 25: refract.v1.References.Get:input_type -> refract.v1.GetRequest
+	17, // 26: refract.v1.References.Watch:input_type -> refract.v1.WatchRequest
+	22, // 27: refract.v1.References.Images:input_type -> refract.v1.ImagesRequest
+	3,  // 28: refract.v1.References.Policy:input_type -> refract.v1.PolicyRequest
+	6,  // 29: refract.v1.References.List:output_type -> refract.v1.ListResponse
+	15, // 30: refract.v1.References.Get:output_type -> refract.v1.GetResponse
+	18, // 31: refract.v1.References.Watch:output_type -> refract.v1.WatchResponse
+	23, // 32: refract.v1.References.Images:output_type -> refract.v1.ImagesResponse
+	4,  // 33: refract.v1.References.Policy:output_type -> refract.v1.PolicyResponse
+	29, // [29:34] is the sub-list for method output_type
+	24, // [24:29] is the sub-list for method input_type
 	24, // [24:24] is the sub-list for extension type_name
 	24, // [24:24] is the sub-list for extension extendee
 	0,  // [0:24] is the sub-list for field type_name
@@ -2110,28 +2305,28 @@ func file_refract_v1_references_proto_init() {
 	if File_refract_v1_references_proto != nil {
 		return
 	}
-	file_refract_v1_references_proto_msgTypes[1].OneofWrappers = []any{
+	file_refract_v1_references_proto_msgTypes[3].OneofWrappers = []any{
 		(*ListResponse_Listing)(nil),
 		(*ListResponse_Attached)(nil),
 		(*ListResponse_Piece)(nil),
 	}
-	file_refract_v1_references_proto_msgTypes[8].OneofWrappers = []any{}
-	file_refract_v1_references_proto_msgTypes[9].OneofWrappers = []any{
+	file_refract_v1_references_proto_msgTypes[10].OneofWrappers = []any{}
+	file_refract_v1_references_proto_msgTypes[11].OneofWrappers = []any{
 		(*GetRequest_Layer)(nil),
 		(*GetRequest_Manifest)(nil),
 	}
-	file_refract_v1_references_proto_msgTypes[10].OneofWrappers = []any{
+	file_refract_v1_references_proto_msgTypes[12].OneofWrappers = []any{
 		(*GetResponse_Content)(nil),
 		(*GetResponse_Chunk)(nil),
 	}
-	file_refract_v1_references_proto_msgTypes[13].OneofWrappers = []any{
+	file_refract_v1_references_proto_msgTypes[15].OneofWrappers = []any{
 		(*WatchResponse_Existing)(nil),
 		(*WatchResponse_Begun)(nil),
 		(*WatchResponse_Recorded)(nil),
 		(*WatchResponse_Updated)(nil),
 		(*WatchResponse_Removed)(nil),
 	}
-	file_refract_v1_references_proto_msgTypes[18].OneofWrappers = []any{
+	file_refract_v1_references_proto_msgTypes[20].OneofWrappers = []any{
 		(*ImagesResponse_Use)(nil),
 		(*ImagesResponse_Failure)(nil),
 	}
@@ -2141,7 +2336,7 @@ func file_refract_v1_references_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_refract_v1_references_proto_rawDesc), len(file_refract_v1_references_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,13 +29,14 @@ const (
 	References_Get_FullMethodName    = "/refract.v1.References/Get"
 	References_Watch_FullMethodName  = "/refract.v1.References/Watch"
 	References_Images_FullMethodName = "/refract.v1.References/Images"
+	References_Policy_FullMethodName = "/refract.v1.References/Policy"
 )
 
 // ReferencesClient is the client API for References service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// References answers from the node's content store and asks no registry. It is served on containerd-refract's own socket, and
+// References answers from the node's content store and configuration, and asks no registry. It is served on containerd-refract's own socket, and
 // on refractd's.
 //
 // Every call names a namespace of containerd in its metadata, under the key "containerd-namespace", as calls of containerd's
@@ -69,6 +70,12 @@ type ReferencesClient interface {
 	//
 	// Errors: INVALID_ARGUMENT if no digest is named.
 	Images(ctx context.Context, in *ImagesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ImagesResponse], error)
+	// Policy tells by which policy the node pulls an image, its rules for repositories applied. A client that pulls images into the
+	// node by itself, as "ctr-refract images pull --local" does, pulls by it.
+	//
+	// Errors: INVALID_ARGUMENT if no image is named, or if the policy has rules and the name is none that a repository can have;
+	// UNIMPLEMENTED if the node has no policy.
+	Policy(ctx context.Context, in *PolicyRequest, opts ...grpc.CallOption) (*PolicyResponse, error)
 }
 
 type referencesClient struct {
@@ -155,11 +162,21 @@ func (c *referencesClient) Images(ctx context.Context, in *ImagesRequest, opts .
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type References_ImagesClient = grpc.ServerStreamingClient[ImagesResponse]
 
+func (c *referencesClient) Policy(ctx context.Context, in *PolicyRequest, opts ...grpc.CallOption) (*PolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PolicyResponse)
+	err := c.cc.Invoke(ctx, References_Policy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ReferencesServer is the server API for References service.
 // All implementations must embed UnimplementedReferencesServer
 // for forward compatibility.
 //
-// References answers from the node's content store and asks no registry. It is served on containerd-refract's own socket, and
+// References answers from the node's content store and configuration, and asks no registry. It is served on containerd-refract's own socket, and
 // on refractd's.
 //
 // Every call names a namespace of containerd in its metadata, under the key "containerd-namespace", as calls of containerd's
@@ -193,6 +210,12 @@ type ReferencesServer interface {
 	//
 	// Errors: INVALID_ARGUMENT if no digest is named.
 	Images(*ImagesRequest, grpc.ServerStreamingServer[ImagesResponse]) error
+	// Policy tells by which policy the node pulls an image, its rules for repositories applied. A client that pulls images into the
+	// node by itself, as "ctr-refract images pull --local" does, pulls by it.
+	//
+	// Errors: INVALID_ARGUMENT if no image is named, or if the policy has rules and the name is none that a repository can have;
+	// UNIMPLEMENTED if the node has no policy.
+	Policy(context.Context, *PolicyRequest) (*PolicyResponse, error)
 	mustEmbedUnimplementedReferencesServer()
 }
 
@@ -214,6 +237,9 @@ func (UnimplementedReferencesServer) Watch(*WatchRequest, grpc.ServerStreamingSe
 }
 func (UnimplementedReferencesServer) Images(*ImagesRequest, grpc.ServerStreamingServer[ImagesResponse]) error {
 	return status.Error(codes.Unimplemented, "method Images not implemented")
+}
+func (UnimplementedReferencesServer) Policy(context.Context, *PolicyRequest) (*PolicyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Policy not implemented")
 }
 func (UnimplementedReferencesServer) mustEmbedUnimplementedReferencesServer() {}
 func (UnimplementedReferencesServer) testEmbeddedByValue()                    {}
@@ -280,13 +306,36 @@ func _References_Images_Handler(srv interface{}, stream grpc.ServerStream) error
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type References_ImagesServer = grpc.ServerStreamingServer[ImagesResponse]
 
+func _References_Policy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferencesServer).Policy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: References_Policy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferencesServer).Policy(ctx, req.(*PolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // References_ServiceDesc is the grpc.ServiceDesc for References service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var References_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "refract.v1.References",
 	HandlerType: (*ReferencesServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Policy",
+			Handler:    _References_Policy_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "List",
