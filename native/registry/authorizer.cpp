@@ -38,9 +38,9 @@ std::string join(const std::vector<std::string>& scopes) {
 }
 
 /// The same scopes have one token, in whatever order they were asked for.
-std::string key_of(std::vector<std::string> scopes) {
+std::pair<std::string, std::string> key_of(const asker& who, std::vector<std::string> scopes) {
     std::sort(scopes.begin(), scopes.end());
-    return join(scopes);
+    return {who.repository, join(scopes)};
 }
 
 bool is_header_safe(std::string_view text) {
@@ -118,6 +118,11 @@ result<authorizer::standing> authorizer::standing_of(const asker& who) {
     return with.value()->empty() ? standing::none : standing::known;
 }
 
+std::string authorizer::unread_for(const asker& who) {
+    auto with = credentials_of(origins_[who.at.origin()], who);
+    return with.failed() ? std::string() : with.value()->unread;
+}
+
 /// Its own first. Where a redirect led, the repository's name of another host says nothing, if it names one itself.
 std::vector<std::string> authorizer::scopes_for(const origin& at, const asker& who) const {
     std::vector<std::string> scopes{scope_of(who.repository)};
@@ -142,7 +147,7 @@ result<std::optional<std::string>> authorizer::authorization(const asker& who) {
         return with.value()->has_login() ? std::optional(basic(*with.value())) : std::nullopt;
     }
     const std::vector<std::string> scopes = scopes_for(at, who);
-    const auto kept = at.tokens.find(key_of(scopes));
+    const auto kept = at.tokens.find(key_of(who, scopes));
     if (kept != at.tokens.end() && kept->second.expires > clock::now())
         return std::optional(bearer(kept->second.value));
     auto fetched = fetch_token(at, who, scopes);
@@ -161,7 +166,7 @@ result<bool> authorizer::refused(const asker& who, const http_response& response
     at.is_known = true;
     const bool is_new = !at.asked || at.asked->scheme != asked->scheme;
     // Another request may have fetched a newer one meanwhile: that stays.
-    const auto kept = at.tokens.find(key_of(scopes_for(at, who)));
+    const auto kept = at.tokens.find(key_of(who, scopes_for(at, who)));
     if (kept != at.tokens.end() && sent == bearer(kept->second.value)) at.tokens.erase(kept);
     add_scopes(at.scopes[who.repository], read_scopes(asked->scope));
     at.asked = std::move(asked);
@@ -236,15 +241,17 @@ result<std::string> authorizer::fetch_token(origin& at, const asker& who, const 
     const int code = came.value().status;
     if (code == 401 || code == 403) {
         if (!with.value()->empty()) return failed(status::denied, "it refuses the credentials for " + host);
-        return failed(status::denied, is_withheld(who) ? "it wants credentials, and none are sent for " + host +
-                                                             ", to which a redirect without TLS led"
-                                                       : "it wants credentials, and there are none for " + host);
+        return failed(status::denied, is_withheld(who)
+                                          ? "it wants credentials, and none are sent for " + host +
+                                                ", to which a redirect without TLS led"
+                                          : "it wants credentials, and there are none for " + host +
+                                                (with.value()->unread.empty() ? "" : ": ") + with.value()->unread);
     }
     if (code != 200) return failed(status::unreachable, "it answers with status " + std::to_string(code));
     auto answer = read_token(came.value().body);
     if (answer.failed()) return failed(status::malformed, answer.why().message);
     const std::string value = answer.value().value;
-    at.tokens[key_of(scopes)] = {value, asked_at + answer.value().life - margin};
+    at.tokens[key_of(who, scopes)] = {value, asked_at + answer.value().life - margin};
     return value;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "oci/repository.h"
@@ -51,6 +52,8 @@ public:
     /// Credentials for a host, as far as they are told of in messages.
     enum class standing { none, known, withheld };
     result<standing> standing_of(const asker& who);
+    /// Why there may be credentials that are not known; empty if nothing says so. Of one whose standing is `none`.
+    std::string unread_for(const asker& who);
 
     /// The host did not serve who came without credentials, and asked for none. What may help: to ask its /v2/ for a
     /// challenge, once for a host; to wait for another that does; to ask again, because a challenge is known by now.
@@ -73,7 +76,8 @@ private:
         std::map<std::string, credentials> logins;               ///< by repository
         std::set<std::string> unreadable;                        ///< repositories whose credentials cannot be had
         std::map<std::string, std::vector<std::string>> scopes;  ///< that challenges named, by repository
-        std::map<std::string, token> tokens;                     ///< by set of scopes
+        /// By repository and set of scopes: who else asks for the same scopes may have another log-in.
+        std::map<std::pair<std::string, std::string>, token> tokens;
     };
 
     result<const credentials*> credentials_of(origin& at, const asker& who);

@@ -276,6 +276,9 @@ void session::pursuit::refuse(const http_response& response) {
                                                                 : login::withheld;
     }
     error why = refusal_of(response, current_, how);
+    if (how == login::none) {
+        if (const std::string unread = authorizer_.unread_for(who()); !unread.empty()) why.message += "; " + unread;
+    }
     if (sent_ || !is_at_base() || !(about_who || code == 404 || code == 400)) return give_up(std::move(why));
     // That there is nothing may only be what it tells those that it does not know.
     auto remedy = authorizer_.remedy_for(who());
