@@ -117,7 +117,7 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
             if (next.failed()) {
                 answer = located(describe(question), std::move(next).take());
             } else if (next.value() && question.what == kind::referrers) {
-                answer.value().next = {std::move(*next.value()), from, page + 1};
+                answer.value().next = oci::next_page{std::move(*next.value()), from, page + 1};
             } else if (next.value()) {
                 still_waiting.push_back({number, page + 1});
                 next_jobs.push_back(std::move(jobs[i]));

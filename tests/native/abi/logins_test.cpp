@@ -6,6 +6,7 @@
 #include <refract.h>
 
 #include <string>
+#include <vector>
 
 #include "directory.h"
 #include "oci/base64.h"
