@@ -55,7 +55,7 @@ outcome check_list(const delivery& brought, std::string_view member, std::string
 outcome read_tags(std::string_view body, const oci::question& question, oci::answer& into,
                   const network_limits& limits) {
     static constexpr std::array<std::string_view, 2> keys{"name", "tags"};
-    oci::json_reader reader(limits{}.json_depth);
+    oci::json_reader reader(refract::limits{}.json_depth);
     simdjson::dom::document document;
     auto root = reader.read(document, std::as_bytes(std::span(body)));
     if (root.failed()) return std::move(root).take();

@@ -88,8 +88,8 @@ func (a *asking) note(request *http.Request, response *http.Response, giver stri
 // many may be of use.
 const emptyList = `{"schemaVersion":2,"manifests":[]}`
 
-// plain asks for a list as it is: one that came encoded, containerd would have to read.
-func plain(request *http.Request) *http.Request {
+// unencoded asks for a list as it is: one that came encoded, containerd would have to read.
+func unencoded(request *http.Request) *http.Request {
 	request = request.Clone(request.Context())
 	request.Header.Del("Accept-Encoding")
 	return request

@@ -45,7 +45,7 @@ func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	of, lists := referrersOf(request)
 	if lists && question != nil {
-		request = plain(request)
+		request = unencoded(request)
 	}
 	response, err := w.names.bounds.roundTrip(w.RoundTripper, request, question != nil)
 	question.note(request, response, w.names.giver())

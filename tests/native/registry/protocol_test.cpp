@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <ifaddrs.h>
 
+#include <cstring>
+
 #include "registry/address.h"
 #include "registry/challenge.h"
 #include "registry/url.h"

@@ -255,7 +255,7 @@ TEST(Search, TakesNoEntryThatItCannotLookInto) {
 /// Neither hides what else there is, nor is what it may have been called absent.
 TEST(Search, PassesOverAnEntryThatCannotBeRead) {
     const std::string scan = entry_of(7, R"(,"artifactType":"application/vnd.example.scan")");
-    for (const std::string bad :
+    for (const std::string& bad :
          {std::string("{}"), entry_of(8, R"(,"annotations":{"a":")" + std::string(65u << 10, 'x') + "\"}"),
           entry_of(8, R"(,"artifactType":")" + std::string(2u << 20, 'x') + '"'), entry_of(8, R"(,"size":1)")}) {
         for (const std::size_t place : {0u, 1u}) {
