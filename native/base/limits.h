@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace refract {
@@ -85,6 +86,10 @@ struct layout_limits {
 
 /// The most features that a platform may list. Not for a caller to change: known platforms have one.
 inline constexpr std::size_t most_os_features = 64;
+
+/// Commas and colons of one document: an index of ten thousand entries has a quarter of them. Not for a caller to
+/// change: it bounds what reading takes.
+inline constexpr std::size_t most_json_values = 1'000'000;
 
 /// The most that a caller may allow for limits::json_depth, because some of the reading recurses.
 inline constexpr std::uint32_t most_json_depth = 1024;

@@ -147,7 +147,7 @@ void discovery::stop(std::string why) {
     if (stopped_) return;
     stopped_ = true;
     next_.clear();
-    problems_.add(std::move(why));
+    problems_.add_first(std::move(why));
 }
 
 bool discovery::is_wanted_tag(const subject& about, std::string_view tag) const {

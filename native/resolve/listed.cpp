@@ -57,6 +57,8 @@ result<std::string> discovery::sift(const std::string& page, const std::string& 
     std::string taken;
     std::uint32_t count = 0;
     std::size_t position = 0;
+    std::size_t passed_over = 0;
+    std::string first;
     std::vector<oci::platform> platforms;
     done = oci::read_array(*top.manifests, [&](oci::json_element element) -> outcome {
         const std::size_t number = position++;
@@ -67,22 +69,18 @@ result<std::string> discovery::sift(const std::string& page, const std::string& 
             return {};
         }
         const std::string text = simdjson::minify(element);
-        if (text.size() > request_.limits.entry_bytes) {
-            problems_.add("referrers of " + about + ": manifests[" + std::to_string(number) + "] has " +
-                          std::to_string(text.size()) + " bytes, more than the limit of " +
-                          std::to_string(request_.limits.entry_bytes) + " for an entry; it was passed over");
-            return {};
-        }
+        outcome read;
         platforms.clear();
         oci::descriptor entry;
-        outcome read = oci::read_descriptor(element, request_.listing.limits, entry, platforms);
+        if (text.size() > request_.limits.entry_bytes) {
+            read = {status::limit_exceeded, "has " + std::to_string(text.size()) + " bytes, more than the limit of " +
+                                                std::to_string(request_.limits.entry_bytes) + " for an entry"};
+        } else {
+            read = oci::read_descriptor(element, request_.listing.limits, entry, platforms);
+        }
         if (read.failed()) {
-            problems_.add(std::move(read)
-                              .in("manifests[" + std::to_string(number) + ']')
-                              .in("referrers of " + about)
-                              .take()
-                              .message +
-                          "; it was passed over");
+            if (passed_over++ == 0)
+                first = std::move(read).in("manifests[" + std::to_string(number) + ']').take().message;
             return {};
         }
         if (!request_.exact_referrers && standing_of(entry, about) == standing::other) return {};
@@ -90,6 +88,10 @@ result<std::string> discovery::sift(const std::string& page, const std::string& 
         return {};
     });
     if (done.failed()) return done;
+    if (passed_over > 0) {
+        const std::string more = passed_over == 1 ? "" : ", as were " + std::to_string(passed_over - 1) + " more";
+        problems_.add("referrers of " + about + ": " + first + "; it was passed over" + more);
+    }
     if (count > 0) taken += "]}";
     return taken;
 }

@@ -70,7 +70,7 @@ func TestManyReferrersTakeLittleMemory(t *testing.T) {
 	documents := map[string][]byte{}
 	var entries []string
 	for n := range 16 {
-		text := filled(fmt.Sprintf(`{"schemaVersion":2,"number":%d,"config":{"mediaType":"a/b","digest":"%s","size":1},"layers":[],"x":[`, n, digest.FromString("c")), "1", "]}")
+		text := filled(fmt.Sprintf(`{"schemaVersion":2,"number":%d,"config":{"mediaType":"a/b","digest":"%s","size":1},"layers":[],"x":[`, n, digest.FromString("c")), "1111", "]}")
 		of := digest.FromBytes(text).String()
 		documents[of] = text
 		entries = append(entries, fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d}`, of, len(text)))
