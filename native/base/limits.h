@@ -3,11 +3,16 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace refract {
 
-/// The one table of limits. Over a limit is always an error that says so, never a truncation.
+// The one table of limits. What ends in `_bytes`, and `bytes`, is in bytes; `deadline`, `_timeout` and what else says
+// so in milliseconds; all else is counted. Over a limit is an error that says so, never a truncation; where more than
+// one thing was asked for, a notice, and the rest goes on.
+
+/// Of documents, and of what a caller may ask for.
 struct limits {
     std::uint64_t document_bytes = 4u << 20;     ///< an index or a manifest
     std::uint64_t config_bytes = 4u << 20;       ///< an image config
@@ -27,6 +32,7 @@ struct network_limits {
     std::uint64_t answers_bytes = 64u << 20;     ///< all answers, with all their pages, of what is asked at once
     std::uint64_t header_bytes = 256u << 10;     ///< all header lines of one answer
     std::uint32_t pages = 100;                   ///< of one list
+    std::uint32_t tags = 100'000;                ///< of one list, whether anything is made of them or not
     std::uint32_t redirects = 5;                 ///< of one request
     std::uint32_t retries = 5;                   ///< of one request, not counting the first attempt
     std::uint32_t at_once = 64;                  ///< requests under way to one host
@@ -41,14 +47,33 @@ struct network_limits {
     std::uint32_t first_backoff = 200;           ///< before the first retry; doubled for each one after it
 };
 
+/// Limits of what a registry's answers may bring the client to do. Times are milliseconds.
+struct lookup_limits {
+    std::uint32_t silence_after = 1'000;          ///< who gave no answer for so long by a deadline, gives none
+    std::uint32_t silence_remembered = 300'000;   ///< of a host that did not answer, for optional questions
+    std::uint32_t scopes = 8;                     ///< that challenges may add to the own one of a repository
+    std::uint32_t scope_bytes = 512;              ///< of each of them
+    std::uint32_t encoding_overhead = 64u << 10;  ///< bytes by which an encoded answer may be longer than its content
+};
+
 /// Limits of looking for references outside an index.
 struct discovery_limits {
-    std::uint32_t found = 1000;       ///< references found outside the index of one image
-    std::uint32_t subjects = 1000;    ///< digests about which the registry is asked
-    std::uint64_t bytes = 64u << 20;  ///< all that is read for it
-    std::uint32_t requests = 20'000;  ///< HTTP requests of one command for it
-    std::uint32_t deadline = 60'000;  ///< milliseconds in which all of them must have ended
+    std::uint32_t found = 1000;              ///< references found outside the index of one image
+    std::uint32_t entries = 100'000;         ///< of lists of referrers, whether they are any or not
+    std::uint32_t entry_bytes = 128u << 10;  ///< of one of them
+    std::uint32_t subjects = 1000;           ///< digests about which the registry is asked
+    std::uint64_t bytes = 64u << 20;         ///< all that is read for it
+    std::uint32_t requests = 20'000;         ///< HTTP requests of one command for it
+    std::uint32_t deadline = 60'000;         ///< milliseconds in which all of them must have ended
 };
+
+/// Those of a pull, which a daemon that runs as root makes several of at a time. Its policy bounds requests and time.
+inline constexpr discovery_limits pull_discovery = [] {
+    discovery_limits made;
+    made.entries = 20'000;
+    made.bytes = 8u << 20;
+    return made;
+}();
 
 /// Limits of reading an image layout on this machine, and of one that is in a tar archive.
 struct layout_limits {
@@ -61,6 +86,10 @@ struct layout_limits {
 
 /// The most features that a platform may list. Not for a caller to change: known platforms have one.
 inline constexpr std::size_t most_os_features = 64;
+
+/// Commas and colons of one document: an index of ten thousand entries has a quarter of them. Not for a caller to
+/// change: it bounds what reading takes.
+inline constexpr std::size_t most_json_values = 1'000'000;
 
 /// The most that a caller may allow for limits::json_depth, because some of the reading recurses.
 inline constexpr std::uint32_t most_json_depth = 1024;

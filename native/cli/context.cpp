@@ -196,6 +196,7 @@ result<inspect::image*> context::open(const std::string& text) {
     auto image = inspect::image::open(*repository_, name_, limits);
     if (image.failed()) return std::move(image).take();
     image_ = std::move(image).value();
+    for (const auto& notice : repository_->notices()) warn(notice);
     return image_.get();
 }
 

@@ -523,7 +523,8 @@ typedef struct refract_client_options {
     refract_string hosts_directories; /* of hosts.toml files, as containerd's config_path; none: no such file is read */
     /* config.json, or its directory. Default: the file that docker or podman would read, as $REGISTRY_AUTH_FILE,
      * $DOCKER_CONFIG, $XDG_RUNTIME_DIR, $XDG_CONFIG_HOME and $HOME lead to it. Credential helpers named there are run.
-     * What $DOCKER_AUTH_CONFIG holds goes before either, as with docker.
+     * What $DOCKER_AUTH_CONFIG holds goes before either, as with docker; what cannot be read there is passed over, and
+     * told by a notice, or by the error of an image that needs a log-in.
      */
     refract_string docker_config;
     const refract_login* logins;

@@ -177,7 +177,8 @@ result<answer> image_layout::tags(const question& what) const {
     made.sorted = true;
     const auto& all = names_.tags();
     for (auto tag = all.upper_bound(what.reference); tag != all.end(); ++tag) {
-        if (tag->starts_with(what.prefix)) made.tags.push_back(*tag);
+        if (made.tags.size() >= what.most) break;
+        if (tag->starts_with(what.prefix) && (!what.keeps || what.keeps(*tag))) made.tags.push_back(*tag);
     }
     return made;
 }

@@ -65,7 +65,7 @@ public:
     finder(storage& from, oci::json_reader& reader, const limits& limits, const discovery_limits& discovery)
         : from_(from), reader_(reader), limits_(limits), discovery_(discovery) {}
 
-    outcome add_listed(const oci::index& of);
+    outcome add_listed(const oci::index& of, std::vector<std::string>& notices);
     void add_others(const layout_limits& bounds, std::vector<std::string>& notices);
     referrers take() && { return std::move(found_); }
 
@@ -86,22 +86,23 @@ private:
     referrers found_;
 };
 
-outcome finder::add_listed(const oci::index& of) {
+/// Of more than are read so, the others are blobs like any.
+outcome finder::add_listed(const oci::index& of, std::vector<std::string>& notices) {
     for (const auto& entry : of.entries()) {
         if (entry.kind == oci::media_kind::other || entry.algorithm == oci::digest_algorithm::other) continue;
-        if (!seen_.emplace(entry.digest).second) continue;
-        if (seen_.size() > discovery_.found) {
-            return {status::limit_exceeded, "index.json lists more manifests than the limit of " +
-                                                std::to_string(discovery_.found) + " that are read for referrers"};
-        }
+        if (seen_.contains(entry.digest)) continue;
+        if (seen_.size() >= discovery_.found) return {};
+        seen_.emplace(entry.digest);
         auto path = blob_path(entry.digest);
         if (path.failed()) return std::move(path).take();
         auto text = read_file(from_, path.value(), limits_.document_bytes);
         if (text.failed() && text.why().code == status::missing) continue;
         if (text.failed()) return std::move(text).take();
         if (is_too_much(text.value().size())) {
-            return {status::limit_exceeded, "the manifests that index.json lists are longer than the limit of " +
-                                                std::to_string(discovery_.bytes) + " bytes"};
+            notices.push_back("the manifests that index.json lists are longer than the limit of " +
+                              std::to_string(discovery_.bytes) +
+                              " bytes that are read for referrers: what the others are about was not looked at");
+            return {};
         }
         if (outcome done = oci::verify_digest(entry.digest, bytes_of(text.value())); done.failed()) {
             return std::move(done).in(path.value());
@@ -141,7 +142,7 @@ result<referrers> find_referrers(storage& from, const oci::index& of, oci::json_
                                  const discovery_limits& discovery, const layout_limits& bounds,
                                  std::vector<std::string>& notices) {
     finder all(from, reader, limits, discovery);
-    if (outcome done = all.add_listed(of); done.failed()) return done;
+    if (outcome done = all.add_listed(of, notices); done.failed()) return done;
     all.add_others(bounds, notices);
     return std::move(all).take();
 }

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "base/ascii.h"
+#include "base/limits.h"
 #include "base/printable.h"
 
 namespace refract::oci {
@@ -38,6 +39,14 @@ result<json_element> json_reader::read(simdjson::dom::document& into, std::span<
     const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     // Newer simdjson skips the mark, Go refuses it.
     if (text.starts_with(byte_order_mark)) return error{status::malformed, "begins with a byte-order mark"};
+    // A value of two bytes takes twenty in memory.
+    if (text.size() > most_json_values) {
+        const auto values = std::count(text.begin(), text.end(), ',') + std::count(text.begin(), text.end(), ':');
+        if (static_cast<std::size_t>(values) > most_json_values) {
+            return error{status::limit_exceeded,
+                         "it has more values than the limit of " + std::to_string(most_json_values)};
+        }
+    }
     // simdjson counts the document itself as a level. Where memory ran out it leaves a parser that has the one but not
     // the other, and would write through null.
     if (parser_.capacity() == 0 || parser_.max_depth() != depth_ + 1) {

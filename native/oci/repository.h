@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,13 +25,20 @@ struct lookup_budget {
         std::chrono::steady_clock::time_point::max();
 };
 
+/// Where a list goes on, as the repository says that began it; only for asking that one again.
+struct next_page {
+    std::string target;
+    std::size_t host = 0;
+    std::uint32_t number = 0;  ///< of the page, from 0
+};
+
 /// One thing to read from a repository that is small enough to be held in memory.
 struct question {
     enum class kind {
         manifest,   ///< a manifest or index; `reference` is its tag or digest
         blob,       ///< `reference` is its digest
         presence,   ///< whether the manifest with the digest `reference` is there; the answer is empty
-        referrers,  ///< of the digest `reference`: an index for each page (distribution-spec, "Listing Referrers")
+        referrers,  ///< of the digest `reference`: one page, an index (distribution-spec, "Listing Referrers")
         tags,       ///< all, or those after `reference` in lexical order (distribution-spec, "Listing Tags")
     };
 
@@ -40,6 +48,10 @@ struct question {
     std::string artifact_type;    ///< of referrers: others need not be told, and may be
     std::string media_type;       ///< of a manifest: what it most likely is; some registries give nothing else
     std::string prefix;           ///< of tags: nothing is asked beyond those that begin so, where tags come sorted
+    /// Of tags: those that are of use; others are counted and forgotten as they come. Empty: all are.
+    std::function<bool(std::string_view tag)> keeps;
+    std::size_t most = SIZE_MAX;    ///< of tags: once there are so many of use, no more are asked for
+    std::optional<next_page> page;  ///< of referrers: another page than the first, as the answer before had it
     /// Set: the question is optional. It is tried once, and `unreachable` or `limit_exceeded` when the budget is used
     /// up. Must outlive the call. Not set: a question of the image itself, with retries.
     lookup_budget* budget = nullptr;
@@ -55,12 +67,15 @@ inline question question_for(question::kind what, std::string_view reference, st
 }
 
 struct answer {
-    std::vector<std::string> documents;  ///< the bytes as they came: one, but of referrers one for each page
+    std::vector<std::string> documents;  ///< the bytes as they came: one
     std::vector<std::string> tags;
     std::string etag;        ///< of a manifest: as the registry gave it; empty if it gave none
     std::string media_type;  ///< of a manifest: as the registry calls it, whatever it is; empty if it does not
     std::string digest;      ///< of a manifest: by which the repository knows it, checked; empty if that is not known
-    bool sorted = false;     ///< of tags: they came in lexical order, and none that was not asked for
+    std::string last_tag;    ///< of tags: the last one that came, of use or not
+    std::uint64_t tags_seen = 0;    ///< of tags: how many came
+    bool sorted = false;            ///< of tags: they came in lexical order, and none that was not asked for
+    std::optional<next_page> next;  ///< of referrers: there is one more page
 };
 
 /// A blob that may be of any size. Its bytes go to `sink` as they come; what it answers with an error ends the blob.

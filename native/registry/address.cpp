@@ -4,12 +4,14 @@
 #include "registry/address.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <memory>
 #include <span>
 
 #include "base/printable.h"
@@ -22,32 +24,46 @@ struct block {
     unsigned bits;
 };
 
-// RFC 6890, RFC 6598, RFC 5771.
-constexpr std::array<block, 12> ipv4_blocks{{{{0}, 8},
-                                             {{10}, 8},
-                                             {{100, 64}, 10},
-                                             {{127}, 8},
-                                             {{169, 254}, 16},
-                                             {{172, 16}, 12},
-                                             {{192, 0, 0}, 24},
-                                             {{192, 168}, 16},
-                                             {{198, 18}, 15},
-                                             {{224}, 4},
-                                             {{240}, 4},
-                                             {{255, 255, 255, 255}, 32}}};
+// IANA IPv4 Special-Purpose Address Registry, whatever is not globally reachable there; and multicast.
+constexpr std::array<block, 17> ipv4_blocks{{
+    {{0}, 8},                    // this network
+    {{10}, 8},                   // private
+    {{100, 64}, 10},             // shared, of carriers
+    {{127}, 8},                  // loopback
+    {{169, 254}, 16},            // link-local
+    {{172, 16}, 12},             // private
+    {{192, 0, 0}, 24},           // protocol assignments
+    {{192, 0, 2}, 24},           // documentation, TEST-NET-1
+    {{192, 88, 99}, 24},         // 6to4 relays, deprecated
+    {{192, 168}, 16},            // private
+    {{198, 18}, 15},             // benchmarking
+    {{198, 51, 100}, 24},        // documentation, TEST-NET-2
+    {{203, 0, 113}, 24},         // documentation, TEST-NET-3
+    {{233, 252, 0}, 24},         // documentation, MCAST-TEST-NET
+    {{224}, 4},                  // multicast
+    {{240}, 4},                  // reserved
+    {{255, 255, 255, 255}, 32},  // broadcast
+}};
 
-// RFC 4193, RFC 4291; what embeds an IPv4 address is judged by that one.
-constexpr std::array<block, 5> ipv6_blocks{
-    {{{0}, 128}, {{0xfc}, 7}, {{0xfe, 0x80}, 10}, {{0xfe, 0xc0}, 10}, {{0xff}, 8}}};
-constexpr block ipv6_loopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 128};
+// Of IPv6 only this is given out to anybody (IANA IPv6 Address Space): loopback, unspecified, discard-only, unique and
+// link-local, multicast, segment routing and locally translated (64:ff9b:1::/48) addresses are outside of it.
+constexpr block ipv6_global{{0x20}, 3};
 
-/// Where an IPv4 address stands in IPv6 ones that lead to it.
+// IANA IPv6 Special-Purpose Address Registry, what is within it and not globally reachable.
+constexpr std::array<block, 3> ipv6_blocks{{
+    {{0x20, 0x01}, 23},              // protocol assignments, among them Teredo, benchmarking and ORCHID
+    {{0x20, 0x01, 0x0d, 0xb8}, 32},  // documentation
+    {{0x3f, 0xff}, 20},              // documentation
+}};
+
+/// Where an IPv4 address stands in IPv6 ones that lead to it: what embeds one is judged by that.
 struct embedding {
     block prefix;
     std::size_t at;
 };
-constexpr std::array<embedding, 4> embeddings{{
+constexpr std::array<embedding, 5> embeddings{{
     {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96}, 12},  // IPv4-mapped
+    {{{0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, 96}, 12},  // IPv4-translated
     {{{0}, 96}, 12},                                         // IPv4-compatible
     {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},                    // NAT64
     {{{0x20, 0x02}, 16}, 2},                                 // 6to4
@@ -67,6 +83,14 @@ bool within_any(const std::uint8_t* address, std::span<const block> blocks) noex
                        [&](const block& one) { return within(address, one.bytes.data(), one.bits); });
 }
 
+/// The IPv4 address that an IPv6 one leads to; nullptr if it leads to none.
+const std::uint8_t* embedded_in(const std::uint8_t* six) noexcept {
+    for (const embedding& one : embeddings) {
+        if (within(six, one.prefix.bytes.data(), one.prefix.bits)) return six + one.at;
+    }
+    return nullptr;
+}
+
 const std::uint8_t* bytes_of(const sockaddr& address) noexcept {
     if (address.sa_family == AF_INET) {
         return reinterpret_cast<const std::uint8_t*>(&reinterpret_cast<const sockaddr_in&>(address).sin_addr);
@@ -80,10 +104,26 @@ bool is_private_address(const sockaddr& address) noexcept {
     if (address.sa_family == AF_INET) return within_any(bytes_of(address), ipv4_blocks);
     if (address.sa_family != AF_INET6) return true;
     const std::uint8_t* const bytes = bytes_of(address);
-    if (within_any(bytes, ipv6_blocks) || within(bytes, ipv6_loopback.bytes.data(), ipv6_loopback.bits)) return true;
-    return std::any_of(embeddings.begin(), embeddings.end(), [&](const embedding& one) {
-        return within(bytes, one.prefix.bytes.data(), one.prefix.bits) && within_any(bytes + one.at, ipv4_blocks);
-    });
+    if (const std::uint8_t* const four = embedded_in(bytes); four != nullptr) return within_any(four, ipv4_blocks);
+    return !within(bytes, ipv6_global.bytes.data(), ipv6_global.bits) || within_any(bytes, ipv6_blocks);
+}
+
+bool is_own_address(const sockaddr& address) noexcept {
+    if (address.sa_family != AF_INET && address.sa_family != AF_INET6) return true;
+    ifaddrs* all = nullptr;
+    if (getifaddrs(&all) != 0) return true;  // who cannot be told from this machine is taken for it
+    const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> held(all, freeifaddrs);
+    const std::uint8_t* const bytes = bytes_of(address);
+    const std::uint8_t* const four = address.sa_family == AF_INET ? bytes : embedded_in(bytes);
+    for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+        if (one->ifa_addr == nullptr) continue;
+        const auto family = one->ifa_addr->sa_family;
+        const std::uint8_t* const own = family == AF_INET || family == AF_INET6 ? bytes_of(*one->ifa_addr) : nullptr;
+        if (own == nullptr) continue;
+        if (family == AF_INET && four != nullptr && std::memcmp(own, four, 4) == 0) return true;
+        if (family == AF_INET6 && address.sa_family == AF_INET6 && std::memcmp(own, bytes, 16) == 0) return true;
+    }
+    return false;
 }
 
 outcome named_hosts::allow(std::string_view what) {

@@ -15,9 +15,13 @@
 
 namespace refract::registry {
 
-/// Whether an address leads into the machine, its network or nowhere: loopback, private, link-local, shared, multicast,
-/// and IPv6 forms of these (RFC 6890 and successors). What a registry names there, nobody asked for.
+/// Whether an address leads into the machine, its network or nowhere: whatever IANA's registries of special-purpose
+/// addresses have as not globally reachable, and IPv6 forms of these. What a registry names there, nobody asked for.
 bool is_private_address(const sockaddr& address) noexcept;
+
+/// Whether it is one of this machine's own, as its interfaces have them now: whoever listens on all of them listens on
+/// a public one, too.
+bool is_own_address(const sockaddr& address) noexcept;
 
 /// The hosts that the operator named, and so may be anywhere: those of image names and hosts.toml, and what was
 /// allowed besides.

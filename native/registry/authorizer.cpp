@@ -38,7 +38,7 @@ std::string join(const std::vector<std::string>& scopes) {
 }
 
 /// The same scopes have one token, in whatever order they were asked for.
-std::string key_of(std::vector<std::string> scopes) {
+std::string set_of(std::vector<std::string> scopes) {
     std::sort(scopes.begin(), scopes.end());
     return join(scopes);
 }
@@ -90,50 +90,53 @@ std::string query(const std::string& target, const parameters& all) {
 
 }  // namespace
 
-bool authorizer::knows(const url& host) const {
-    const auto found = origins_.find(host.origin());
-    return found != origins_.end() && found->second.is_known;
+bool authorizer::knows(const url& host, const std::string& repository) const {
+    const auto found = places_.find(key_of(host, repository));
+    return found != places_.end() && found->second.is_known;
 }
 
-result<const credentials*> authorizer::credentials_of(origin& at, const asker& who) {
+result<const credentials*> authorizer::credentials_of(place& at, const asker& who) {
     static const credentials nobody;
     if (is_withheld(who)) return &nobody;
-    auto known = at.logins.find(who.repository);
-    if (known == at.logins.end()) {
+    if (!at.login) {
         auto found = find_(who.at, who.repository, deadline_of(who.budget));
         if (found.failed()) return std::move(found).take();
         if (!is_header_safe(found.value().registry_token)) {
             return error{status::malformed,
                          "registrytoken of " + who.at.authority() + " has characters that no token has; log in again"};
         }
-        known = at.logins.emplace(who.repository, std::move(found).value()).first;
+        at.login = std::move(found).value();
     }
-    return &known->second;
+    return &*at.login;
 }
 
 result<authorizer::standing> authorizer::standing_of(const asker& who) {
     if (is_withheld(who)) return standing::withheld;
-    auto with = credentials_of(origins_[who.at.origin()], who);
+    auto with = credentials_of(place_of(who), who);
     if (with.failed()) return std::move(with).take();
     return with.value()->empty() ? standing::none : standing::known;
 }
 
+std::string authorizer::unread_for(const asker& who) {
+    auto with = credentials_of(place_of(who), who);
+    return with.failed() ? std::string() : with.value()->unread;
+}
+
 /// Its own first. Where a redirect led, the repository's name of another host says nothing, if it names one itself.
-std::vector<std::string> authorizer::scopes_for(const origin& at, const asker& who) const {
+std::vector<std::string> authorizer::scopes_for(const place& at, const asker& who) {
     std::vector<std::string> scopes{scope_of(who.repository)};
-    const auto named = at.scopes.find(who.repository);
-    if (named == at.scopes.end() || named->second.empty()) return scopes;
-    if (!who.is_named) return named->second;
-    for (const auto& one : named->second) {
+    if (at.scopes.empty()) return scopes;
+    if (!who.is_named) return at.scopes;
+    for (const auto& one : at.scopes) {
         if (one != scopes.front()) scopes.push_back(one);
     }
     return scopes;
 }
 
 result<std::optional<std::string>> authorizer::authorization(const asker& who) {
-    const auto found = origins_.find(who.at.origin());
-    if (found == origins_.end() || !found->second.asked) return std::optional<std::string>();
-    origin& at = found->second;
+    const auto found = places_.find(key_of(who.at, who.repository));
+    if (found == places_.end() || !found->second.asked) return std::optional<std::string>();
+    place& at = found->second;
     auto with = credentials_of(at, who);
     if (with.failed()) return std::move(with).take();
     const std::string& as_it_is = with.value()->registry_token;
@@ -142,7 +145,7 @@ result<std::optional<std::string>> authorizer::authorization(const asker& who) {
         return with.value()->has_login() ? std::optional(basic(*with.value())) : std::nullopt;
     }
     const std::vector<std::string> scopes = scopes_for(at, who);
-    const auto kept = at.tokens.find(key_of(scopes));
+    const auto kept = at.tokens.find(set_of(scopes));
     if (kept != at.tokens.end() && kept->second.expires > clock::now())
         return std::optional(bearer(kept->second.value));
     auto fetched = fetch_token(at, who, scopes);
@@ -157,13 +160,13 @@ result<bool> authorizer::refused(const asker& who, const http_response& response
     for (auto header = begin; header != end; ++header) headers.push_back(header->second);
     auto asked = choose_challenge(headers);
     if (!asked) return false;
-    origin& at = origins_[who.at.origin()];
+    place& at = place_of(who);
     at.is_known = true;
     const bool is_new = !at.asked || at.asked->scheme != asked->scheme;
     // Another request may have fetched a newer one meanwhile: that stays.
-    const auto kept = at.tokens.find(key_of(scopes_for(at, who)));
+    const auto kept = at.tokens.find(set_of(scopes_for(at, who)));
     if (kept != at.tokens.end() && sent == bearer(kept->second.value)) at.tokens.erase(kept);
-    add_scopes(at.scopes[who.repository], read_scopes(asked->scope));
+    add_scopes(at.scopes, read_scopes(asked->scope));
     at.asked = std::move(asked);
     auto with = credentials_of(at, who);
     if (with.failed()) return std::move(with).take();
@@ -173,12 +176,12 @@ result<bool> authorizer::refused(const asker& who, const http_response& response
 }
 
 result<authorizer::remedy> authorizer::remedy_for(const asker& who) {
-    origin& at = origins_[who.at.origin()];
+    place& at = place_of(who);
     if (at.probing == probe::under_way) return remedy::wait;
-    if ((at.probing == probe::made && !at.asked) || at.unreadable.contains(who.repository)) return remedy::none;
+    if ((at.probing == probe::made && !at.asked) || at.is_unreadable) return remedy::none;
     auto with = credentials_of(at, who);
     if (with.failed()) {
-        at.unreadable.insert(who.repository);
+        at.is_unreadable = true;
         return std::move(with).take();
     }
     if (with.value()->empty()) return remedy::none;
@@ -187,16 +190,16 @@ result<authorizer::remedy> authorizer::remedy_for(const asker& who) {
     return remedy::probe;
 }
 
-bool authorizer::is_probing(const url& host) const {
-    const auto found = origins_.find(host.origin());
-    return found != origins_.end() && found->second.probing == probe::under_way;
+bool authorizer::is_probing(const url& host, const std::string& repository) const {
+    const auto found = places_.find(key_of(host, repository));
+    return found != places_.end() && found->second.probing == probe::under_way;
 }
 
-void authorizer::end_probe(const url& host, bool made) {
-    origins_[host.origin()].probing = made ? probe::made : probe::never;
+void authorizer::end_probe(const url& host, const std::string& repository, bool made) {
+    place_of(host, repository).probing = made ? probe::made : probe::never;
 }
 
-result<http_response> authorizer::ask_for_token(const origin& at, const asker& who, const credentials& secret,
+result<http_response> authorizer::ask_for_token(const place& at, const asker& who, const credentials& secret,
                                                 const std::vector<std::string>& scopes) {
     auto realm = parse_url(at.asked->realm);
     if (realm.failed()) return std::move(realm).take();
@@ -223,7 +226,7 @@ result<http_response> authorizer::ask_for_token(const origin& at, const asker& w
     return perform_(request, who.budget);
 }
 
-result<std::string> authorizer::fetch_token(origin& at, const asker& who, const std::vector<std::string>& scopes) {
+result<std::string> authorizer::fetch_token(place& at, const asker& who, const std::vector<std::string>& scopes) {
     const std::string host = who.at.authority();
     const auto failed = [&](status code, std::string_view why) {
         return error{code, "token server " + shown_url(at.asked->realm) + " of " + host + ": " + std::string(why)};
@@ -236,15 +239,17 @@ result<std::string> authorizer::fetch_token(origin& at, const asker& who, const 
     const int code = came.value().status;
     if (code == 401 || code == 403) {
         if (!with.value()->empty()) return failed(status::denied, "it refuses the credentials for " + host);
-        return failed(status::denied, is_withheld(who) ? "it wants credentials, and none are sent for " + host +
-                                                             ", to which a redirect without TLS led"
-                                                       : "it wants credentials, and there are none for " + host);
+        return failed(status::denied, is_withheld(who)
+                                          ? "it wants credentials, and none are sent for " + host +
+                                                ", to which a redirect without TLS led"
+                                          : "it wants credentials, and there are none for " + host +
+                                                (with.value()->unread.empty() ? "" : ": ") + with.value()->unread);
     }
     if (code != 200) return failed(status::unreachable, "it answers with status " + std::to_string(code));
     auto answer = read_token(came.value().body);
     if (answer.failed()) return failed(status::malformed, answer.why().message);
     const std::string value = answer.value().value;
-    at.tokens[key_of(scopes)] = {value, asked_at + answer.value().life - margin};
+    at.tokens[set_of(scopes)] = {value, asked_at + answer.value().life - margin};
     return value;
 }
 

@@ -6,8 +6,8 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "oci/repository.h"
@@ -25,9 +25,10 @@ struct asker {
     oci::lookup_budget* budget = nullptr;
 };
 
-/// Knows what each host asks for, and keeps what it gave: a challenge for each origin, a token for each set of scopes,
-/// so that a second look-up asks for neither. Credentials go to the host they are for, and to the token server that
-/// this host named; nowhere else. That holds for hosts to which a redirect leads, too: they get their own or none.
+/// Knows what each host asks for, and keeps what it gave: for each repository of an origin its challenge, its log-in,
+/// and a token for each set of scopes, so that a second look-up asks for none of them. One repository's are never used
+/// for another, which may have a log-in of its own. Credentials go to the host they are for, and to the token server
+/// that this host named; nowhere else. That holds for hosts to which a redirect leads, too: they get their own or none.
 class authorizer {
 public:
     using find_credentials =
@@ -37,10 +38,10 @@ public:
     authorizer(find_credentials find, exchange perform, const network_limits& limits)
         : find_(std::move(find)), perform_(std::move(perform)), limits_(limits) {}
 
-    /// Whether this origin has answered before, so that it is known what it asks for.
-    bool knows(const url& host) const;
+    /// Whether this origin has answered about the repository before, so that it is known what it asks for.
+    bool knows(const url& host, const std::string& repository) const;
     /// It answered without asking for anything, or not at all.
-    void admitted(const url& host) { origins_[host.origin()].is_known = true; }
+    void admitted(const url& host, const std::string& repository) { place_of(host, repository).is_known = true; }
 
     /// The Authorization line for a request, or none if nothing was asked for yet. May ask a token server.
     result<std::optional<std::string>> authorization(const asker& who);
@@ -51,14 +52,16 @@ public:
     /// Credentials for a host, as far as they are told of in messages.
     enum class standing { none, known, withheld };
     result<standing> standing_of(const asker& who);
+    /// Why there may be credentials that are not known; empty if nothing says so. Of one whose standing is `none`.
+    std::string unread_for(const asker& who);
 
     /// The host did not serve who came without credentials, and asked for none. What may help: to ask its /v2/ for a
-    /// challenge, once for a host; to wait for another that does; to ask again, because a challenge is known by now.
+    /// challenge, once; to wait for another that does; to ask again, because a challenge is known by now.
     enum class remedy { none, probe, wait, again };
     result<remedy> remedy_for(const asker& who);
-    bool is_probing(const url& host) const;
+    bool is_probing(const url& host, const std::string& repository) const;
     /// `made`: whether the host answered, whatever it was.
-    void end_probe(const url& host, bool made);
+    void end_probe(const url& host, const std::string& repository, bool made);
 
 private:
     struct token {
@@ -66,26 +69,31 @@ private:
         clock::time_point expires;
     };
     enum class probe { never, under_way, made };
-    struct origin {
+    /// A repository of an origin.
+    struct place {
         bool is_known = false;
         probe probing = probe::never;
         std::optional<challenge> asked;
-        std::map<std::string, credentials> logins;               ///< by repository
-        std::set<std::string> unreadable;                        ///< repositories whose credentials cannot be had
-        std::map<std::string, std::vector<std::string>> scopes;  ///< that challenges named, by repository
-        std::map<std::string, token> tokens;                     ///< by set of scopes
+        std::optional<credentials> login;
+        bool is_unreadable = false;           ///< its credentials cannot be had
+        std::vector<std::string> scopes;      ///< that challenges named
+        std::map<std::string, token> tokens;  ///< by set of scopes
     };
+    using place_key = std::pair<std::string, std::string>;  ///< origin and repository
 
-    result<const credentials*> credentials_of(origin& at, const asker& who);
-    std::vector<std::string> scopes_for(const origin& at, const asker& who) const;
-    result<std::string> fetch_token(origin& at, const asker& who, const std::vector<std::string>& scopes);
-    result<http_response> ask_for_token(const origin& at, const asker& who, const credentials& secret,
+    static place_key key_of(const url& host, const std::string& repository) { return {host.origin(), repository}; }
+    place& place_of(const url& host, const std::string& repository) { return places_[key_of(host, repository)]; }
+    place& place_of(const asker& who) { return place_of(who.at, who.repository); }
+    result<const credentials*> credentials_of(place& at, const asker& who);
+    static std::vector<std::string> scopes_for(const place& at, const asker& who);
+    result<std::string> fetch_token(place& at, const asker& who, const std::vector<std::string>& scopes);
+    result<http_response> ask_for_token(const place& at, const asker& who, const credentials& secret,
                                         const std::vector<std::string>& scopes);
 
     find_credentials find_;
     exchange perform_;
     network_limits limits_;
-    std::map<std::string, origin> origins_;
+    std::map<place_key, place> places_;
 };
 
 }  // namespace refract::registry

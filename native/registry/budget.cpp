@@ -3,7 +3,7 @@
 
 #include "registry/budget.h"
 
-#include "base/lookup_limits.h"
+#include "base/limits.h"
 
 namespace refract::registry {
 

@@ -43,7 +43,9 @@ result<credentials> client::find_credentials(const url& at, const std::string& r
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()).count();
     const auto most = std::int64_t{options_.transport.limits.helper_timeout};
-    return store_.find(host, repository, static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, most)));
+    auto found = store_.find(host, repository, static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, most)));
+    if (found.ok()) found.value().unread = store_.unread();
+    return found;
 }
 
 result<std::unique_ptr<oci::repository>> client::open(const oci::image_name& name) {
@@ -61,7 +63,8 @@ result<std::unique_ptr<oci::repository>> client::open(const oci::image_name& nam
         if (one.client_certificates.empty()) one.client_certificates = options_.tls.client_certificates;
         one.skip_verify = one.skip_verify || options_.tls.skip_verify;
     }
-    return std::unique_ptr<oci::repository>(std::make_unique<remote_repository>(session_, name, std::move(hosts)));
+    return std::unique_ptr<oci::repository>(
+        std::make_unique<remote_repository>(session_, name, std::move(hosts), [this] { return store_.unread(); }));
 }
 
 }  // namespace refract::registry

@@ -152,8 +152,12 @@ result<credential_store> credential_store::open(std::string_view config, const n
     // Only its auths: a helper that it names would run, and docker runs none either.
     if (const std::string text = from_environment(environment_auths); !text.empty()) {
         credential_store given;
-        if (outcome done = given.read(text); done.failed()) return std::move(done).in(environment_auths);
-        store.of_environment_ = std::move(given.entries_);
+        if (outcome done = given.read(text); done.failed()) {
+            // As docker has it: it is told of, and what is kept in files counts. Most images need no log-in.
+            store.unread_ = std::move(done).in(environment_auths).take().message;
+        } else {
+            store.of_environment_ = std::move(given.entries_);
+        }
     }
     return store;
 }
@@ -252,14 +256,16 @@ result<credentials> credential_store::ask(std::string_view key, const std::strin
 }
 
 result<credentials> credential_store::find(const std::string& host, const std::string& repository,
-                                           std::uint32_t helper_timeout) const {
+                                           std::uint32_t helper_timeout) {
     const auto read_entry = [](const entry& from, const std::string& place) -> result<credentials> {
         auto decoded = decode(from.auth, from.plain);
         if (decoded.ok()) return decoded;
         return outcome(std::move(decoded).take()).in("auths[" + shown_url(from.key) + ']').in(place);
     };
     if (const entry* const kept = best_of(of_environment_, host, repository); kept != nullptr) {
-        return read_entry(*kept, environment_auths);
+        auto given = read_entry(*kept, environment_auths);
+        if (given.ok()) return given;
+        unread_ = std::move(given).take().message;
     }
     bool answers_alone = false;
     for (const auto& [of, name] : helpers_) {

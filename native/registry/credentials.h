@@ -19,6 +19,7 @@ struct credentials {
     std::string password;
     std::string identity_token;  ///< an OAuth2 refresh token, which goes before the password
     std::string registry_token;  ///< for the registry as it is, without asking a token server; goes before all others
+    std::string unread = {};     ///< where others may have been, and why they could not be read; safe to show
 
     bool empty() const noexcept { return !has_login() && identity_token.empty() && registry_token.empty(); }
     /// Whether there is something to send as Basic.
@@ -36,7 +37,8 @@ public:
     /// `config`: a file, or a directory that holds a config.json, as docker's --config. If it is empty, the first of
     /// these that is there: $REGISTRY_AUTH_FILE, $DOCKER_CONFIG/config.json (~/.docker/config.json if that variable is
     /// not set), $XDG_RUNTIME_DIR/containers/auth.json, $XDG_CONFIG_HOME/containers/auth.json (~/.config/…). If there
-    /// is none, the store is empty; it is an error (`invalid_argument`) only where `config` itself does not exist.
+    /// is none, the store is empty; it is an error (`invalid_argument`) only where `config` itself does not exist. What
+    /// cannot be read of $DOCKER_AUTH_CONFIG is passed over, and told by `unread`.
     static result<credential_store> open(std::string_view config, const network_limits& limits = {});
 
     /// Those for a repository of a host; empty if there are none. The first that answers: $DOCKER_AUTH_CONFIG; the
@@ -46,7 +48,10 @@ public:
     ///
     /// Errors are never `missing`: that it is not configured well does not say that an image is not there.
     result<credentials> find(const std::string& host, const std::string& repository,
-                             std::uint32_t helper_timeout = UINT32_MAX) const;
+                             std::uint32_t helper_timeout = UINT32_MAX);
+
+    /// What is wrong with $DOCKER_AUTH_CONFIG, or with an entry that was looked for there; empty if nothing is.
+    const std::string& unread() const noexcept { return unread_; }
 
     /// The file that was read; empty if there was none.
     const std::string& file() const noexcept { return file_; }
@@ -71,6 +76,7 @@ private:
     std::string store_;
     std::vector<entry> entries_;
     std::vector<entry> of_environment_;
+    std::string unread_;
 };
 
 }  // namespace refract::registry

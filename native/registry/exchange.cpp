@@ -10,7 +10,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
-#include "base/lookup_limits.h"
+#include "base/limits.h"
 #include "base/printable.h"
 #include "registry/proxy.h"
 
@@ -126,12 +126,14 @@ std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t si
 /// The last place where a request can be stopped before it leaves the machine: names have become addresses here.
 curl_socket_t transport::exchange::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
     auto& me = *static_cast<exchange*>(self);
-    if (!me.by_proxy && !me.named->contains(me.request->url) && is_private_address(address->addr) &&
-        !me.named->contains(address->addr)) {
-        me.refuse(status::denied,
-                  "host " + me.request->url.authority() +
-                      " is in a private network, and only the registry named it: allow it if it is right");
-        return CURL_SOCKET_BAD;
+    if (!me.by_proxy && !me.named->contains(me.request->url) && !me.named->contains(address->addr)) {
+        const bool is_private = is_private_address(address->addr);
+        if (is_private || is_own_address(address->addr)) {
+            me.refuse(status::denied, "host " + me.request->url.authority() +
+                                          (is_private ? " is in a private network" : " is this machine itself") +
+                                          ", and only the registry named it: allow it if it is right");
+            return CURL_SOCKET_BAD;
+        }
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }

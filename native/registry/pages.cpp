@@ -52,30 +52,38 @@ outcome check_list(const delivery& brought, std::string_view member, std::string
 }
 
 /// distribution-spec, "Listing Tags".
-outcome read_tags(std::string_view body, const oci::question& question, oci::answer& into) {
+outcome read_tags(std::string_view body, const oci::question& question, oci::answer& into,
+                  const network_limits& limits) {
     static constexpr std::array<std::string_view, 2> keys{"name", "tags"};
-    oci::json_reader reader(limits{}.json_depth);
+    oci::json_reader reader(refract::limits{}.json_depth);
     simdjson::dom::document document;
     auto root = reader.read(document, std::as_bytes(std::span(body)));
     if (root.failed()) return std::move(root).take();
     return oci::read_object(root.value(), keys, [&](std::size_t key, oci::json_element field) -> outcome {
         if (key == 0) return {};
         return oci::read_array(field, [&](oci::json_element element) -> outcome {
+            if (into.tags.size() >= question.most) return {};
+            if (++into.tags_seen > limits.tags) {
+                return {status::limit_exceeded, "it lists more tags than the limit of " + std::to_string(limits.tags)};
+            }
             std::string_view tag;
             if (outcome done = oci::read_string(element, tag); done.failed()) return done;
             if (!oci::is_tag(tag)) return {};  // some list what nobody can ask for
-            const std::string_view before = into.tags.empty() ? std::string_view(question.reference) : into.tags.back();
+            const std::string_view before =
+                into.last_tag.empty() ? std::string_view(question.reference) : std::string_view(into.last_tag);
             into.sorted = into.sorted && (before.empty() || before < tag);
-            into.tags.emplace_back(tag);
+            into.last_tag = tag;
+            if (!question.keeps || question.keeps(tag)) into.tags.emplace_back(tag);
             return {};
         });
     });
 }
 
-/// Whether no later page can hold a tag that is asked for.
+/// Whether no later page can hold a tag that is asked for, or enough have come.
 bool is_past(const oci::question& question, const oci::answer& answer) {
-    return answer.sorted && !question.prefix.empty() && !answer.tags.empty() &&
-           std::string_view(answer.tags.back()).substr(0, question.prefix.size()) > question.prefix;
+    if (answer.tags.size() >= question.most) return true;
+    return answer.sorted && !question.prefix.empty() &&
+           std::string_view(answer.last_tag).substr(0, question.prefix.size()) > question.prefix;
 }
 
 /// An encoded dot in the path: two of them are ".." to some servers, and were not taken for that here.
@@ -123,7 +131,7 @@ result<std::optional<std::string>> add_page(const oci::question& question, const
         case oci::question::kind::tags:
             if (page == 0) into.sorted = true;
             if (outcome done = check_list(brought, "tags", "a list of tags"); done.failed()) return done;
-            if (outcome done = read_tags(response.body, question, into); done.failed()) return done;
+            if (outcome done = read_tags(response.body, question, into, limits); done.failed()) return done;
             if (is_past(question, into)) return none;
             break;
     }

@@ -135,7 +135,8 @@ bool is_exempt(const url& asked, std::string_view no_proxy) {
 bool goes_by_proxy(const url& asked, std::string_view proxy, std::string_view no_proxy, const named_hosts& named) {
     if (proxy.empty() || is_loopback(asked.host) || is_exempt(asked, no_proxy)) return false;
     const auto address = address_of(asked.host);
-    return !address || !is_private_address(plain(*address)) || named.contains(asked) || named.contains(plain(*address));
+    if (!address || named.contains(asked) || named.contains(plain(*address))) return true;
+    return !is_private_address(plain(*address)) && !is_own_address(plain(*address));
 }
 
 }  // namespace refract::registry

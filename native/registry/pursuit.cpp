@@ -87,7 +87,7 @@ void session::pursuit::begin() {
 }
 
 void session::pursuit::give_up(error why) {
-    authorizer_.admitted(base_);  // others need not wait for what it asks for
+    authorizer_.admitted(base_, job_.repository);  // others need not wait for what it asks for
     // Who served the image and has nothing besides has answered what is optional: hosts behind it need not.
     const bool answered = job_.budget != nullptr && why.code == status::missing && job_.served == number_;
     const bool final =
@@ -151,7 +151,7 @@ const http_request* session::pursuit::prepare() {
         if (has_means) {
             give_up(std::move(why));
         } else {
-            authorizer_.admitted(base_);
+            authorizer_.admitted(base_, job_.repository);
             end(std::move(why));
         }
         return nullptr;
@@ -225,7 +225,7 @@ void session::pursuit::step(result<http_response> came) {
 }
 
 void session::pursuit::deliver(http_response response) {
-    authorizer_.admitted(base_);
+    authorizer_.admitted(base_, job_.repository);
     done_ = delivery{std::move(response), base_, number_};
 }
 
@@ -250,7 +250,7 @@ void session::pursuit::retry(const http_response& response) {
 void session::pursuit::redirect(const http_response& response) {
     auto next = follow(current_, response, ++redirects_, limits_);
     if (next.failed()) return give_up(std::move(next).take());
-    if (is_at_base()) authorizer_.admitted(base_);
+    if (is_at_base()) authorizer_.admitted(base_, job_.repository);
     if (next.value().origin() != current_.origin()) challenged_ = false;
     current_ = std::move(next).value();
 }
@@ -276,6 +276,9 @@ void session::pursuit::refuse(const http_response& response) {
                                                                 : login::withheld;
     }
     error why = refusal_of(response, current_, how);
+    if (how == login::none) {
+        if (const std::string unread = authorizer_.unread_for(who()); !unread.empty()) why.message += "; " + unread;
+    }
     if (sent_ || !is_at_base() || !(about_who || code == 404 || code == 400)) return give_up(std::move(why));
     // That there is nothing may only be what it tells those that it does not know.
     auto remedy = authorizer_.remedy_for(who());
@@ -305,7 +308,7 @@ void session::pursuit::begin_probe(error why) {
 
 void session::pursuit::end_probe(bool made) {
     if (!std::exchange(probing_, false)) return;
-    authorizer_.end_probe(base_, made);
+    authorizer_.end_probe(base_, job_.repository, made);
 }
 
 void session::pursuit::take_probe(const result<http_response>& came) {

@@ -33,9 +33,10 @@ public:
     clock::time_point not_before() const noexcept { return not_before_; }
     clock::time_point deadline() const noexcept { return deadline_of(job_.budget); }
     /// Whether another one asks its host for a challenge, for which it waits.
-    bool is_waiting() const { return waiting_ && authorizer_.is_probing(base_); }
+    bool is_waiting() const { return waiting_ && authorizer_.is_probing(base_, job_.repository); }
     /// The host that it is at.
     const url& base() const noexcept { return base_; }
+    const std::string& repository() const noexcept { return job_.repository; }
 
     /// The request to make next; nullptr if it is done after all.
     const http_request* prepare();

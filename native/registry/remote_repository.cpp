@@ -62,10 +62,15 @@ job remote_repository::job_for(const oci::question& question) const {
             next.target = target("/blobs/" + question.reference);
             break;
         case kind::referrers:
-            next.target = target("/referrers/" + question.reference);
-            if (!question.artifact_type.empty()) next.target += "?artifactType=" + escape_url(question.artifact_type);
             next.accept = oci::default_type(oci::media_kind::index);
             next.capability = &host::referrers;
+            if (question.page) {
+                next.target = question.page->target;
+                next.only = question.page->host;
+                break;
+            }
+            next.target = target("/referrers/" + question.reference);
+            if (!question.artifact_type.empty()) next.target += "?artifactType=" + escape_url(question.artifact_type);
             break;
         case kind::tags:
             next.target = target("/tags/list?n=") + std::string(page_size);
@@ -86,11 +91,11 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
     std::vector<job> jobs;
     std::uint64_t left = session_.limits().answers_bytes;
     for (std::size_t number = 0; number < questions.size(); ++number) {
-        waiting.push_back({number, 0});
+        waiting.push_back({number, questions[number].page ? questions[number].page->number : 0});
         jobs.push_back(job_for(questions[number]));
         jobs.back().left = &left;
     }
-    // Each round asks for one page of everything that has one more.
+    // Each round asks for one page of tags of every list that has one more.
     while (!jobs.empty()) {
         auto brought = session_.perform(jobs, hosts_);
         std::vector<pending> still_waiting;
@@ -111,6 +116,8 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
                 add_page(question, jobs[i], std::move(brought[i]).value(), answer.value(), page, session_.limits());
             if (next.failed()) {
                 answer = located(describe(question), std::move(next).take());
+            } else if (next.value() && question.what == kind::referrers) {
+                answer.value().next = oci::next_page{std::move(*next.value()), from, page + 1};
             } else if (next.value()) {
                 still_waiting.push_back({number, page + 1});
                 next_jobs.push_back(std::move(jobs[i]));
@@ -122,6 +129,12 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
         jobs = std::move(next_jobs);
     }
     return answers;
+}
+
+std::vector<std::string> remote_repository::notices() const {
+    const std::string unread = unread_();
+    if (unread.empty()) return {};
+    return {unread + "; it was passed over"};
 }
 
 std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,16 +17,20 @@ namespace refract::registry {
 /// A repository of a registry, as the distribution specification serves it.
 class remote_repository final : public oci::repository {
 public:
-    remote_repository(session& session, const oci::image_name& name, std::vector<host> hosts)
+    /// `unread`: what is wrong with the log-ins that are kept; empty if nothing is.
+    remote_repository(session& session, const oci::image_name& name, std::vector<host> hosts,
+                      std::function<std::string()> unread)
         : session_(session),
           host_(name.host),
           repository_(name.repository),
           name_(name.repository_name()),
-          hosts_(std::move(hosts)) {}
+          hosts_(std::move(hosts)),
+          unread_(std::move(unread)) {}
 
     const std::string& name() const noexcept override { return name_; }
     std::vector<result<oci::answer>> ask(std::span<const oci::question> questions) override;
     std::vector<outcome> read(std::span<const oci::blob> blobs) override;
+    std::vector<std::string> notices() const override;
 
 private:
     job job_for(const oci::question& question) const;
@@ -38,6 +43,7 @@ private:
     std::string repository_;
     std::string name_;
     std::vector<host> hosts_;
+    std::function<std::string()> unread_;
     std::optional<std::size_t> served_;  ///< which of them served the image
 };
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "base/lookup_limits.h"
+#include "base/limits.h"
 
 namespace refract::registry {
 namespace {

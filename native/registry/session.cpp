@@ -39,7 +39,7 @@ std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::s
                 next_end = std::min(next_end, one.deadline());
                 if (one.is_waiting() || under_way.size() >= limits().at_once) continue;
                 // The first request to a host shows what it asks for and speaks; the others wait for that.
-                if (!under_way.empty() && !authorizer_.knows(one.base())) continue;
+                if (!under_way.empty() && !authorizer_.knows(one.base(), one.repository())) continue;
             }
             if (one.not_before() > clock::now()) {
                 next_start = std::min(next_start, one.not_before());

@@ -148,23 +148,31 @@ outcome artifact_reader::take(std::string_view digest, oci::media_kind kind, std
     if (kind == oci::media_kind::index) {
         oci::index index;
         outcome done = index.read(json_, bytes_of(bytes), request_.limits);
+        if (done.ok()) done = keep(facts_of(index, request_), known);
         if (done.failed()) return std::move(done).in(place);
-        keep(facts_of(index, request_), known);
     } else {
         oci::manifest manifest;
         outcome done = manifest.read(json_, bytes_of(bytes), request_.limits);
+        if (done.ok()) done = keep(facts_of(manifest, media_type, request_), known);
         if (done.failed()) return std::move(done).in(place);
-        keep(facts_of(manifest, media_type, request_), known);
     }
     return {};
 }
 
-void artifact_reader::keep(artifact_facts facts, entry& into) {
+/// Bytes of one artifact: what is made of it is kept, in each list and each record.
+outcome artifact_reader::keep(artifact_facts facts, entry& into) {
+    std::size_t bytes = 0;
+    for (const auto type : facts.types) bytes += type.size();
+    if (bytes > request_.limits.annotation_bytes) {
+        return {status::limit_exceeded, "its types take " + std::to_string(bytes) + " bytes, more than the limit of " +
+                                            std::to_string(request_.limits.annotation_bytes)};
+    }
     facts.subject = keep(facts.subject);
     facts.artifact_type = keep(facts.artifact_type);
     for (auto& type : facts.types) type = keep(type);
     into.facts = std::move(facts);
     into.is_read = true;
+    return {};
 }
 
 bool artifact_reader::is_waiting_for(std::string_view digest) const {

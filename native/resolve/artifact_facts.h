@@ -77,7 +77,7 @@ private:
     };
 
     std::string_view keep(std::string_view text) { return text.empty() ? text : strings_.emplace_back(text); }
-    void keep(artifact_facts facts, entry& into);
+    outcome keep(artifact_facts facts, entry& into);
 
     const request& request_;
     std::uint32_t most_;

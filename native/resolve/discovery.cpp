@@ -24,6 +24,16 @@ std::string tag_of(std::string_view digest) {
     return std::string(digest.substr(0, colon)) + '-' + std::string(digest.substr(colon + 1, longest_hex));
 }
 
+/// Whether a tag can be one that begins with a digest's: of others nothing is ever made.
+bool may_be_digest_tag(std::string_view tag) {
+    const auto dash = tag.find('-');
+    if (dash == std::string_view::npos || tag.size() < dash + 1 + longest_hex) return false;
+    const auto algorithm = tag.substr(0, dash);
+    const auto hex = tag.substr(dash + 1, longest_hex);
+    return (algorithm == "sha256" || algorithm == "sha512") &&
+           std::all_of(hex.begin(), hex.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
 bool is_cosign_suffix(std::string_view suffix) { return suffix == ".sig" || suffix == ".att" || suffix == ".sbom"; }
 
 }  // namespace
@@ -76,9 +86,16 @@ std::vector<oci::question> discovery::next() {
         // Tags of other kinds are many, and come later in the order: these begin with the algorithm.
         ask(asked::purpose::listing, kind::tags, all_sha256 ? sha256_tags : std::string_view());
         if (all_sha256) next_.back().question.prefix = sha256_tags;
+        next_.back().question.keeps = may_be_digest_tag;
     }
     if (wants(tag_sources) && listing_ != tag_listing::asking) {
-        while (tags_asked_ < subjects_.size() && may_ask_about(tags_asked_)) ask_about_tags(tags_asked_++);
+        // Whether the tags of one digest can be listed without all others, the first one shows.
+        const bool tries = listing_ == tag_listing::trying;
+        const std::size_t until = tries ? std::min(subjects_.size(), tags_asked_ + 1) : subjects_.size();
+        while (tags_asked_ < until && may_ask_about(tags_asked_)) {
+            ask_about_tags(tags_asked_++);
+            if (tries) listing_ = tag_listing::asking;
+        }
     }
     if (wants(source_referrers_api) && api_ != knowledge::no && api_ != knowledge::asking) {
         // The first answer shows whether there is such an API at all.
@@ -95,6 +112,9 @@ std::vector<oci::question> discovery::next() {
         if (scanned_ == knowledge::unknown) {
             scanned_ = knowledge::asking;
             ask(asked::purpose::everything, kind::tags, {});
+            // One more than may be asked about, which tells that there are more.
+            next_.back().question.keeps = [this](std::string_view tag) { return !read_tags_.contains(tag); };
+            next_.back().question.most = std::size_t{request_.limits.subjects} + 1;
         } else {
             const std::size_t before = subjects_.size();
             add_scanned();
@@ -127,7 +147,7 @@ void discovery::stop(std::string why) {
     if (stopped_) return;
     stopped_ = true;
     next_.clear();
-    problems_.add(std::move(why));
+    problems_.add_first(std::move(why));
 }
 
 bool discovery::is_wanted_tag(const subject& about, std::string_view tag) const {
@@ -146,14 +166,22 @@ void discovery::ask_about_tags(std::size_t number) {
                 ask_for_tag(number, *tag);
             }
             break;
+        case tag_listing::trying:
         case tag_listing::by_subject:
             ask_for_tag(number, about.tag);
             ask(asked::purpose::tags_of_subject, kind::tags, about.tag, number);
             next_.back().question.prefix = about.tag;
+            next_.back().question.keeps = [own = about.tag](std::string_view tag) { return tag.starts_with(own); };
             break;
         default:
-            for (const auto* const suffix : {"", ".sig", ".att", ".sbom"}) ask_for_tag(number, about.tag + suffix);
+            ask_for_known_tags(number);
     }
+}
+
+/// Those that can be told without a list.
+void discovery::ask_for_known_tags(std::size_t number) {
+    const std::string own = subjects_[number].tag;
+    for (const auto* const suffix : {"", ".sig", ".att", ".sbom"}) ask_for_tag(number, own + suffix);
 }
 
 void discovery::ask_for_tag(std::size_t number, const std::string& tag) {

@@ -92,11 +92,12 @@ private:
         oci::question question;
     };
     enum class knowledge { unknown, asking, yes, no };
-    enum class tag_listing { unknown, asking, whole, by_subject, refused };
+    enum class tag_listing { unknown, asking, whole, trying, by_subject, refused };
 
     bool wants(std::uint32_t sources) const noexcept { return (request_.sources & sources) != 0; }
     void ask(asked::purpose why, oci::question::kind what, std::string_view reference, std::size_t about = 0);
     void ask_about_tags(std::size_t number);
+    void ask_for_known_tags(std::size_t number);
     void ask_for_tag(std::size_t number, const std::string& tag);
     void ask_for_everything();
     void add_scanned();
@@ -107,6 +108,9 @@ private:
     outcome take_listing(const asked& one, result<oci::answer> came);
     outcome take_referrers(const asked& one, result<oci::answer> came);
     outcome take_page(const std::string& page, const std::string& about);
+    /// The entries of a page that may be of use, as an index by themselves: the page goes.
+    result<std::string> sift(const std::string& page, const std::string& about);
+    void add_listed(const oci::index& index, const std::string& about);
     outcome take_tag(const asked& one, const std::string& bytes);
     outcome take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
                                  const std::string& digest);
@@ -129,7 +133,8 @@ private:
     bool may_ask_about(std::size_t number);
     /// Nothing more is asked or found: a limit is reached.
     void stop(std::string why);
-    std::string too_many() const;  ///< a message
+    std::string too_many() const;         ///< a message
+    std::string too_many_unread() const;  ///< a message
     void count_bytes(std::size_t bytes);
     std::string_view keep(std::string_view text) { return strings_.emplace_back(text); }
 
@@ -143,6 +148,7 @@ private:
     std::size_t tags_asked_ = 0;
     std::size_t scanned_tags_ = 0;
     std::uint64_t bytes_ = 0;
+    std::uint32_t entries_ = 0;  ///< of lists of referrers that were looked at
     knowledge api_ = knowledge::unknown;
     tag_listing listing_ = tag_listing::unknown;
     knowledge scanned_ = knowledge::unknown;

@@ -62,6 +62,7 @@ outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
     if (came.ok()) {
         const auto& tags = came.value().tags;
         if (one.why == purpose::tags_of_subject) {
+            if (listing_ == tag_listing::asking) listing_ = tag_listing::by_subject;
             for (const auto& tag : tags) {
                 if (tag.starts_with(subjects_[one.subject].tag)) ask_for_tag(one.subject, tag);
             }
@@ -77,10 +78,12 @@ outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
         return {};
     }
     if (one.why == purpose::listing && came.why().code == status::limit_exceeded) {
-        listing_ = tag_listing::by_subject;
+        listing_ = tag_listing::trying;
         return {};
     }
-    if (one.why == purpose::listing) {
+    const bool tried = one.why == purpose::tags_of_subject && listing_ == tag_listing::asking;
+    if (tried) ask_for_known_tags(one.subject);
+    if (tried || one.why == purpose::listing) {
         listing_ = tag_listing::refused;
         notices_.add(came.why().message + "; so digest tags with a suffix were not looked for");
         return {};
@@ -88,58 +91,6 @@ outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
     if (one.why == purpose::everything) scanned_ = knowledge::no;
     // Where only the tags of one digest are asked for, the digest's own tag is asked for, too.
     return std::move(came).take();
-}
-
-outcome discovery::take_referrers(const asked& one, result<oci::answer> came) {
-    if (came.failed()) {
-        // Whatever is no list of referrers says that there is no such API here. A tag may list them all the same.
-        const status code = came.why().code;
-        if (api_ != knowledge::yes) api_ = knowledge::no;
-        if (code == status::missing || code == status::unsupported) return {};
-        return std::move(came).take();
-    }
-    const std::string& about = strings_.emplace_back(subjects_[one.subject].digest);
-    for (const auto& page : came.value().documents) {
-        outcome read = take_page(page, about);
-        if (!read.failed()) continue;
-        if (api_ != knowledge::yes) api_ = knowledge::no;
-        return std::move(read).in("referrers of " + about);
-    }
-    api_ = knowledge::yes;
-    return {};
-}
-
-outcome discovery::take_page(const std::string& page, const std::string& about) {
-    count_bytes(page.size());
-    auto& index = *pages_.emplace_back(std::make_unique<oci::index>());
-    if (outcome done = index.read(reader_, bytes_of(page), request_.listing.limits); done.failed()) return done;
-    for (const oci::descriptor& entry : index.entries()) {
-        if (stopped_) break;
-        const auto is = request_.exact_referrers ? standing::referrer : standing_of(entry, about);
-        if (is == standing::other) continue;
-        reference next;
-        next.descriptor = &entry;
-        next.platform = index.platform_of(entry);
-        next.subject = about;
-        if (!oci::is_empty_type(entry.artifact_type)) next.artifact_type = entry.artifact_type;
-        next.type = oci::annotation_of(entry, oci::annotation::reference_type);
-        if (next.type.empty()) next.type = next.artifact_type;
-        next.description = oci::annotation_of(entry, oci::annotation::reference_description);
-        next.sources = source_referrers_api;
-        add_stated_types(next);
-        add(std::move(next), is == standing::unsure);
-    }
-    return {};
-}
-
-/// Whether an entry under the digest's tag is what a registry would list as a referrer. Images and what is about
-/// something else may stand there, too (Proposal F).
-discovery::standing discovery::standing_of(const oci::descriptor& entry, std::string_view about) const {
-    if (of_image_.contains(entry.digest)) return standing::other;
-    if (!oci::has(entry.marks, oci::about_another)) {
-        return oci::is_empty_type(entry.artifact_type) ? standing::unsure : standing::referrer;
-    }
-    return oci::annotation_of(entry, oci::annotation::reference_digest) == about ? standing::referrer : standing::other;
 }
 
 outcome discovery::take_tag(const asked& one, const std::string& bytes) {
@@ -333,6 +284,8 @@ void discovery::add(reference found, bool unsure) {
         if (is_known) take_artifact(digest);
         return;
     }
+    // Whether it is a referrer at all, nobody knows.
+    if (reads && unsure) return stop(too_many_unread());
     add_complete(std::move(found));
 }
 
@@ -364,6 +317,12 @@ std::string discovery::too_many() const {
     return "more than " + std::to_string(request_.limits.found) +
            " references were found outside of the image's index, which is the limit: the rest was not looked for, "
            "narrow the sources";
+}
+
+std::string discovery::too_many_unread() const {
+    return "more than " + std::to_string(request_.limits.found) +
+           " artifacts do not say where they are listed what they are about or of which type they are, which is the "
+           "limit: the rest was not read";
 }
 
 void discovery::count_bytes(std::size_t bytes) {

@@ -22,6 +22,13 @@ void notice_list::add(std::string text) {
     }
 }
 
+void notice_list::add_first(std::string text) {
+    kept_.insert(kept_.begin(), std::move(text));
+    if (kept_.size() <= most_notices) return;
+    kept_.pop_back();
+    ++more_;
+}
+
 std::vector<std::string> notice_list::all() const {
     auto all = kept_;
     if (more_ > 0) all.push_back("and " + std::to_string(more_) + " more of the kind");

@@ -13,6 +13,8 @@ namespace refract::resolve {
 class notice_list {
 public:
     void add(std::string text);
+    /// The same, before all others: what ended everything is never among those that are only counted.
+    void add_first(std::string text);
     bool empty() const noexcept { return kept_.empty(); }
     const std::string& front() const noexcept { return kept_.front(); }
     /// All, and at the end how many are not shown.

@@ -4,7 +4,9 @@
 #include "resolve/search.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
+#include <utility>
 
 #include "oci/digest.h"
 #include "resolve/required.h"
@@ -12,6 +14,7 @@
 namespace refract::resolve {
 
 search::search(const request& policy, purpose what) : policy_(policy), purpose_(what) {
+    asked_.limits = pull_discovery;
     asked_.sources = what.sources;
     asked_.direct = !policy.fetch_references;
     // Whoever feeds a pull's search has no way to list tags.
@@ -178,20 +181,36 @@ outcome search::take(const std::vector<reference>& found) {
         if (artifacts_->find(one.digest()) != nullptr) distinct.push_back(one);
     }
     merge(distinct);
-    std::string record = write_record(distinct);
-    if (record.size() > policy_.limits.document_bytes) {
-        return {status::limit_exceeded, "what was found attached to " + describe(image_) + " takes " +
-                                            std::to_string(record.size()) +
-                                            " bytes to write down, more than the limit of " +
-                                            std::to_string(policy_.limits.document_bytes) + " bytes"};
-    }
-    record_ = std::move(record);
+    leave_out_longest(distinct);
+    record_ = write_record(distinct);
     if (distinct.empty()) return {};
     merged_.references.insert(merged_.references.end(), distinct.begin(), distinct.end());
     merge(merged_.references);
     settle(image_, policy_, merged_);
     leave_out_too_many();
     return {};
+}
+
+/// A record is a document: what does not fit into it is left out, the longest first, and told of.
+void search::leave_out_longest(std::vector<reference>& found) {
+    static constexpr std::size_t frame = 128;  // no record without entries is longer
+    const std::size_t most = policy_.limits.document_bytes;
+    std::size_t size = write_record(found).size();
+    if (size <= most) return;
+    std::vector<std::pair<std::size_t, const oci::descriptor*>> sizes;
+    for (const reference& one : found) sizes.emplace_back(write_record({one}).size(), one.descriptor);
+    std::sort(sizes.begin(), sizes.end(), std::greater<>());
+    std::set<const oci::descriptor*> left_out;
+    for (const auto& [bytes, which] : sizes) {
+        if (size <= most) break;
+        size -= std::min(size, bytes - std::min(bytes, frame));
+        left_out.insert(which);
+    }
+    std::erase_if(found, [&](const reference& one) { return left_out.contains(one.descriptor); });
+    unread_.add(describe(image_) + ": " + std::to_string(left_out.size()) +
+                " references that were found in the repository are left out: what is written down of all takes more "
+                "than the limit of " +
+                std::to_string(most) + " bytes");
 }
 
 /// What strangers attach in the repository must not fail a pull: of that only so much is fetched.

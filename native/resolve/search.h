@@ -69,6 +69,7 @@ private:
     void read_artifacts();
     void begin_asking();
     outcome hand_over();
+    void leave_out_longest(std::vector<reference>& found);
     void leave_out_too_many();
     /// Makes one list of what the index and the repository tell.
     outcome take(const std::vector<reference>& found);

@@ -4,11 +4,15 @@
 package transfer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -20,15 +24,20 @@ type asking struct {
 	settled map[string]bool
 	// failed are statuses that containerd tries again after: once is enough for what is optional. By method and URL.
 	failed map[string]int
+	// take reads an answer within what may be read for all questions.
+	take func(io.Reader) ([]byte, error)
+	// page is the list that a host answered with, or why it could not be read. containerd is given an empty one in its place.
+	page    []byte
+	pageErr error
 	// open is why some host has not answered: what others do not have it may have. nil if all did.
 	open error
 }
 
 type askingKey struct{}
 
-// asked makes a context for one question.
-func asked(ctx context.Context) context.Context {
-	return context.WithValue(ctx, askingKey{}, &asking{settled: map[string]bool{}, failed: map[string]int{}})
+// asked makes a context for one question, of which take reads the answers.
+func asked(ctx context.Context, take func(io.Reader) ([]byte, error)) context.Context {
+	return context.WithValue(ctx, askingKey{}, &asking{settled: map[string]bool{}, failed: map[string]int{}, take: take})
 }
 
 // askingOf is the question that a request is made for; nil if it is made for none.
@@ -73,6 +82,42 @@ func (a *asking) note(request *http.Request, response *http.Response, giver stri
 		a.failed[first.Method+" "+first.URL.String()] = status
 		a.open = cmp.Or(a.open, fmt.Errorf("%s answers %d %s", first.URL.Host, status, http.StatusText(status)))
 	}
+}
+
+// emptyList is what containerd is given of a list of referrers: it would make a structure of each entry, though nobody has said yet how
+// many may be of use.
+const emptyList = `{"schemaVersion":2,"manifests":[]}`
+
+// unencoded asks for a list as it is: one that came encoded, containerd would have to read.
+func unencoded(request *http.Request) *http.Request {
+	request = request.Clone(request.Context())
+	request.Header.Del("Accept-Encoding")
+	return request
+}
+
+// keepPage takes a list out of an answer. What is none is left to containerd, which tells what is wrong with it.
+func (a *asking) keepPage(response *http.Response) {
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Encoding") != "" {
+		return
+	}
+	page, err := a.take(response.Body)
+	response.Body.Close()
+	given := page
+	if err != nil || json.Valid(page) {
+		given = []byte(emptyList)
+		a.mu.Lock()
+		a.page, a.pageErr = page, err
+		a.mu.Unlock()
+	}
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(given)), int64(len(given))
+	response.Header.Set("Content-Length", strconv.Itoa(len(given)))
+}
+
+// listed is what keepPage took, if it did.
+func (a *asking) listed() ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.page, a.pageErr
 }
 
 // fail remembers that a request had no answer.

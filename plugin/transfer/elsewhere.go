@@ -34,10 +34,17 @@ type elsewhere struct {
 	place
 	deadline time.Duration // for all questions
 
+	told  sync.Mutex // the search is told one answer at a time
+	large sync.Mutex // one answer at a time is read that is longer than most
+
 	mu   sync.Mutex
-	left int64                    // bytes that answers of this round may still take
+	left int64                    // bytes that answers may still take, whatever they are
 	read map[digest.Digest][]byte // documents that were answered with: they are not asked for again
 }
+
+// smallAnswer is how long an answer may be that is read beside others. Manifests and lists of referrers are seldom longer; whoever
+// sends many that are gets them read one after the other.
+const smallAnswer = 64 << 10
 
 // place is where a pull gets its image from.
 type place struct {
@@ -93,29 +100,28 @@ func (e *elsewhere) answer(ctx context.Context, search *native.Search, round *na
 		return err
 	}
 	var open open
+	e.left = int64(round.MaxBytes)
 	for len(round.Questions) > 0 {
-		e.left = int64(round.MaxBytes)
-		replies := make([]reply, len(round.Questions))
+		e.left = min(e.left, int64(round.MaxBytes))
+		reasons := make([]error, len(round.Questions))
 		var group errgroup.Group
 		group.SetLimit(concurrentReferences)
 		for i, question := range round.Questions {
 			group.Go(func() error {
-				replies[i] = e.reply(ctx, names, question)
-				if errdefs.IsResourceExhausted(replies[i].err) {
-					return replies[i].err
-				}
-				return nil
+				got := e.reply(ctx, names, question)
+				// At once, so that no more is held here than is on its way.
+				e.told.Lock()
+				defer e.told.Unlock()
+				var err error
+				reasons[i], err = got.tell(search, i)
+				return err
 			})
 		}
 		if err := group.Wait(); err != nil {
 			return err
 		}
 		for i, question := range round.Questions {
-			why, err := replies[i].tell(search, i)
-			if err != nil {
-				return err
-			}
-			open.add(question.Reference, why)
+			open.add(question.Reference, reasons[i])
 		}
 		if round, err = search.Next(); err != nil {
 			return err
@@ -134,7 +140,7 @@ type reply struct {
 func (e *elsewhere) reply(ctx context.Context, names *beside, question native.Question) reply {
 	var got reply
 	if ctx.Err() == nil {
-		ctx := asked(ctx)
+		ctx := asked(ctx, e.take)
 		got.raw, got.err = e.ask(ctx, names, question)
 		if why := askingOf(ctx).unanswered(); why != nil && errdefs.IsNotFound(got.err) {
 			// containerd tells what one host said, although another did not answer.
@@ -189,31 +195,46 @@ func (e *elsewhere) ask(ctx context.Context, names *beside, question native.Ques
 		return nil, err
 	}
 	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, desc.Size))
+	raw, err := e.take(io.LimitReader(body, desc.Size))
 	if err != nil {
 		return nil, err
 	}
 	if err := native.VerifyDigest(desc.Digest.String(), raw); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", question.Reference, err, errdefs.ErrNotFound)
 	}
-	return raw, e.keep(desc.Digest, raw)
-}
-
-// keep remembers a document. All that is asked at a time may not take more than the search allows.
-func (e *elsewhere) keep(d digest.Digest, raw []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.left -= int64(len(raw)); e.left < 0 {
-		return fmt.Errorf("looking for what is attached would take more bytes than the limit: %w", errdefs.ErrResourceExhausted)
-	}
-	if d != "" {
-		e.read[d] = raw
-	}
-	return nil
+	e.read[desc.Digest] = raw
+	return raw, nil
 }
 
-// referrers has containerd list them, and passes on what it has read of the list. That has no digest of its own: each artifact in
-// it has.
+// take reads an answer. All of them together may not take more than the search allows, right ones and wrong ones.
+func (e *elsewhere) take(body io.Reader) ([]byte, error) {
+	var raw bytes.Buffer
+	// One more than fits tells that there is more.
+	_, err := io.CopyN(&raw, body, smallAnswer+1)
+	if err == nil {
+		e.large.Lock()
+		defer e.large.Unlock()
+		e.mu.Lock()
+		left := e.left
+		e.mu.Unlock()
+		_, err = raw.ReadFrom(io.LimitReader(body, max(left-int64(raw.Len())+1, 0)))
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left -= int64(raw.Len())
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if e.left < 0 {
+		e.left = 0
+		return nil, fmt.Errorf("looking for what is attached would take more bytes than the limit: %w", errdefs.ErrResourceExhausted)
+	}
+	return raw.Bytes(), nil
+}
+
+// referrers has containerd list them, and passes on the list as it came. That has no digest of its own: each artifact in it has.
 func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Digest) ([]byte, error) {
 	fetcher, err := names.Fetcher(ctx, e.name)
 	if err != nil {
@@ -228,6 +249,9 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	if errdefs.IsNotFound(unknown) {
 		return nil, unknown
 	}
+	if page, failed := askingOf(ctx).listed(); page != nil || failed != nil {
+		return page, cmp.Or(failed, unknown)
+	}
 	if err != nil {
 		// Without its kind: containerd calls a list that is too long not found.
 		err = fmt.Errorf("referrers: %w", errors.New(answers.Readable(err).Error()))
@@ -241,14 +265,14 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	// Escaped for HTML it could be many times as long.
 	encoder := json.NewEncoder(&raw)
 	encoder.SetEscapeHTML(false)
-	failed := encoder.Encode(index)
-	if failed == nil {
-		failed = e.keep("", raw.Bytes())
+	if failed := encoder.Encode(index); failed != nil {
+		return nil, failed
 	}
+	page, failed := e.take(&raw)
 	if failed != nil {
 		return nil, failed
 	}
-	return raw.Bytes(), err
+	return page, err
 }
 
 // Fetch gives what was read already from memory.

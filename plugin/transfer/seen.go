@@ -43,14 +43,21 @@ func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
 	if known := question.again(request); known != nil {
 		return known, nil
 	}
+	of, lists := referrersOf(request)
+	if lists && question != nil {
+		request = unencoded(request)
+	}
 	response, err := w.names.bounds.roundTrip(w.RoundTripper, request, question != nil)
 	question.note(request, response, w.names.giver())
 	question.fail(err)
-	if of, ok := referrersOf(request); ok {
+	if lists {
 		w.names.seen.note(of, response, err)
 	}
 	if err == nil && question != nil && request.Method != http.MethodHead {
 		response.Body = &limitedBody{ReadCloser: response.Body, left: w.most}
+		if lists {
+			question.keepPage(response)
+		}
 	}
 	return response, err
 }

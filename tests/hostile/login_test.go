@@ -80,6 +80,28 @@ func TestConfigurationThatIsWrong(t *testing.T) {
 	}
 }
 
+// TestBrokenEnvironmentHindersNoPublicImage: docker passes over what it cannot read there, and says so.
+func TestBrokenEnvironmentHindersNoPublicImage(t *testing.T) {
+	for name, environment := range map[string]string{
+		"no JSON": "canary-password", "wrong type": `{"auths":["canary-password"]}`, "no base64": `{"auths":{%q:{"auth":"canary-password!"}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuer := listen(t, false, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"token":%q}`, token) })
+			s := sendsTo(t, false, issuer.url("/token"))
+			c := configured(t, inspect(s, "--allow-host", issuer.host()), `{}`)
+			c.environment = []string{"DOCKER_AUTH_CONFIG=" + strings.ReplaceAll(environment, "%q", fmt.Sprintf("%q", s.host()))}
+			got := c.run(t)
+			got.warns(t, "DOCKER_AUTH_CONFIG", "passed over")
+			got.tellsNone(t, secrets()...)
+			// Who has a log-in in a file is logged in.
+			kept := loggedIn(t, inspect(s, "--allow-host", issuer.host()), s.host())
+			kept.environment = c.environment
+			kept.run(t).warns(t, "DOCKER_AUTH_CONFIG")
+		})
+	}
+}
+
 // TestRegistryThatHidesFromStrangers: who is told that there is nothing, and has a log-in, asks what the registry wants to know.
 func TestRegistryThatHidesFromStrangers(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404} {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -174,7 +175,7 @@ func TestRegistryLacksLists(t *testing.T) {
 
 // TestLargePagesAreBoundedTogether: each is within the limit of a document, all are not within memory.
 func TestLargePagesAreBoundedTogether(t *testing.T) {
-	padding := encode(ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Annotations: map[string]string{"a": strings.Repeat("x", 60<<10)}})
+	padding := encode(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: []ocispec.Descriptor{}, MediaType: ocispec.MediaTypeImageIndex, Annotations: map[string]string{"a": strings.Repeat("x", 60<<10)}})
 	for name, words := range map[string][]string{"referrers": {"references", "ls", "--direct", "--source", "referrers-api"}, "tags": {"references", "ls", "--scan-tags"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -197,10 +198,10 @@ func TestLargePagesAreBoundedTogether(t *testing.T) {
 			})
 			got := asking(s, words...).run(t)
 			t.Logf("%d MiB were sent, it took %d MiB of memory and said %q", sent.Load()/MiB, got.memory/MiB, got.stderr)
-			if got.code != 0 || !strings.Contains(got.stderr, "67108864 bytes together") {
+			if got.code != 0 || !strings.Contains(got.stderr, "67108864 bytes") {
 				t.Errorf("it exits with %d", got.code)
 			}
-			if got.memory > mostOfMany {
+			if got.memory > mostOfSmall {
 				t.Errorf("it took %d MiB of memory", got.memory/MiB)
 			}
 		})

@@ -62,6 +62,12 @@ func forms(port string) map[string]string {
 		"IPv6 loopback": "[::1]", "IPv6 loopback in full": "[0:0:0:0:0:0:0:1]", "mapped": "[::ffff:127.0.0.1]",
 		"mapped in hexadecimal": "[::ffff:7f00:1]", "localhost": "localhost", "localhost in capitals": "LOCALHOST", "unspecified": "0.0.0.0",
 		"IPv6 unspecified": "[::]", "metadata service": "169.254.169.254", "link-local": "[fe80::1]", "unique local": "[fd00::1]", "private": "10.0.0.1",
+		"private, 172": "172.16.0.1", "private, 192": "192.168.0.1", "shared": "100.64.0.1", "protocol assignments": "192.0.0.1", "TEST-NET-1": "192.0.2.1",
+		"TEST-NET-2": "198.51.100.1", "TEST-NET-3": "203.0.113.1", "benchmarking": "198.18.0.1", "6to4 relay": "192.88.99.1", "multicast": "224.0.0.1",
+		"reserved": "240.0.0.1", "broadcast": "255.255.255.255", "translated": "[::ffff:0:127.0.0.1]", "compatible": "[::127.0.0.1]",
+		"NAT64": "[64:ff9b::127.0.0.1]", "NAT64 of a site": "[64:ff9b:1::127.0.0.1]", "6to4": "[2002:7f00:1::1]", "Teredo": "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+		"discard": "[100::1]", "IPv6 documentation": "[2001:db8::1]", "IPv6 documentation, new": "[3fff::1]", "IPv6 benchmarking": "[2001:2::1]",
+		"ORCHID": "[2001:20::1]", "segment routing": "[5f00::1]", "site-local": "[fec0::1]", "IPv6 multicast": "[ff02::1]", "given to nobody": "[4000::1]",
 	} {
 		made[name] = host + ":" + port
 	}

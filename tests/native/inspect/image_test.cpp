@@ -58,17 +58,25 @@ private:
         if (question.what == kind::tags) {
             asked.push_back("tags");
             if (!lists_tags) return missing();
-            for (const auto& [tag, digest] : tags) answer.tags.push_back(tag);
+            for (const auto& [tag, digest] : tags) {
+                if (answer.tags.size() < question.most && (!question.keeps || question.keeps(tag))) {
+                    answer.tags.push_back(tag);
+                }
+            }
             answer.sorted = true;
             return answer;
         }
-        asked.push_back((question.what == kind::referrers ? "referrers " : "") + question.reference);
+        const std::uint32_t page = question.page ? question.page->number : 0;
+        if (page == 0) asked.push_back((question.what == kind::referrers ? "referrers " : "") + question.reference);
         if (question.what == kind::referrers) {
             if (!has_api) return missing();
             const auto found = referrers.find(question.reference);
-            answer.documents = found == referrers.end()
-                                   ? std::vector{std::string(R"({"schemaVersion":2,"manifests":[]})")}
-                                   : found->second;
+            if (found == referrers.end()) {
+                answer.documents = {R"({"schemaVersion":2,"manifests":[]})"};
+            } else {
+                answer.documents = {found->second.at(page)};
+                if (page + 1 < found->second.size()) answer.next = {"", 0, page + 1};
+            }
             return answer;
         }
         const auto tag = tags.find(question.reference);

@@ -90,7 +90,7 @@ TEST_F(Credentials, OfTheEnvironmentGoFirst) {
     EXPECT_THAT(found(R"({"credsStore":"no-such-helper"})", "other.example"), HasSubstr("there is no program"));
 }
 
-TEST_F(Credentials, OfTheEnvironmentAreReadAsStrictly) {
+TEST_F(Credentials, OfTheEnvironmentThatCannotBeReadArePassedOver) {
     const std::pair<std::string, const char*> cases[] = {
         {R"({"auths":{"host.example":)" + auth(canary) + "}}", "no colon"},
         {R"({"auths":{"host.example":{"auth":"c4n4ry-s3cret!"}}})", "not base64"},
@@ -99,10 +99,17 @@ TEST_F(Credentials, OfTheEnvironmentAreReadAsStrictly) {
     };
     for (const auto& [text, why] : cases) {
         const test::variable given("DOCKER_AUTH_CONFIG", text);
-        const std::string got = found("{}", "host.example");
-        EXPECT_THAT(got, HasSubstr("error: DOCKER_AUTH_CONFIG"));
-        EXPECT_THAT(got, HasSubstr(why));
-        EXPECT_THAT(got, Not(HasSubstr(canary)));
+        for (const bool kept : {true, false}) {
+            const std::string config = kept ? R"({"auths":{"host.example":)" + auth("file:1") + "}}" : "{}";
+            auto store = credential_store::open(files.write("config.json", config));
+            ASSERT_TRUE(store.ok());
+            auto got = store.value().find("host.example", "app");
+            ASSERT_TRUE(got.ok());
+            EXPECT_EQ(got.value().username, kept ? "file" : "");
+            EXPECT_THAT(store.value().unread(), HasSubstr("DOCKER_AUTH_CONFIG"));
+            EXPECT_THAT(store.value().unread(), HasSubstr(why));
+            EXPECT_THAT(store.value().unread(), Not(HasSubstr(canary)));
+        }
     }
     const test::variable blank("DOCKER_AUTH_CONFIG", " \n");
     EXPECT_EQ(found("{}", "host.example"), "none");

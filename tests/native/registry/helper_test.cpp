@@ -204,7 +204,7 @@ echo "{\"Username\":\"all\",\"Secret\":\"$host\"}";;
         R"("bad.example":"../one","off.example":"","gone.example":"gone"},"auths":{"one.example":)" +
             kept + R"(,"known.example":)" + kept + R"(,"other.example":)" + kept + R"(,"none.example":)" + kept +
             R"(,"off.example":)" + kept + "}}");
-    const auto store = credential_store::open(config);
+    auto store = credential_store::open(config);
     ASSERT_TRUE(store.ok());
     const auto found = [&](const std::string& host) {
         auto got = store.value().find(host, "app");

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "base/lookup_limits.h"
+#include "base/limits.h"
 #include "registry/client_fixture.h"
 
 namespace refract::registry {

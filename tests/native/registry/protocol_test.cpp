@@ -4,6 +4,9 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <ifaddrs.h>
+
+#include <cstring>
 
 #include "registry/address.h"
 #include "registry/challenge.h"
@@ -89,34 +92,108 @@ bool is_private(const std::string& text) {
     return is_private_address(reinterpret_cast<const sockaddr&>(storage));
 }
 
+/// IANA's registries of special-purpose addresses, as of 2025: the first and the last address of each block that is not
+/// globally reachable, and neighbours that are.
 TEST(Address, KnowsWhatLeadsInside) {
-    for (const char* const text : {"127.0.0.1",
-                                   "127.255.0.9",
-                                   "10.1.2.3",
+    for (const char* const text : {"0.0.0.0",
+                                   "0.255.255.255",
+                                   "10.0.0.0",
+                                   "10.255.255.255",
+                                   "100.64.0.0",
+                                   "100.127.255.255",
+                                   "127.0.0.1",
+                                   "127.255.255.255",
+                                   "169.254.169.254",
+                                   "169.254.255.255",
                                    "172.16.0.1",
                                    "172.31.255.255",
-                                   "192.168.1.1",
-                                   "169.254.169.254",
-                                   "100.64.0.1",
-                                   "0.0.0.0",
+                                   "192.0.0.0",
+                                   "192.0.0.170",
+                                   "192.0.0.255",
+                                   "192.0.2.1",
+                                   "192.0.2.255",
+                                   "192.88.99.1",
+                                   "192.168.0.0",
+                                   "192.168.255.255",
+                                   "198.18.0.0",
+                                   "198.19.255.255",
+                                   "198.51.100.0",
+                                   "198.51.100.255",
+                                   "203.0.113.0",
+                                   "203.0.113.255",
                                    "224.0.0.1",
+                                   "233.252.0.1",
+                                   "239.255.255.255",
+                                   "240.0.0.1",
                                    "255.255.255.255",
                                    "::1",
                                    "::",
+                                   "64:ff9b:1::",
+                                   "64:ff9b:1:ffff::808:808",
+                                   "64:ff9b:2::1",
+                                   "100::1",
+                                   "100:0:0:1::1",
+                                   "2001::1",
+                                   "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+                                   "2001:2::1",
+                                   "2001:10::1",
+                                   "2001:20::1",
+                                   "2001:1ff:ffff::1",
+                                   "2001:db8::1",
+                                   "2001:db8:ffff:ffff::1",
+                                   "3fff::1",
+                                   "3fff:fff:ffff::1",
+                                   "5f00::1",
                                    "fe80::1",
+                                   "fec0::1",
                                    "fc00::1",
                                    "fd12::1",
+                                   "ff02::1",
+                                   "4000::1",
+                                   "1fff::1",
                                    "::ffff:10.0.0.1",
+                                   "::ffff:203.0.113.1",
+                                   "::ffff:0:127.0.0.1",
                                    "::127.0.0.1",
                                    "64:ff9b::a9fe:a9fe",
+                                   "64:ff9b::c000:201",
                                    "2002:7f00:1::",
-                                   "ff02::1"}) {
+                                   "2002:cb00:7101::1"}) {
         EXPECT_TRUE(is_private(text)) << text;
     }
-    for (const char* const text : {"1.1.1.1", "172.32.0.1", "100.128.0.1", "169.253.0.1", "2606:4700::1111",
-                                   "::ffff:1.1.1.1", "64:ff9b::101:101"}) {
+    for (const char* const text :
+         {"1.0.0.0",         "1.1.1.1",         "9.255.255.255",  "11.0.0.0",         "100.63.255.255",
+          "100.128.0.1",     "126.255.255.255", "128.0.0.0",      "169.253.0.1",      "172.15.255.255",
+          "172.32.0.1",      "191.255.255.255", "192.0.1.0",      "192.0.3.0",        "192.31.196.1",
+          "192.52.193.1",    "192.167.0.1",     "192.175.48.1",   "198.17.255.255",   "198.20.0.0",
+          "198.51.99.255",   "198.51.101.0",    "203.0.112.255",  "203.0.114.0",      "223.255.255.255",
+          "2606:4700::1111", "2001:200::1",     "2001:db7::1",    "2001:db9::1",      "2620:4f:8000::1",
+          "3ffe:ffff::1",    "3fff:1000::1",    "::ffff:1.1.1.1", "::ffff:0:1.1.1.1", "64:ff9b::101:101",
+          "2002:101:101::1"}) {
         EXPECT_FALSE(is_private(text)) << text;
     }
+}
+
+TEST(Address, KnowsItsOwn) {
+    ifaddrs* all = nullptr;
+    ASSERT_EQ(getifaddrs(&all), 0);
+    for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+        if (one->ifa_addr == nullptr) continue;
+        const auto family = one->ifa_addr->sa_family;
+        if (family != AF_INET && family != AF_INET6) continue;
+        EXPECT_TRUE(is_own_address(*one->ifa_addr)) << one->ifa_name;
+        if (family != AF_INET) continue;
+        sockaddr_in6 mapped{};
+        mapped.sin6_family = AF_INET6;
+        mapped.sin6_addr.s6_addr[10] = mapped.sin6_addr.s6_addr[11] = 0xff;
+        std::memcpy(mapped.sin6_addr.s6_addr + 12, &reinterpret_cast<const sockaddr_in&>(*one->ifa_addr).sin_addr, 4);
+        EXPECT_TRUE(is_own_address(reinterpret_cast<const sockaddr&>(mapped))) << one->ifa_name;
+    }
+    freeifaddrs(all);
+    sockaddr_in other{};
+    other.sin_family = AF_INET;
+    ASSERT_EQ(inet_pton(AF_INET, "1.1.1.1", &other.sin_addr), 1);
+    EXPECT_FALSE(is_own_address(reinterpret_cast<const sockaddr&>(other)));
 }
 
 TEST(NamedHosts, AreThoseThatTheOperatorNamed) {

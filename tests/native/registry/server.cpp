@@ -69,10 +69,9 @@ void server::answer(const std::string& beginning, std::vector<reply> replies) {
     replies_[beginning] = std::move(replies);
 }
 
-void server::demand(const std::string& authorization, const std::string& challenge) {
+void server::demand(const std::string& beginning, const std::string& authorization, const std::string& challenge) {
     const std::lock_guard held(mutex_);
-    authorization_ = authorization;
-    challenge_ = challenge;
+    demands_[beginning] = {authorization, challenge};
 }
 
 std::vector<server::request> server::asked() const {
@@ -101,8 +100,12 @@ void server::serve() {
 server::reply server::reply_to(const request& asked) {
     const std::lock_guard held(mutex_);
     asked_.push_back(asked);
-    if (!authorization_.empty() && asked.header("Authorization") != authorization_) {
-        return {401, "WWW-Authenticate: " + challenge_ + "\r\n", "", false};
+    const std::pair<std::string, std::string>* demanded = nullptr;
+    for (const auto& [beginning, one] : demands_) {
+        if (asked.target.starts_with(beginning)) demanded = &one;
+    }
+    if (demanded != nullptr && asked.header("Authorization") != demanded->first) {
+        return {401, "WWW-Authenticate: " + demanded->second + "\r\n", "", false};
     }
     std::vector<reply>* best = nullptr;
     for (auto& [beginning, replies] : replies_) {

@@ -44,7 +44,11 @@ public:
     void answer(const std::string& beginning, std::vector<reply> replies);
     void answer(const std::string& beginning, reply with) { answer(beginning, std::vector<reply>{std::move(with)}); }
     /// Only those who send this Authorization are answered; others get the challenge.
-    void demand(const std::string& authorization, const std::string& challenge);
+    void demand(const std::string& authorization, const std::string& challenge) {
+        demand("/", authorization, challenge);
+    }
+    /// The same for targets that begin so; the longest beginning counts.
+    void demand(const std::string& beginning, const std::string& authorization, const std::string& challenge);
 
     std::vector<request> asked() const;
     /// The targets of what was asked, in their order.
@@ -61,8 +65,7 @@ private:
     int port_ = 0;
     mutable std::mutex mutex_;
     std::map<std::string, std::vector<reply>> replies_;
-    std::string authorization_;
-    std::string challenge_;
+    std::map<std::string, std::pair<std::string, std::string>> demands_;  ///< Authorization and challenge
     std::vector<request> asked_;
     std::vector<std::thread> talks_;
     std::thread thread_;

@@ -6,6 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <optional>
+
 #include "resolve/searching.h"
 
 namespace refract::test {
@@ -188,6 +191,106 @@ TEST(Search, TakesOnlyReferrersOfAListOfReferrers) {
     got.run();
     ASSERT_EQ(got.search.all().references.size(), 1u);
     EXPECT_EQ(got.search.all().references[0].digest(), scan.digest);
+}
+
+/// A pull that wants a scan, of an image whose list of referrers is this.
+struct pull_of_list {
+    explicit pull_of_list(const std::string& list) : image(from.image(here)), root(from.index({image.on(here)})) {
+        request.required_types = {"application/vnd.example.scan"};
+        got.emplace(from, root, request, resolve::search::purpose{resolve::source_referrers_api, false});
+        got->refer(root.digest, from.index({}));
+        got->refer(image.digest, from.put(oci_index, list));
+        got->run();
+    }
+
+    registry from;
+    blob image;
+    blob root;
+    resolve::request request = fetching();
+    std::optional<found> got;
+};
+
+std::string list_of(std::size_t count, const std::function<std::string(std::size_t)>& entry) {
+    std::string list = R"({"schemaVersion":2,"manifests":[)";
+    for (std::size_t number = 0; number < count; ++number) list += (number == 0 ? "" : ",") + entry(number);
+    return list + "]}";
+}
+
+std::string entry_of(std::size_t number, const std::string& more) {
+    const std::string hex = std::to_string(number);
+    return R"({"mediaType":")" + std::string(oci_manifest) + R"(","digest":"sha256:)" +
+           std::string(64 - hex.size(), '0') + hex + R"(","size":1)" + more + "}";
+}
+
+/// What is no referrer counts as well: else a list could be as long as the memory of whoever reads it.
+TEST(Search, CountsWhatIsNoReferrer) {
+    const std::string about_another = R"(,"annotations":{"org.opencontainers.reference.digest":")" + digest_of('1') +
+                                      R"(","org.opencontainers.reference.type":"scan"})";
+    const std::size_t most = pull_discovery.entries;
+    for (const std::size_t count : {most - 1, most + 1}) {
+        const pull_of_list all(list_of(count, [&](std::size_t number) {
+            return number % 2 == 0 ? entry_of(number, about_another) : std::string("{}");
+        }));
+        EXPECT_EQ(all.got->failed.code, status::ok) << all.got->failed.message;
+        const auto told = testing::Contains(HasSubstr("more than " + std::to_string(most) + " entries"));
+        if (count > most) {
+            EXPECT_THAT(all.got->search.notices(), told);
+        } else {
+            EXPECT_THAT(all.got->search.notices(), Not(told));
+        }
+        EXPECT_THAT(all.got->search.check_required().why().message, HasSubstr("not known"));
+    }
+}
+
+/// An entry whose bytes would have to say whether it is a referrer is none as long as nobody has read them.
+TEST(Search, TakesNoEntryThatItCannotLookInto) {
+    const pull_of_list all(list_of(3000, [](std::size_t number) { return entry_of(number, ""); }));
+    EXPECT_EQ(all.got->failed.code, status::ok) << all.got->failed.message;
+    EXPECT_TRUE(all.got->search.all().references.empty());
+    EXPECT_LE(all.got->asked.size(), 1003u);
+    EXPECT_THAT(all.got->search.notices(), Contains(HasSubstr("limit")));
+    EXPECT_THAT(all.got->search.check_required().why().message, HasSubstr("not known"));
+}
+
+/// Neither hides what else there is, nor is what it may have been called absent.
+TEST(Search, PassesOverAnEntryThatCannotBeRead) {
+    const std::string scan = entry_of(7, R"(,"artifactType":"application/vnd.example.scan")");
+    for (const std::string& bad :
+         {std::string("{}"), entry_of(8, R"(,"annotations":{"a":")" + std::string(65u << 10, 'x') + "\"}"),
+          entry_of(8, R"(,"artifactType":")" + std::string(2u << 20, 'x') + '"'), entry_of(8, R"(,"size":1)")}) {
+        for (const std::size_t place : {0u, 1u}) {
+            const pull_of_list both(list_of(2, [&](std::size_t number) { return number == place ? bad : scan; }));
+            EXPECT_EQ(both.got->failed.code, status::ok) << both.got->failed.message;
+            ASSERT_EQ(both.got->search.all().references.size(), 1u);
+            EXPECT_FALSE(both.got->search.check_required().failed());
+            EXPECT_THAT(both.got->search.notices(), Contains(HasSubstr("passed over")));
+        }
+        const pull_of_list alone(list_of(1, [&](std::size_t) { return bad; }));
+        EXPECT_THAT(alone.got->search.check_required().why().message, HasSubstr("not known"));
+    }
+}
+
+/// A record is a document: what strangers attach must not make it too long for anything to be kept.
+TEST(Search, LeavesOutOfItsRecordWhatIsTooLong) {
+    registry from;
+    const blob image = from.image(here);
+    const blob root = from.index({image.on(here)});
+    const blob scan = from.artifact();
+    found got(from, root, fetching(), digest_tags);
+    for (const blob& about : {image, root}) {
+        std::vector<json> entries{scan.about(about.digest, "scan")};
+        for (std::size_t number = 0; number < 9; ++number) {
+            const std::string text = entry_of(entries.size() + (about.digest == root.digest ? 100 : 0), "");
+            entries.push_back(with(json::parse(text), "artifactType", std::string(400'000, 'x')));
+            entries.back()["annotations"] = {{reference_digest, about.digest}, {reference_type, "other"}};
+        }
+        got.tag(tag_of(about.digest), from.index(entries));
+    }
+    got.run();
+    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_LE(got.search.record().size(), limits{}.document_bytes);
+    EXPECT_THAT(got.search.record(), HasSubstr(scan.digest));
+    EXPECT_THAT(got.search.notices(), Contains(HasSubstr("are left out")));
 }
 
 TEST(Search, PassesOverWhatCannotBeRead) {

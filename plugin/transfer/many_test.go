@@ -1,0 +1,114 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/tests/registry"
+)
+
+const (
+	mib = 1 << 20
+	// mostOfAPull is what a pull may take more, whatever a registry lists.
+	mostOfAPull = 64 * mib
+)
+
+// memory reads one number of this process, in bytes: "VmRSS", "VmHWM".
+func memory(t *testing.T, name string) int64 {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), name+":")
+	var kilobytes int64
+	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes << 10
+}
+
+// grown is how much memory this process took at most while something was done, more than it had.
+func grown(t *testing.T, do func()) int64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		t.Fatal(err)
+	}
+	before := memory(t, "VmRSS")
+	do()
+	return memory(t, "VmHWM") - before
+}
+
+// filled repeats an item until a document is as long as one may be.
+func filled(begin, item, end string) []byte {
+	text := bytes.NewBufferString(begin)
+	for text.WriteString(item); text.Len() < 4*mib-len(item)-len(end)-1; {
+		text.WriteByte(',')
+		text.WriteString(item)
+	}
+	text.WriteString(end)
+	return text.Bytes()
+}
+
+// TestManyReferrersTakeLittleMemory: of what a registry lists, entries that are none as well as such that are, each document as long
+// as one may be, a pull keeps little, and refuses an image that lacks what is required.
+func TestManyReferrersTakeLittleMemory(t *testing.T) {
+	documents := map[string][]byte{}
+	var entries []string
+	for n := range 16 {
+		text := filled(fmt.Sprintf(`{"schemaVersion":2,"number":%d,"config":{"mediaType":"a/b","digest":"%s","size":1},"layers":[],"x":[`, n, digest.FromString("c")), "1111", "]}")
+		of := digest.FromBytes(text).String()
+		documents[of] = text
+		entries = append(entries, fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d}`, of, len(text)))
+	}
+	for name, list := range map[string][]byte{
+		"that are none":   filled(`{"schemaVersion":2,"manifests":[`, `{"mediaType":"a","size":1,"digest":"b:c"}`, `]}`),
+		"that are large":  []byte(`{"schemaVersion":2,"manifests":[` + strings.Join(entries, ",") + `]}`),
+		"that are no use": filled(`{"schemaVersion":2,"manifests":[`, fmt.Sprintf(`{"mediaType":"a","size":1,"digest":%q,"artifactType":"x/y"}`, digest.FromString("d")), `]}`),
+	} {
+		for _, pulls := range []int{1, 6} {
+			t.Run(fmt.Sprintf("%s/%d", name, pulls), func(t *testing.T) {
+				served := serveEverywhere(t)
+				served.Inject(func(w http.ResponseWriter, r *http.Request, target registry.Target) bool {
+					if document := documents[target.Reference]; document != nil && target.Kind == "manifests" {
+						return registry.Body("application/vnd.oci.image.manifest.v1+json", document)(w, r, target)
+					}
+					return target.Kind == "referrers" && registry.Body("application/vnd.oci.image.index.v1+json", list)(w, r, target)
+				})
+				ctx, node := newNode(t)
+				p := requiring(policy.RequiredRefuse, "vulnerability-scan-nobody-has")
+				p.Discover = []policy.Place{policy.PlaceReferrers}
+				more := grown(t, func() {
+					var group errgroup.Group
+					for range pulls {
+						group.Go(func() error {
+							if err := node.pull(ctx, served.name(), p); err == nil || errdefs.IsNotFound(err) {
+								t.Errorf("it is not refused: %v", err)
+							}
+							return nil
+						})
+					}
+					_ = group.Wait()
+				})
+				t.Logf("%d pulls took %d MiB more", pulls, more/mib)
+				if more > int64(pulls)*mostOfAPull {
+					t.Errorf("%d pulls took %d MiB more, each may take %d", pulls, more/mib, mostOfAPull/mib)
+				}
+			})
+		}
+	}
+}
