@@ -72,7 +72,7 @@ func lured(t *testing.T, shape shapes.Shape, to *lure, note string) shapes.Shape
 		for i := range index.Manifests {
 			entry := &index.Manifests[i]
 			var manifest ocispec.Manifest
-			decoded(t, shape.Blobs[entry.Digest], &manifest)
+			fromJSON(t, shape.Blobs[entry.Digest], &manifest)
 			content := shape.Blobs[manifest.Config.Digest]
 			if manifest.Config.MediaType == ocispec.MediaTypeImageConfig {
 				layer, diffID, err := shapes.Pack([]shapes.File{{Header: tar.Header{Name: "note", Typeflag: tar.TypeReg, Mode: 0o644}, Content: []byte(note + entry.Digest.String())}})
@@ -84,15 +84,15 @@ func lured(t *testing.T, shape shapes.Shape, to *lure, note string) shapes.Shape
 				manifest.Layers[0].URLs = to.urls(manifest.Layers[0], shape.Blobs[manifest.Layers[0].Digest])
 				manifest.Layers = append(manifest.Layers, further)
 				var config ocispec.Image
-				decoded(t, content, &config)
+				fromJSON(t, content, &config)
 				config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
-				content = encoded(t, config)
+				content = asJSON(t, config)
 			} else {
 				add(&manifest.Layers[0], append([]byte(note), shape.Blobs[manifest.Layers[0].Digest]...))
 			}
 			add(&manifest.Config, content)
 			before := entry.Digest
-			add(entry, encoded(t, manifest))
+			add(entry, asJSON(t, manifest))
 			moved[before.String()], changed.MediaTypes[entry.Digest] = entry.Digest.String(), entry.MediaType
 			if before == shape.Selected {
 				changed.Selected = entry.Digest
@@ -114,14 +114,14 @@ func lured(t *testing.T, shape shapes.Shape, to *lure, note string) shapes.Shape
 	return changed
 }
 
-func decoded(t *testing.T, raw []byte, into any) {
+func fromJSON(t *testing.T, raw []byte, into any) {
 	t.Helper()
 	if err := json.Unmarshal(raw, into); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func encoded(t *testing.T, value any) []byte {
+func asJSON(t *testing.T, value any) []byte {
 	t.Helper()
 	raw, err := json.Marshal(value)
 	if err != nil {

@@ -55,8 +55,11 @@ func Harmful() []Row {
 // Harm tells what in a printed text would do more than show its lines: a character of the list's, or what forges a line; empty if
 // there is nothing.
 func Harm(printed string) string {
+	if !utf8.ValidString(printed) {
+		return "what is no UTF-8"
+	}
 	for at, r := range printed {
-		if r != '\n' && (r == utf8.RuneError || !unicode.IsPrint(r) || slices.Contains(characters(), r)) {
+		if r != '\n' && (!unicode.IsPrint(r) || slices.Contains(characters(), r)) {
 			return fmt.Sprintf("%q at %d", r, at)
 		}
 	}

@@ -50,7 +50,11 @@ TEST_F(Layout, SpecialFilesInEachPlaceAreRefused) {
     const special all[] = {
         {"fifo", [](const auto& path) { return ::mkfifo(path.c_str(), 0600) == 0; }},
         {"directory", [](const auto& path) { return ::mkdir(path.c_str(), 0700) == 0; }},
-        {"socket", is_socket_made},
+        // Where it is to be, its name is too long for one.
+        {"socket",
+         [&](const auto& path) {
+             return is_socket_made(outside.path("s")) && ::rename(outside.path("s").c_str(), path.c_str()) == 0;
+         }},
         {"link to a fifo", [&](const auto& path) { return is_linked(path, fifo.c_str()); }},
         {"link to a directory", [](const auto& path) { return is_linked(path, "/"); }},
         {"link to zero", [](const auto& path) { return is_linked(path, "/dev/zero"); }},
