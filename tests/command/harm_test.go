@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -86,7 +87,13 @@ func isHarmless(t *testing.T, got result, arguments []string, content bool) {
 // TestNothingOfAStrangerIsPrintedRaw: names, types, titles, tags, annotations and platforms of layouts and registries, and what a person
 // gives as an argument, in every command's output, notices and errors.
 func TestNothingOfAStrangerIsPrintedRaw(t *testing.T) {
-	runs, shown := 0, 0
+	var runs, shown atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("%d runs, in %d the text was shown escaped", runs.Load(), shown.Load())
+		if shown.Load() < runs.Load()/10 {
+			t.Errorf("in %d of %d runs there was something to escape: this proves little", shown.Load(), runs.Load())
+		}
+	})
 	for _, row := range printable.Harmful() {
 		harm := row.Text
 		if strings.Contains(harm, "\x00") {
@@ -94,6 +101,7 @@ func TestNothingOfAStrangerIsPrintedRaw(t *testing.T) {
 			continue
 		}
 		t.Run(row.Name, func(t *testing.T) {
+			t.Parallel()
 			folder, shape := harmfulLayout(t, harm), harmfulShape(t, harm)
 			archive := filepath.Join(t.TempDir(), "archive.tar")
 			if output, err := exec.Command("tar", "-cf", archive, "-C", folder, ".").CombinedOutput(); err != nil {
@@ -102,7 +110,7 @@ func TestNothingOfAStrangerIsPrintedRaw(t *testing.T) {
 			p := newPlace(t)
 			server := node.Serve(t, shape)
 			for _, image := range []string{"oci:" + folder + ":v1", "oci:" + archive + ":v1", node.Name(server, shape)} {
-				for _, arguments := range [][]string{
+				all := [][]string{
 					{"inspect"}, {"inspect", "--no-trunc"}, {"inspect", "--output", "json"}, {"references", "ls"}, {"references", "ls", "--no-trunc"},
 					{"references", "ls", "--scan-tags"}, {"references", "ls", "--scan-tags", "--output", "json"}, {"references", "tree", "--scan-tags"},
 					{"references", "ls", "--check"}, {"references", "ls", "--annotation", harm + "=" + harm}, {"references", "ls", "--type", harm},
@@ -112,13 +120,17 @@ func TestNothingOfAStrangerIsPrintedRaw(t *testing.T) {
 					{"lint"}, {"lint", "--output", "json"}, {"lint", "--strict"}, {harm}, {"references", harm}, {"inspect", "--" + harm}, {"inspect", "--output", harm},
 					{"inspect", "--hosts-dir", harm}, {"inspect", "--docker-config", harm}, {"inspect", "--ca-file", harm}, {"inspect", "--allow-host", harm},
 					{"inspect", "--proxy", harm}, {"inspect", "--timeout", harm},
-				} {
+				}
+				if strings.Contains(image, archive) {
+					all = all[:9] // the same layout
+				}
+				for _, arguments := range all {
 					arguments = append(arguments, image)
 					got := p.run(arguments...)
 					isHarmless(t, got, arguments, false)
-					runs++
+					runs.Add(1)
 					if strings.Contains(got.out+got.err, row.Shown) {
-						shown++
+						shown.Add(1)
 					}
 				}
 				to := t.TempDir()
@@ -129,7 +141,7 @@ func TestNothingOfAStrangerIsPrintedRaw(t *testing.T) {
 						t.Errorf("a file is called %q", name)
 					}
 				}
-				runs++
+				runs.Add(1)
 			}
 			for _, image := range []string{"oci:" + folder, "oci:" + folder + ":" + harm, "oci:" + folder + ":" + harm + "bad", "oci:" + folder + ":nothing", "oci:" + folder + "@" + harm,
 				"oci:" + harm, harm, "registry.example/" + harm, node.Name(server, shape) + harm, server.Host() + "/" + harm + ":latest", server.Host() + "/app@" + harm} {
@@ -137,16 +149,12 @@ func TestNothingOfAStrangerIsPrintedRaw(t *testing.T) {
 					arguments = append(arguments, "--timeout", "5", image)
 					got := p.run(arguments...)
 					isHarmless(t, got, arguments, false)
-					runs++
+					runs.Add(1)
 					if strings.Contains(got.out+got.err, row.Shown) {
-						shown++
+						shown.Add(1)
 					}
 				}
 			}
 		})
-	}
-	t.Logf("%d runs, in %d the text was shown escaped", runs, shown)
-	if shown < runs/10 {
-		t.Errorf("in %d of %d runs there was something to escape: this proves little", shown, runs)
 	}
 }

@@ -51,7 +51,7 @@ func (h holding) within(before holding) error {
 
 // TestFailedPullsBehindRefractdLeakNothing: thousands that are refused, not found, forbidden, or cancelled while the registry is asked.
 func TestFailedPullsBehindRefractdLeakNothing(t *testing.T) {
-	const pulls, atATime = 4000, 16
+	const pulls, atATime = 10_000, 16
 	address := freeAddress(t)
 	daemon := start(t, harness.StartBehindRefractd, harness.Config{Refractd: fmt.Sprintf("metrics_address = %q\n", address)})
 	server, _ := ownRegistry(t, byName(t, "refused-only-artifacts"))

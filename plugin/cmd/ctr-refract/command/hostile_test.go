@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/printable"
 	"github.com/refract-oci/refract/tests/registry"
@@ -71,18 +73,20 @@ func TestNothingHarmfulIsPrintedRaw(t *testing.T) {
 			p.succeeds("ls", "--output", "json", image)
 			p.succeeds("tree", "--output", "json", image)
 			shown := []string{escaped}
+			// What a person gave is quoted as Go does it.
+			quoted := []string{native.Printable(strings.Trim(strconv.Quote(harm), `"`))}
 			p.fails(1, shown, "get", "--type", harm, image)         // lists several
 			p.fails(3, shown, "get", image, artifact.String())      // is not here
-			p.fails(3, shown, "get", "--type", harm+"!", image)     // none of that type
-			p.fails(3, shown, "get", image, harm)                   // none of that name
-			p.fails(2, shown, "ls", "--output="+harm, image)        // no such output
-			p.fails(2, shown, "ls", image, harm)                    // too many arguments
+			p.fails(3, quoted, "get", "--type", harm+"!", image)    // none of that type
+			p.fails(3, quoted, "get", image, harm)                  // none of that name
+			p.fails(2, quoted, "ls", "--output="+harm, image)       // no such output
+			p.fails(2, quoted, "ls", image, harm)                   // too many arguments
 			p.fails(2, nil, "ls", "--"+harm, image)                 // no such flag
 			p.registry.Delete(shape.Name, digest.FromString("one")) // and that is said of a reference
 			p.fails(1, append(shown, "was not fetched"), "fetch", image)
 			p.put(shape, contentOf(t, shape, artifact)...)
 			p.fails(1, append(shown, "2 layers"), "get", image, artifact.String())
-			p.fails(3, shown, "get", "--layer="+harm, image, artifact.String())
+			p.fails(3, quoted, "get", "--layer="+harm, image, artifact.String())
 			directory := t.TempDir()
 			p.succeeds("get", "-o", directory, image, artifact.String())
 			holds(t, directory, map[string]string{hexOf("one"): "one", hexOf("two"): "two"})
