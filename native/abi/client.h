@@ -19,7 +19,7 @@ struct connections {
     refract::limits limits;
     std::unique_ptr<registry::client> client;
 
-    /// A layout is read too fast for anybody to end it half way, so that is asked before and between.
+    /// A directory is read too fast for anybody to end it half way, so that is asked before and between. Archives ask.
     outcome check_cancelled() const {
         if (!cancelled.load()) return {};
         return {status::cancelled, "the client was cancelled"};

@@ -3,7 +3,9 @@
 
 #include "abi/guard.h"
 
+#include <array>
 #include <cstring>
+#include <string_view>
 
 #include "base/printable.h"
 
@@ -13,18 +15,24 @@ refract_status fail(refract_error* into, const error& why) noexcept {
     const auto code = static_cast<refract_status>(why.code);
     if (into == nullptr) return code;
     into->status = code;
-    std::string_view shown = why.message;
-    std::string cut;
-    try {
-        if (shown.size() >= sizeof into->message) {
-            cut = shortened(why.message, sizeof into->message - 1);
-            shown = cut;
+    constexpr std::size_t most = sizeof into->message - 1;
+    constexpr std::string_view mark = "…";
+    std::size_t end = 0;
+    std::size_t before_mark = 0;
+    for (std::string_view left = why.message; !left.empty();) {
+        std::array<char, longest_shown> shown;
+        std::size_t size = 0;
+        left.remove_prefix(next_shown(left, shown, size));
+        if (end + size > most) {
+            std::memcpy(into->message + before_mark, mark.data(), mark.size());
+            end = before_mark + mark.size();
+            break;
         }
-    } catch (const std::bad_alloc&) {
-        shown = "out of memory";
+        std::memcpy(into->message + end, shown.data(), size);
+        end += size;
+        if (end + mark.size() <= most) before_mark = end;
     }
-    std::memcpy(into->message, shown.data(), shown.size());
-    into->message[shown.size()] = '\0';
+    into->message[end] = '\0';
     return code;
 }
 

@@ -50,8 +50,9 @@ result<std::unique_ptr<refract_image>> open(const refract_client& client, std::s
     auto made = std::make_unique<refract_image>();
     made->connections = client.connections;
     const auto& limits = made->connections->limits;
-    auto repository = name.value().is_layout() ? layout::open_layout(name.value().repository, limits)
-                                               : made->connections->client->open(name.value());
+    auto repository = name.value().is_layout()
+                          ? layout::open_layout(name.value().repository, limits, {}, {}, &client.connections->cancelled)
+                          : made->connections->client->open(name.value());
     if (repository.failed()) return std::move(repository).take();
     made->repository = std::move(repository).value();
     auto image = inspect::image::open(*made->repository, name.value(), limits);

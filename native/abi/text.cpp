@@ -3,7 +3,10 @@
 
 #include <simdjson.h>
 
+#include <array>
+
 #include "abi/guard.h"
+#include "base/printable.h"
 #include "oci/digest.h"
 #include "oci/kind.h"
 #include "oci/media_type.h"
@@ -38,6 +41,19 @@ refract_status refract_digest_verify(const char* digest, size_t digest_size, con
                                      refract_error* error) REFRACT_NOEXCEPT {
     return abi::guarded(
         error, [&] { return oci::verify_digest(abi::view(digest, digest_size), abi::bytes(bytes, bytes_size)); });
+}
+
+size_t refract_printable(const char* text, size_t size, char* out, size_t out_size) REFRACT_NOEXCEPT {
+    std::size_t written = 0;
+    for (auto left = abi::view(text, size); !left.empty();) {
+        std::array<char, longest_shown> shown;
+        std::size_t bytes = 0;
+        left.remove_prefix(next_shown(left, shown, bytes));
+        for (std::size_t i = 0; i < bytes; ++i, ++written) {
+            if (written < out_size) out[written] = shown[i];
+        }
+    }
+    return written;
 }
 
 uint32_t refract_abi_version(void) REFRACT_NOEXCEPT { return REFRACT_ABI_VERSION; }

@@ -79,8 +79,7 @@ inline constexpr discovery_limits pull_discovery = [] {
 struct layout_limits {
     std::uint32_t scanned_blobs = 10'000;        ///< looked at for referrers although index.json does not list them
     std::uint32_t members = 100'000;             ///< files, directories and links of one archive
-    std::uint32_t passes = 256;                  ///< through one compressed archive
-    std::uint64_t unpacked_bytes = 64ull << 30;  ///< what a compressed archive may hold
+    std::uint64_t unpacked_bytes = 64ull << 30;  ///< of one compressed archive, in all passes through it together
     std::uint64_t kept_bytes = 64u << 20;        ///< documents of a compressed archive that are held in memory
 };
 

@@ -3,7 +3,9 @@
 
 #include "base/printable.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 namespace refract {
 namespace {
@@ -27,42 +29,81 @@ std::size_t character_size(std::string_view text) {
     return 0;
 }
 
-/// Characters that move the cursor, start an escape sequence or reorder what is read.
+/// The value of a well-formed character.
+char32_t value_of(std::string_view character) {
+    static constexpr std::uint8_t lead_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    char32_t value = static_cast<std::uint8_t>(character[0]) & lead_bits[character.size()];
+    for (const char c : character.substr(1)) value = (value << 6) | (static_cast<std::uint8_t>(c) & 0x3Fu);
+    return value;
+}
+
+struct range {
+    char32_t first, last;
+};
+
+/// What moves the cursor, starts an escape sequence, turns the direction of writing, cannot be seen, looks like the
+/// space that it is not, or looks like nothing that anybody knows. In their order.
+constexpr range harmful[] = {
+    {0x0000, 0x001F},     // C0
+    {0x007F, 0x00A0},     // DEL, C1, the space that does not break
+    {0x00AD, 0x00AD},     // soft hyphen
+    {0x034F, 0x034F},     // combining grapheme joiner
+    {0x061C, 0x061C},     // Arabic letter mark
+    {0x115F, 0x1160},     // Hangul fillers
+    {0x1680, 0x1680},     // Ogham space
+    {0x17B4, 0x17B5},     // Khmer vowels that are not seen
+    {0x180B, 0x180F},     // Mongolian variation selectors and vowel separator
+    {0x2000, 0x200F},     // spaces of all widths, of none too, joiners, marks of direction
+    {0x2028, 0x202F},     // separators of lines, embeddings and overrides of direction, a narrow space
+    {0x205F, 0x206F},     // a space, invisible operators, isolates of direction
+    {0x3000, 0x3000},     // a wide space
+    {0x3164, 0x3164},     // Hangul filler
+    {0xE000, 0xF8FF},     // private use
+    {0xFEFF, 0xFEFF},     // byte-order mark
+    {0xFFA0, 0xFFA0},     // Hangul filler
+    {0xFFF0, 0xFFFB},     // annotations between lines
+    {0xFFFE, 0xFFFF},     // no characters
+    {0x1D173, 0x1D17A},   // invisible marks of music
+    {0xE0000, 0x10FFFF},  // tags, further variation selectors, private use
+};
+
 bool is_harmful(std::string_view character) {
-    if (character.size() == 1) {
-        const auto byte = static_cast<std::uint8_t>(character[0]);
-        return byte < 0x20 || byte == 0x7F;
-    }
-    if (character.size() == 2) return character[0] == '\xC2' && static_cast<std::uint8_t>(character[1]) < 0xA0;
-    if (character.size() != 3) return false;
-    const bool general = character.substr(0, 2) == "\xE2\x80";  // U+2000..U+203F
-    const auto last = static_cast<std::uint8_t>(character[2]);
-    const bool marks = general && (last == 0x8E || last == 0x8F || (last >= 0xA8 && last <= 0xAE));
-    const bool isolates = character.substr(0, 2) == "\xE2\x81" && last >= 0xA6 && last <= 0xA9;
-    return marks || isolates;
+    const char32_t value = value_of(character);
+    const auto* const next = std::upper_bound(std::begin(harmful), std::end(harmful), value,
+                                              [](char32_t one, const range& of) { return one < of.first; });
+    return next != std::begin(harmful) && value <= std::prev(next)->last;
 }
 
 }  // namespace
 
-std::string printable(std::string_view text, std::size_t most) {
+std::size_t next_shown(std::string_view text, std::array<char, longest_shown>& shown,
+                       std::size_t& shown_size) noexcept {
     static constexpr char digits[] = "0123456789abcdef";
-    std::string shown;
-    while (!text.empty()) {
-        auto size = character_size(text);
-        const bool plain = size != 0 && !is_harmful(text.substr(0, size));
-        if (size == 0) size = 1;
-        if (shown.size() + (plain ? size : 4 * size) > most) return shown + "…";
+    auto size = character_size(text);
+    const bool plain = size != 0 && !is_harmful(text.substr(0, size));
+    if (size == 0) size = 1;
+    shown_size = 0;
+    for (const char c : text.substr(0, size)) {
         if (plain) {
-            shown.append(text.substr(0, size));
-        } else {
-            for (const char c : text.substr(0, size)) {
-                const auto byte = static_cast<std::uint8_t>(c);
-                shown.append({'\\', 'x', digits[byte >> 4], digits[byte & 15]});
-            }
+            shown[shown_size++] = c;
+            continue;
         }
-        text.remove_prefix(size);
+        const auto byte = static_cast<std::uint8_t>(c);
+        for (const char written : {'\\', 'x', digits[byte >> 4], digits[byte & 15]}) shown[shown_size++] = written;
     }
-    return shown;
+    return size;
+}
+
+std::string printable(std::string_view text, std::size_t most) {
+    std::string all;
+    while (!text.empty()) {
+        std::array<char, longest_shown> shown;
+        std::size_t size = 0;
+        text.remove_prefix(next_shown(text, shown, size));
+        if (all.size() + size > most) return all + "…";
+        all.append(shown.data(), size);
+    }
+    return all;
 }
 
 std::string quote(std::string_view text, std::size_t most) { return '"' + printable(text, most) + '"'; }

@@ -179,7 +179,7 @@ result<inspect::image*> context::open(const std::string& text) {
     name_ = std::move(name).value();
     if (name_.is_layout()) {
         name_ = layout::find_path(std::move(name_));
-        auto opened = layout::open_layout(name_.repository, limits);
+        auto opened = layout::open_layout(name_.repository, limits, {}, {}, &interrupted_by_signal);
         if (opened.failed()) return std::move(opened).take();
         repository_ = std::move(opened).value();
     } else {
@@ -201,7 +201,8 @@ result<inspect::image*> context::open(const std::string& text) {
 }
 
 void context::warn(std::string_view text) const {
-    if (said_.emplace(text).second) fmt::print(stderr, "refract: {}\n", text);
+    const auto shown = printable(text, most_of_a_line);
+    if (said_.emplace(shown).second) fmt::print(stderr, "refract: {}\n", shown);
 }
 
 outcome context::refuse_json() const {

@@ -79,6 +79,9 @@ outcome finish_output();
 /// Whether that error is that nobody reads the pipe any more.
 bool reader_went_away() noexcept;
 
+/// Most that is printed of an error or a notice.
+inline constexpr std::size_t most_of_a_line = 16u << 10;
+
 // The commands, a file each.
 void add_inspect(CLI::App& to, context& with);
 void add_select(CLI::App& to, context& with);

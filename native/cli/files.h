@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <cstdint>
+
 #include "base/result.h"
 #include "inspect/content.h"
 
@@ -15,8 +17,10 @@ namespace refract::cli {
 /// Writes content to the standard output: as it is, but for a terminal, which does nothing but show it.
 void write_content(std::string_view content);
 
-/// Writes a piece to the standard output, its size and digest checked as it goes. A terminal is shown text only.
-outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece);
+/// Writes a piece to the standard output. One of at most `most_held` bytes is checked, size and digest, before anything
+/// of it is written; a longer one as it goes, so that only the outcome tells whether what was written is right. A
+/// terminal is shown text only.
+outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece, std::uint64_t most_held);
 
 /// Writes pieces into a file, or a directory if there are several of them or it is one. Files that exist are left
 /// alone; a file is there under its name only when all of it is, and right. Tells the names on the standard output.

@@ -189,7 +189,8 @@ outcome get(context& with, get_options& options) {
     if (artifact.failed()) return std::move(artifact).take();
     auto pieces = pieces_of(artifact.value(), options);
     if (pieces.failed()) return std::move(pieces).take();
-    if (options.to_stdout()) return write_to_stdout(image.documents(), pieces.value().front());
+    if (options.to_stdout())
+        return write_to_stdout(image.documents(), pieces.value().front(), with.limits.document_bytes);
     return write_files(image.documents(), pieces.value(), options.to);
 }
 
@@ -200,7 +201,9 @@ void add_get(CLI::App& to, context& with, std::shared_ptr<listing_options> listi
     command->footer(
         "Files are named by the titles of the layers where these are plain names, else by their digests. On a "
         "terminal,\n"
-        "escape sequences in what is written are shown, not obeyed.\n" +
+        "escape sequences in what is written are shown, not obeyed. What takes at most 4 MiB is checked before it is "
+        "written;\n"
+        "of more, what the standard output got is right only if the exit code is 0.\n" +
         to.get_footer());
     const auto options = std::make_shared<get_options>(std::move(listing));
     options->listing->add_to(*command)->required();

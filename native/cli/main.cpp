@@ -58,10 +58,11 @@ std::string what_is_wrong(const CLI::ParseError& wrong, const CLI::App& app) {
 int fail(const error& why, const CLI::App& app) {
     int code = cli::exit_code_of(why.code);
     if (cli::context::interrupted()) code = cli::interrupted;
+    const auto shown = printable(why.message, cli::most_of_a_line);
     if (code == cli::usage) {
-        fmt::print(stderr, "refract: {} (see {} --help)\n", why.message, command_called(app));
+        fmt::print(stderr, "refract: {} (see {} --help)\n", shown, command_called(app));
     } else {
-        fmt::print(stderr, "refract: {}\n", why.message);
+        fmt::print(stderr, "refract: {}\n", shown);
     }
     return code;
 }
@@ -131,7 +132,7 @@ int main(int argc, char** argv) {
     } catch (const std::bad_alloc&) {
         std::fputs("refract: out of memory\n", stderr);
     } catch (const std::exception& thrown) {
-        std::fprintf(stderr, "refract: %s\n", thrown.what());
+        std::fprintf(stderr, "refract: %s\n", printable(thrown.what(), cli::most_of_a_line).c_str());
     }
     return cli::failure;
 }

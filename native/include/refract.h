@@ -620,6 +620,11 @@ REFRACT_API refract_status refract_image_get(refract_image* image, uint32_t refe
 
 /* ---- small things ------------------------------------------------------------------------------------------- */
 
+/* Writes into `out` how text of strangers is shown: control characters, what turns the direction of writing or cannot
+ * be seen, spaces but the plain one, separators of lines, private use and invalid UTF-8 as \xNN. Returns how many bytes
+ * that takes, at most four for each of `text`. Where they are more than `out_size`, the rest is not written. */
+REFRACT_API size_t refract_printable(const char* text, size_t size, char* out, size_t out_size) REFRACT_NOEXCEPT;
+
 /* Whether `bytes` have `digest`: REFRACT_OK, REFRACT_DIGEST_MISMATCH, or what is wrong with the digest itself. */
 REFRACT_API refract_status refract_digest_verify(const char* digest, size_t digest_size, const void* bytes,
                                                  size_t bytes_size, refract_error* error) REFRACT_NOEXCEPT;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/printable.h"
 #include "oci/digest.h"
 #include "oci/document.h"
 
@@ -60,7 +61,7 @@ outcome image::open_root(const limits& limits) {
     }
     oci::json_reader json(limits.json_depth);
     auto what = oci::identify(json, bytes_of(root_.bytes));
-    if (what.failed()) return outcome(std::move(what).take()).in(name_.text());
+    if (what.failed()) return outcome(std::move(what).take()).in(printable(name_.text(), 1024));
     root_.kind = what.value().kind;
     root_.media_type = what.value().media_type;
     reader_.keep(root_.digest, root_.bytes);
@@ -79,7 +80,7 @@ resolve::expected_document image::expected_root() const {
 result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
     auto walk = std::make_unique<resolve::walk>(request);
     outcome done = feed(reader_, *walk, walk->begin(expected_root(), bytes_of(root_.bytes)));
-    if (done.failed()) return std::move(done).in(name_.text());
+    if (done.failed()) return std::move(done).in(printable(name_.text(), 1024));
     return walk;
 }
 
@@ -89,7 +90,7 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
     // Clients go by what they are told, and refract by the bytes.
     if (oci::kind_of(root_.served_type) != oci::media_kind::other) root.media_type = root_.served_type;
     outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(root_.bytes)));
-    if (done.failed()) return std::move(done).in(name_.text());
+    if (done.failed()) return std::move(done).in(printable(name_.text(), 1024));
     return predictor.predicted();
 }
 
@@ -103,7 +104,7 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
     root.size = static_cast<std::int64_t>(index.size());
     resolve::predictor predictor(who, wanted, limits);
     outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(index)));
-    if (done.failed()) return std::move(done).in(name_.text());
+    if (done.failed()) return std::move(done).in(printable(name_.text(), 1024));
     return predictor.predicted();
 }
 
@@ -161,7 +162,7 @@ outcome image::read_artifacts(const listing_request& request, resolve::attached&
     if (answers.failed()) return std::move(answers).take();
     artifacts_->answer(questions, answers.value(), notices);
     artifacts_->complete(all);
-    for (auto& notice : notices.all()) listing_.notices.push_back(name_.text() + ": " + std::move(notice));
+    for (auto& notice : notices.all()) listing_.notices.push_back(printable(name_.text(), 1024) + ": " + notice);
     return {};
 }
 

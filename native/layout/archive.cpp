@@ -3,6 +3,7 @@
 
 #include "layout/archive.h"
 
+#include <atomic>
 #include <map>
 #include <utility>
 
@@ -14,8 +15,12 @@ namespace {
 
 class archive_storage final : public storage {
 public:
-    archive_storage(file_handle file, const limits& limits, const layout_limits& bounds)
-        : file_(std::move(file)), document_bytes_(limits.document_bytes), bounds_(bounds) {}
+    archive_storage(file_handle file, const limits& limits, const layout_limits& bounds,
+                    const std::atomic<bool>* cancelled)
+        : file_(std::move(file)),
+          document_bytes_(limits.document_bytes),
+          bounds_(bounds),
+          budget_{bounds.unpacked_bytes, bounds.unpacked_bytes, cancelled} {}
 
     outcome read_members();
 
@@ -78,11 +83,11 @@ private:
     std::map<std::string, part> parts_;
     bool compressed_ = false;
     std::uint64_t kept_bytes_ = 0;
-    std::uint32_t passes_ = 0;
+    tar_reader::budget budget_;
 };
 
 outcome archive_storage::read_members() {
-    auto opened = tar_reader::open(file_.get(), 0);
+    auto opened = tar_reader::open(file_.get(), budget_);
     if (opened.failed()) return std::move(opened).take();
     tar_reader& reader = *opened.value();
     tar_reader::member member;
@@ -96,11 +101,7 @@ outcome archive_storage::read_members() {
                     "it has more than " + std::to_string(bounds_.members) + " members, which is the limit"};
         }
         compressed_ = reader.is_compressed();
-        const auto end = static_cast<std::uint64_t>(member.begin) + static_cast<std::uint64_t>(member.size);
-        if (compressed_ && end > bounds_.unpacked_bytes) {
-            return {status::limit_exceeded, "it unpacks to more than the limit of " +
-                                                std::to_string(bounds_.unpacked_bytes) + " bytes; unpack it yourself"};
-        }
+        if (compressed_ && static_cast<std::uint64_t>(member.size) > budget_.unpacked_bytes) return budget_.exceeded();
         // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
         if (outcome done = add(reader, member); done.failed()) return done;
     }
@@ -140,11 +141,8 @@ outcome archive_storage::keep(tar_reader& from, part& of, bool always) {
 }
 
 outcome archive_storage::stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to) {
-    if (compressed_ && ++passes_ > bounds_.passes) {
-        return {status::limit_exceeded, "a compressed archive is read from its beginning at most " +
-                                            std::to_string(bounds_.passes) + " times, which is the limit; unpack it"};
-    }
-    auto opened = tar_reader::open(file_.get(), compressed_ ? 0 : of.begin);
+    auto opened =
+        compressed_ ? tar_reader::open(file_.get(), budget_) : tar_reader::open_plain(file_.get(), of.begin, budget_);
     if (opened.failed()) return std::move(opened).take();
     tar_reader::member member;
     for (;;) {
@@ -161,8 +159,9 @@ outcome archive_storage::stream_member(const std::string& path, const part& of, 
 
 }  // namespace
 
-result<std::unique_ptr<storage>> open_archive(file_handle file, const limits& limits, const layout_limits& bounds) {
-    auto made = std::make_unique<archive_storage>(std::move(file), limits, bounds);
+result<std::unique_ptr<storage>> open_archive(file_handle file, const limits& limits, const layout_limits& bounds,
+                                              const std::atomic<bool>* cancelled) {
+    auto made = std::make_unique<archive_storage>(std::move(file), limits, bounds, cancelled);
     if (outcome done = made->read_members(); done.failed()) return done;
     return std::unique_ptr<storage>(std::move(made));
 }

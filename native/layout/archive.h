@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "base/limits.h"
@@ -17,9 +18,11 @@ namespace refract::layout {
 /// member is read where it is, and a compressed archive is unpacked anew for each blob that is read; its documents are
 /// held in memory.
 ///
-/// Only members with the name of a layout's file are looked at, "./" in front of it not counted, so no name leads out
-/// of the archive. A second index.json or oci-layout is `ambiguous`; of blobs with the same digest the first counts.
-/// Links and other things that are no regular files are `malformed`.
-result<std::unique_ptr<storage>> open_archive(file_handle file, const limits& limits, const layout_limits& bounds);
+/// Only members with the name of a layout's file are looked at, as Go's path.Clean has it ("x/../index.json"), so no
+/// name leads out of the archive. A second index.json or oci-layout is `ambiguous`; of blobs with the same digest the
+/// first counts. Links and other things that are no regular files are `malformed`. Unpacking ends with `cancelled` when
+/// that becomes true; it is kept.
+result<std::unique_ptr<storage>> open_archive(file_handle file, const limits& limits, const layout_limits& bounds,
+                                              const std::atomic<bool>* cancelled = nullptr);
 
 }  // namespace refract::layout

@@ -254,9 +254,10 @@ std::vector<outcome> image_layout::read(std::span<const oci::blob> blobs) {
 }  // namespace
 
 result<std::unique_ptr<oci::repository>> open_layout(const std::string& path, const limits& limits,
-                                                     const discovery_limits& discovery, const layout_limits& bounds) {
+                                                     const discovery_limits& discovery, const layout_limits& bounds,
+                                                     const std::atomic<bool>* cancelled) {
     const std::string shown = "oci:" + printable(path);
-    auto files = open_storage(path, limits, bounds);
+    auto files = open_storage(path, limits, bounds, cancelled);
     if (files.failed()) return outcome(std::move(files).take()).in(shown);
     auto made = std::make_unique<image_layout>(path, std::move(files).value(), limits, discovery, bounds);
     outcome done = made->check_marker();

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,7 @@ namespace refract::layout {
 /// (`found`) and the bytes, and of other blobs, of which `bounds` does.
 result<std::unique_ptr<oci::repository>> open_layout(const std::string& path, const limits& limits,
                                                      const discovery_limits& discovery = {},
-                                                     const layout_limits& bounds = {});
+                                                     const layout_limits& bounds = {},
+                                                     const std::atomic<bool>* cancelled = nullptr);
 
 }  // namespace refract::layout

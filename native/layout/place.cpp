@@ -49,12 +49,12 @@ oci::image_name find_path(oci::image_name name) {
 }
 
 result<std::unique_ptr<storage>> open_storage(const std::string& path, const limits& limits,
-                                              const layout_limits& bounds) {
+                                              const layout_limits& bounds, const std::atomic<bool>* cancelled) {
     struct stat at {};
     if (::stat(path.c_str(), &at) != 0 || S_ISDIR(at.st_mode)) return open_directory(path);
     auto file = open_regular(path);
     if (file.failed()) return std::move(file).take();
-    return open_archive(std::move(file).value(), limits, bounds);
+    return open_archive(std::move(file).value(), limits, bounds, cancelled);
 }
 
 }  // namespace refract::layout

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "base/limits.h"
@@ -19,6 +20,6 @@ oci::image_name find_path(oci::image_name name);
 
 /// Opens the directory or archive.
 result<std::unique_ptr<storage>> open_storage(const std::string& path, const limits& limits,
-                                              const layout_limits& bounds);
+                                              const layout_limits& bounds, const std::atomic<bool>* cancelled);
 
 }  // namespace refract::layout

@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "base/printable.h"
 
@@ -51,17 +53,45 @@ constexpr const char* no_archive = "it is no tar archive (plain, or compressed w
 constexpr int most_filters = 2;            // one that unpacks, and libarchive's own at the end
 constexpr std::size_t longest_path = 512;  // files of layouts have shorter ones
 
-std::string plain_path(const char* name) {
-    if (name == nullptr) return {};
-    std::string_view path(name);
-    while (path.starts_with("./")) path.remove_prefix(2);
-    return path.size() > longest_path ? std::string() : std::string(path);
+/// As Go's path.Clean, by which containerd's import goes: "x/../index.json" is index.json, and so is "./index.json".
+/// What begins at the root or leads out of the archive is none of its files.
+std::string clean_path(const char* name) {
+    if (name == nullptr || *name == '/') return {};
+    std::vector<std::string_view> parts;
+    for (std::string_view left(name); !left.empty();) {
+        const auto part = left.substr(0, left.find('/'));
+        left.remove_prefix(std::min(left.size(), part.size() + 1));
+        if (part.empty() || part == ".") continue;
+        if (part != "..") {
+            parts.push_back(part);
+        } else if (parts.empty()) {
+            return {};
+        } else {
+            parts.pop_back();
+        }
+    }
+    std::string path;
+    for (const auto part : parts) {
+        if (path.size() + part.size() >= longest_path) return {};
+        if (!path.empty()) path += '/';
+        path += part;
+    }
+    return path;
 }
+
+/// Names may be in other characters than the locale has.
+const char* name_of(archive_entry* entry) {
+    const char* const name = archive_entry_pathname(entry);
+    return name != nullptr ? name : archive_entry_pathname_utf8(entry);
+}
+
+bool is_cancelled(const tar_reader::budget& of) { return of.cancelled != nullptr && of.cancelled->load(); }
 
 }  // namespace
 
-tar_reader::tar_reader(int file, std::int64_t begin)
+tar_reader::tar_reader(int file, std::int64_t begin, budget& of)
     : file_(file),
+      budget_(of),
       begin_(begin),
       at_(begin),
       buffer_(new std::byte[buffer_bytes]),
@@ -76,35 +106,84 @@ error tar_reader::failure(const std::string& what) const {
     return {status::malformed, what + (why == nullptr ? "" : ": " + printable(why))};
 }
 
-result<std::unique_ptr<tar_reader>> tar_reader::open(int file, std::int64_t begin) {
-    std::unique_ptr<tar_reader> made(new tar_reader(file, begin));
+outcome tar_reader::start() {
     struct stat found {};
-    if (::fstat(file, &found) != 0) return error{status::unreachable, "cannot read it"};
-    made->size_ = found.st_size;
+    if (::fstat(file_, &found) != 0) return {status::unreachable, "cannot read it"};
+    size_ = found.st_size;
+    archive* const reader = reader_.get();
+    if (archive_read_support_format_tar(reader) != ARCHIVE_OK) return failure("libarchive cannot read tar archives");
+    const int done = archive_read_open2(reader, this, nullptr, tar_callbacks::read, tar_callbacks::skip, nullptr);
+    return done == ARCHIVE_OK ? outcome() : outcome(failure(no_archive));
+}
+
+result<std::unique_ptr<tar_reader>> tar_reader::open(int file, budget& of) {
+    std::unique_ptr<tar_reader> made(new tar_reader(file, 0, of));
     archive* const reader = made->reader_.get();
-    if (archive_read_support_format_tar(reader) != ARCHIVE_OK ||
-        archive_read_support_filter_gzip(reader) != ARCHIVE_OK ||
+    if (archive_read_support_filter_gzip(reader) != ARCHIVE_OK ||
         archive_read_support_filter_zstd(reader) != ARCHIVE_OK) {
-        return made->failure("libarchive cannot read tar archives");
+        return made->failure("libarchive cannot unpack gzip and zstd");
     }
-    const int done = archive_read_open2(reader, made.get(), nullptr, tar_callbacks::read, tar_callbacks::skip, nullptr);
-    if (done != ARCHIVE_OK) return made->failure(no_archive);
+    if (outcome done = made->start(); done.failed()) return done;
     if (archive_filter_count(reader) > most_filters) {
         return error{status::unsupported, "it is compressed more than once; unpack it"};
     }
     return made;
 }
 
+result<std::unique_ptr<tar_reader>> tar_reader::open_plain(int file, std::int64_t begin, budget& of) {
+    std::unique_ptr<tar_reader> made(new tar_reader(file, begin, of));
+    if (outcome done = made->start(); done.failed()) return done;
+    return made;
+}
+
+error tar_reader::budget::exceeded() const {
+    return {status::limit_exceeded, "it is compressed, and reading it takes unpacking more than the limit of " +
+                                        std::to_string(limit) + " bytes, again for each blob; unpack it yourself"};
+}
+
+/// Takes what was unpacked since the last time from the budget.
+outcome tar_reader::account() {
+    if (is_cancelled(budget_)) return {status::cancelled, "cancelled"};
+    if (!is_compressed()) return {};
+    const auto now = static_cast<std::uint64_t>(std::max<la_int64_t>(archive_filter_bytes(reader_.get(), 0), 0));
+    const auto more = now - std::min(unpacked_, now);
+    unpacked_ = now;
+    if (more > budget_.unpacked_bytes) {
+        budget_.unpacked_bytes = 0;
+        return budget_.exceeded();
+    }
+    budget_.unpacked_bytes -= more;
+    return {};
+}
+
+/// Unpacks the rest of a member in pieces: libarchive would do it in one, however long that takes.
+outcome tar_reader::pass_over() {
+    for (;;) {
+        const void* piece = nullptr;
+        std::size_t size = 0;
+        la_int64_t offset = 0;
+        const int done = archive_read_data_block(reader_.get(), &piece, &size, &offset);
+        if (done == ARCHIVE_EOF) return {};
+        if (done == ARCHIVE_RETRY) continue;
+        if (done != ARCHIVE_OK && done != ARCHIVE_WARN) return failure("the archive is damaged");
+        if (outcome fine = account(); fine.failed()) return fine;
+    }
+}
+
 bool tar_reader::is_compressed() const { return archive_filter_count(reader_.get()) > 1; }
 
 result<bool> tar_reader::next(member& into) {
+    if (entry_ != nullptr && is_compressed()) {
+        if (outcome passed = pass_over(); passed.failed()) return passed;
+    }
+    if (outcome fine = account(); fine.failed()) return fine;
     const int done = archive_read_next_header(reader_.get(), &entry_);
     if (done == ARCHIVE_EOF) return false;
     // A warning is about what refract does not look at: owners, times, characters of other names.
     if (done != ARCHIVE_OK && done != ARCHIVE_WARN) {
         return failure(no_archive);
     }
-    into.path = plain_path(archive_entry_pathname(entry_));
+    into.path = clean_path(name_of(entry_));
     into.begin = begin_ + archive_read_header_position(reader_.get());
     into.size = archive_entry_size(entry_);
     into.regular = archive_entry_filetype(entry_) == AE_IFREG && archive_entry_hardlink(entry_) == nullptr &&
@@ -122,6 +201,7 @@ outcome tar_reader::data(std::uint64_t most, const sink& to) {
         if (got == ARCHIVE_RETRY) continue;
         if (got < 0) return failure("the archive is damaged");
         if (got == 0) return {};
+        if (outcome fine = account(); fine.failed()) return fine;
         left -= static_cast<std::uint64_t>(got);
         if (outcome done = to({piece.get(), static_cast<std::size_t>(got)}); done.failed()) return done;
     }

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -23,14 +23,25 @@ class tar_reader {
 public:
     /// What a member is, until the next one is asked for.
     struct member {
-        std::string path;        ///< without "./" in front; empty if it cannot be a file of a layout
+        std::string path;        ///< the shortest that names the same place; empty if it cannot be a file of a layout
         std::int64_t begin = 0;  ///< where its headers begin, in the unpacked archive
         std::int64_t size = 0;
         bool regular = false;
     };
 
-    /// Begins at `begin`, where a member's headers begin; only what is not compressed can be begun elsewhere than at 0.
-    static result<std::unique_ptr<tar_reader>> open(int file, std::int64_t begin);
+    /// What all passes through one archive share.
+    struct budget {
+        std::uint64_t unpacked_bytes = 0;  ///< what may still be unpacked
+        std::uint64_t limit = 0;           ///< what that was at first
+        const std::atomic<bool>* cancelled = nullptr;
+
+        error exceeded() const;
+    };
+
+    /// From the beginning: whether it is compressed shows. Keeps a pointer to the budget.
+    static result<std::unique_ptr<tar_reader>> open(int file, budget& of);
+    /// From where a member's headers begin, in an archive that is known not to be compressed.
+    static result<std::unique_ptr<tar_reader>> open_plain(int file, std::int64_t begin, budget& of);
 
     /// Whether there is another member, and which.
     result<bool> next(member& into);
@@ -44,12 +55,17 @@ public:
     ~tar_reader();
 
 private:
-    tar_reader(int file, std::int64_t begin);
+    tar_reader(int file, std::int64_t begin, budget& of);
     friend struct tar_callbacks;
     error failure(const std::string& what) const;
+    outcome start();
+    outcome pass_over();
+    outcome account();
 
     static constexpr std::size_t buffer_bytes = 64u << 10;
     int file_;
+    budget& budget_;
+    std::uint64_t unpacked_ = 0;
     std::int64_t begin_;
     std::int64_t at_;
     std::int64_t size_ = 0;

@@ -101,14 +101,14 @@ outcome discovery::take_tag(const asked& one, const std::string& bytes) {
     // Some registries take "sha256-<hex>" for the digest itself.
     if (digest.value() == about.digest) return {};
     auto what = oci::identify(reader_, bytes_of(bytes));
-    if (what.failed()) return outcome(std::move(what).take()).in("tag " + tag);
+    if (what.failed()) return outcome(std::move(what).take()).in("tag " + printable(tag));
 
     const bool is_index = what.value().kind == oci::media_kind::index;
     if (is_index && cosign_type(tag).empty()) {
         return begin_walk(tag, about.digest, bytes, digest.value(), what.value().media_type);
     }
     if (tag == about.tag) {
-        notices_.add("tag " + tag + " names a manifest, not an index: it holds no references");
+        notices_.add("tag " + printable(tag) + " names a manifest, not an index: it holds no references");
         return {};
     }
     return take_tagged_manifest(one, bytes, what.value(), digest.value());
@@ -140,7 +140,7 @@ outcome discovery::take_tagged_manifest(const asked& one, const std::string& byt
     // cosign's manifests name no subject; where one does, the tag may be an old one.
     if (next.subject.empty()) next.subject = keep(subjects_[one.subject].digest);
     add(std::move(next));
-    return std::move(read).in("tag " + tag);
+    return std::move(read).in("tag " + printable(tag));
 }
 
 outcome discovery::take_scanned(const asked& one, const std::string& bytes) {
@@ -148,14 +148,14 @@ outcome discovery::take_scanned(const asked& one, const std::string& bytes) {
     auto what = oci::identify(reader_, bytes_of(bytes));
     if (what.failed() || what.value().kind != oci::media_kind::index) {
         // Whatever else the repository holds is no concern of this image.
-        if (what.failed()) notices_.add("tag " + tag + " was not looked into: " + what.why().message);
+        if (what.failed()) notices_.add("tag " + printable(tag) + " was not looked into: " + what.why().message);
         return {};
     }
     auto digest = oci::sha256_digest(bytes_of(bytes));
     if (digest.failed()) return std::move(digest).take();
     if (of_image_.contains(digest.value())) return {};
     outcome done = begin_walk(tag, {}, bytes, digest.value(), what.value().media_type);
-    if (done.failed()) notices_.add("tag " + tag + " was not looked into: " + done.why().message);
+    if (done.failed()) notices_.add("tag " + printable(tag) + " was not looked into: " + done.why().message);
     return {};
 }
 
@@ -175,7 +175,7 @@ outcome discovery::begin_walk(std::string tag, std::string about, const std::str
 }
 
 outcome discovery::go_on(tagged_index& index, result<walk::step> step) {
-    if (step.failed()) return outcome(std::move(step).take()).in("tag " + index.tag);
+    if (step.failed()) return outcome(std::move(step).take()).in("tag " + printable(index.tag));
     if (step.value() == walk::step::done) return read_index(index);
     ask(asked::purpose::nested, oci::question::kind::manifest, index.walk->needed().expected.digest);
     next_.back().index = &index;
@@ -270,7 +270,7 @@ outcome discovery::take_entry(const asked& one, result<oci::answer> came) {
     }
     if (next.subject.empty()) next.subject = one.index->subject;
     add(std::move(next));
-    return std::move(read).in("tag " + one.index->tag);
+    return std::move(read).in("tag " + printable(one.index->tag));
 }
 
 void discovery::add(reference found, bool unsure) {

@@ -15,6 +15,8 @@ import (
 
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
 	"github.com/containerd/errdefs"
+
+	"github.com/refract-oci/refract/plugin/native"
 )
 
 // Final tells whether an error is the registry's last word on a document, and puts it in words. Others (it is busy, the network
@@ -83,5 +85,5 @@ func Shown(err error) error {
 
 func line(text string) string {
 	text = userOfURL.ReplaceAllString(queryOfURL.ReplaceAllString(text, ""), "//")
-	return strings.Join(strings.Fields(text), " ")
+	return native.Printable(strings.Join(strings.Fields(text), " "))
 }

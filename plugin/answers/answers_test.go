@@ -6,9 +6,15 @@ package answers
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
+	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
 	"github.com/containerd/errdefs"
+
+	"github.com/refract-oci/refract/tests/printable"
 )
 
 // What is shown keeps its words and its kind, but nothing that a URL has besides its place.
@@ -28,5 +34,22 @@ func TestShown(t *testing.T) {
 	}
 	if Shown(nil) != nil {
 		t.Error("nothing is shown as an error")
+	}
+}
+
+// A status line, and whatever else an error quotes, are a registry's own words.
+func TestWhatIsShownIsPrintable(t *testing.T) {
+	for _, row := range printable.List() {
+		for _, err := range []error{
+			errors.New("GET https://host/v2/x: " + row.Text),
+			remoteerrors.ErrUnexpectedStatus{Status: "418 " + row.Text, StatusCode: 418, RequestMethod: http.MethodGet, RequestURL: "https://host/v2/x"},
+			&url.Error{Op: "Get", URL: "https://host/" + row.Text, Err: errors.New(row.Text)},
+		} {
+			for _, shown := range []error{Shown(err), Readable(err)} {
+				if harm := printable.Harm(shown.Error()); harm != "" || strings.Contains(shown.Error(), "\n") {
+					t.Errorf("%s: %s stands raw in %q", row.Name, harm, shown)
+				}
+			}
+		}
 	}
 }

@@ -62,6 +62,15 @@ func (r *resolver) SetOptions(options ...transfer.ImageResolverOption) {
 	}
 }
 
+// Fetcher is one that asks the registry alone.
+func (r *resolver) Fetcher(ctx context.Context, ref string) (remotes.Fetcher, error) {
+	fetcher, err := r.Resolver.Fetcher(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return onlyRegistry{fetcher}, nil
+}
+
 // Resolve makes the selection and returns the image's target.
 func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Descriptor, error) {
 	name, root, err := r.Resolver.Resolve(ctx, ref)
@@ -174,6 +183,7 @@ func (r *resolver) checkMatcher(chosen *selection) error {
 // target.
 func (r *resolver) wrap(outer func(images.Handler) images.Handler) func(images.Handler) images.Handler {
 	return func(handler images.Handler) images.Handler {
+		handler = stayingAtRegistry(handler)
 		if outer != nil {
 			handler = outer(handler)
 		}

@@ -76,6 +76,7 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 			capture.entries = slices.Clone(children)
 		} else if err == nil {
 			unlabel(children)
+			stayAtRegistry(children)
 		}
 		return children, err
 	}
@@ -107,9 +108,10 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 // interface read as instructions, embedded content, and addresses outside the registry.
 func plain(entries []ocispec.Descriptor) []ocispec.Descriptor {
 	for i := range entries {
-		entries[i].Data, entries[i].URLs = nil, nil
+		entries[i].Data = nil
 	}
 	unlabel(entries)
+	stayAtRegistry(entries)
 	return entries
 }
 

@@ -33,7 +33,7 @@ func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error
 		if err != nil {
 			return name, root, err
 		}
-		if root, err = s.pull.documents(withBodies(ctx, fetcher)).identify(ctx, root); err != nil {
+		if root, err = s.pull.documents(withBodies(ctx, onlyRegistry{fetcher})).identify(ctx, root); err != nil {
 			return name, root, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
 		}
 	}
@@ -47,7 +47,7 @@ func (s *source) Fetcher(ctx context.Context, name string) (transfer.Fetcher, er
 	if err != nil {
 		return nil, err
 	}
-	fetcher = withBodies(ctx, fetcher)
+	fetcher = withBodies(ctx, onlyRegistry{fetcher})
 	s.pull.fetcher = fetcher
 	if err := s.pull.choose(ctx); err != nil {
 		s.pull.failed = err

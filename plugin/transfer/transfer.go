@@ -22,6 +22,7 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
@@ -69,9 +70,9 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	pull.count(err)
 	if pull.failed != nil && errors.Is(err, pull.failed) {
 		// What containerd wraps around it speaks of fetchers; what went wrong is the image.
-		return fmt.Errorf("%s: %w", pull.reference, pull.failed)
+		err = fmt.Errorf("%s: %w", pull.reference, pull.failed)
 	}
-	return err
+	return answers.Shown(err)
 }
 
 // pull is what source and destination of one transfer share. containerd calls them one after the other; while it goes through

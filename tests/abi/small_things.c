@@ -71,7 +71,19 @@ static void test_digests(void) {
                                        NULL, 0, NULL));
 }
 
+static void test_printable(void) {
+    char shown[16];
+    memset(shown, 'x', sizeof shown);
+    CHECK(refract_printable("a\x1b[b", 4, shown, sizeof shown) == 7 && memcmp(shown, "a\\x1b[bx", 8) == 0);
+    /* What does not fit is counted and not written. */
+    memset(shown, 'x', sizeof shown);
+    CHECK(refract_printable("\xe2\x80\x8b.", 4, shown, 5) == 13 && memcmp(shown, "\\xe2\\x", 5) == 0 &&
+          shown[5] == 'x');
+    CHECK(refract_printable("ab", 2, NULL, 0) == 2 && refract_printable(NULL, 0, NULL, 0) == 0);
+}
+
 void test_small_things(void) {
+    test_printable();
     test_names();
     test_versions();
     test_limits();

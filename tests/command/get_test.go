@@ -4,6 +4,7 @@
 package command_test
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -225,4 +226,48 @@ func TestNothingHalfDoneRemains(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestWrongBytesDoNotReachThePipe: up to 4 MiB nothing is written before all of it is checked. Of more, the exit code tells.
+func TestWrongBytesDoNotReachThePipe(t *testing.T) {
+	written := 0
+	for _, size := range []int{1000, 4 << 20, 4<<20 + 1} {
+		content := strings.Repeat("x", size)
+		shape, artifact := attached(t, text("name", content))
+		blob := digest.FromString(content)
+		wrong := []byte(content[:size-1] + "y")
+		server := node.Serve(t, shape)
+		broken := shape
+		broken.Blobs = maps.Clone(shape.Blobs)
+		for name, fault := range map[string]registry.Fault{
+			"cut": registry.Cut([]byte(content), size-1), "other bytes": registry.Body("text/plain", wrong),
+			"too long": registry.Body("text/plain", []byte(content+"z")), "": nil,
+		} {
+			server.Inject(nil)
+			if name == "cut" && size > 1000 {
+				continue // asked for again and again, which takes long
+			}
+			if fault != nil {
+				server.Inject(registry.OnGet(blob, fault))
+			}
+			broken.Blobs[blob] = wrong
+			images := []string{node.Name(server, shape)}
+			if name == "other bytes" {
+				images = append(images, inLayout(t, broken))
+			}
+			for _, image := range images {
+				got := newPlace(t).run("references", "get", "--timeout", "5", image, artifact.String())
+				switch {
+				case name == "" && (got.code != 0 || got.out != content):
+					t.Errorf("%d bytes: exit code %d, %d bytes came", size, got.code, len(got.out))
+				case name != "" && got.code == 0:
+					t.Errorf("%d bytes, %s: exit code 0", size, name)
+				case name != "" && size <= 4<<20 && got.out != "":
+					t.Errorf("%d bytes, %s: %d bytes were written", size, name, len(got.out))
+				}
+				written++
+			}
+		}
+	}
+	t.Logf("%d times", written)
 }

@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
+	"github.com/refract-oci/refract/tests/printable"
 )
 
 // queries are what refract leaves out of the URLs in an error, on purpose: they may be signed.
@@ -69,5 +71,60 @@ func TestCRIErrorsReadAsContainerds(t *testing.T) {
 				t.Errorf("%s, %s:\n%s: %s\nstock:\n%s: %s", name, who, got.Code(), got.Message(), want.Code(), want.Message())
 			}
 		}
+	}
+}
+
+// saying is a registry whose status line, errors and challenges say a text.
+func saying(t *testing.T, text string) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"errors": []map[string]string{{"code": text, "message": text, "detail": text}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		connection, buffer, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer connection.Close()
+		fmt.Fprintf(buffer, "HTTP/1.1 418 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", text, len(body), body)
+		_ = buffer.Flush() // who went away does not want it
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// TestErrorsOfARegistryAreShownEscaped: what a registry says is in what a pod is told, and in the daemon's log, and does nothing there.
+func TestErrorsOfARegistryAreShownEscaped(t *testing.T) {
+	asked, escaped := 0, 0
+	for _, row := range printable.Harmful() {
+		if strings.ContainsAny(row.Text, "\r\n\x00") {
+			continue // no status line can have it
+		}
+		image := saying(t, row.Text) + "/app:1.0"
+		for who, daemon := range map[string]*harness.Daemon{"containerd-refract": refractDaemon(t), "refractd": behindDaemon(t)} {
+			for _, way := range []string{"cri", "transfer"} {
+				if who == "refractd" && way != "cri" {
+					continue
+				}
+				err := pull(t.Context(), daemon, way, image)
+				if err == nil {
+					t.Fatalf("%s, %s: pulled", who, way)
+				}
+				message := status.Convert(err).Message()
+				if harm := printable.Harm(message); harm != "" {
+					t.Errorf("%s, %s, %s: %s stands raw in %q", who, way, row.Name, harm, message)
+				}
+				asked++
+				if strings.Contains(message, row.Shown) {
+					escaped++
+				}
+			}
+		}
+	}
+	t.Logf("%d errors, in %d the registry's words are shown escaped", asked, escaped)
+	if escaped < asked/2 {
+		t.Errorf("in %d of %d errors the registry's words are shown", escaped, asked)
 	}
 }

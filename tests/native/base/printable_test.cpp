@@ -5,38 +5,36 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <string>
 
 #include "base/result.h"
 
 namespace refract {
 namespace {
 
-TEST(Printable, EscapesWhatMovesATerminal) {
-    const std::pair<std::string_view, std::string_view> table[] = {
-        {"plain", "plain"},
-        {"gr\xC3\xBC\xC3\x9F", "gr\xC3\xBC\xC3\x9F"},
-        {"\x1b[31mred", "\\x1b[31mred"},
-        {"a\nb\rc\td", "a\\x0ab\\x0dc\\x09d"},
-        {"\x7f", "\\x7f"},
-        {"\xC2\x9B"
-         "31m",
-         "\\xc2\\x9b31m"},  // C1: CSI
-        {"\xE2\x80\xAE"
-         "exe",
-         "\\xe2\\x80\\xaeexe"},               // right-to-left override
-        {"\xE2\x80\xA8", "\\xe2\\x80\\xa8"},  // line separator
-        {"\xE2\x81\xA6", "\\xe2\\x81\\xa6"},  // isolate
-        {"\xFF\xFE", "\\xff\\xfe"},
-        {"\xC0\x80", "\\xc0\\x80"},                    // overlong NUL
-        {"\xED\xA0\x80", "\\xed\\xa0\\x80"},           // surrogate
-        {"\xF4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},  // beyond Unicode
-        {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
-        {"\xE2\x82", "\\xe2\\x82"},
-    };
-    for (const auto& [text, wanted] : table) EXPECT_EQ(printable(text), wanted) << wanted;
-    EXPECT_EQ(printable(std::string_view("a\0b", 3)), "a\\x00b");
+/// "9b33" as bytes.
+std::string bytes_of_hex(const std::string& hex) {
+    std::string bytes;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+        bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    }
+    return bytes;
+}
+
+/// The list that Go's tests read, too.
+TEST(Printable, EscapesWhatMovesATerminalOrMisleads) {
+    std::ifstream file(REFRACT_PRINTABLE);
+    const auto table = nlohmann::json::parse(file);
+    ASSERT_GT(table.size(), 50u);
+    for (const auto& row : table) {
+        const auto text = row.contains("hex") ? bytes_of_hex(row.at("hex")) : row.at("text").get<std::string>();
+        const auto shown = row.at("shown").get<std::string>();
+        EXPECT_EQ(printable(text), shown) << row.at("name");
+        EXPECT_EQ(printable(shown), shown) << row.at("name");
+    }
     EXPECT_EQ(quote("a\"\n"), "\"a\"\\x0a\"");
 }
 

@@ -3,13 +3,17 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 #include "layout/fixture.h"
 
 namespace refract::layout {
 namespace {
 
+using namespace std::string_literals;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -146,15 +150,141 @@ TEST_F(LayoutArchive, IsBounded) {
     const auto twice = tar("-z .");
     run("gzip -c " + twice + " > " + twice + ".gz");
     EXPECT_THAT(opened(twice + ".gz"), HasSubstr("compressed more than once"));
+}
 
-    bounds = {};
-    bounds.passes = 2;
+/// A member's headers and content as ustar has them, with any name: tar itself would not write these.
+std::string member(const std::string& name, const std::string& content, char type = '0') {
+    std::string header(512, '\0');
+    const auto put = [&](std::size_t at, const std::string& text) { header.replace(at, text.size(), text); };
+    const auto octal = [](std::size_t value, std::size_t digits) {
+        std::string text(digits, '0');
+        for (auto at = text.rbegin(); at != text.rend(); ++at, value /= 8) *at = static_cast<char>('0' + value % 8);
+        return text;
+    };
+    put(0, name);
+    put(100, "0000644");
+    put(108, "0000000");
+    put(116, "0000000");
+    put(124, octal(content.size(), 11));
+    put(136, octal(0, 11));
+    put(148, std::string(8, ' '));
+    header[156] = type;
+    put(257, std::string("ustar\0"
+                         "00",
+                         8));
+    std::size_t sum = 0;
+    for (const char c : header) sum += static_cast<unsigned char>(c);
+    put(148, octal(sum, 6) + '\0');
+    return header + content + std::string((512 - content.size() % 512) % 512, '\0');
+}
+
+/// One line of a pax header.
+std::string pax(const std::string& key, const std::string& value) {
+    const auto rest = " " + key + "=" + value + "\n";
+    auto size = rest.size() + 1;
+    while (std::to_string(size).size() + rest.size() != size) ++size;
+    return std::to_string(size) + rest;
+}
+
+const std::string end_of_archive(1024, '\0');
+constexpr const char* marker = R"({"imageLayoutVersion":"1.0.0"})";
+
+/// containerd's import goes by Go's path.Clean, and takes the last of several.
+TEST_F(LayoutArchive, NamesAreCleanedAsContainerdDoes) {
+    const auto text = [&](const char* file) {
+        std::ifstream in(files.path(file));
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    const auto rest = member("oci-layout", marker) + member(path_of(one.digest), one.bytes) + end_of_archive;
+    const std::string other = R"({"schemaVersion":2,"manifests":[]})";
+    int read = 0;
+    int refused = 0;
+    std::string deep = "index.json";
+    for (int i = 0; i < 300; ++i) deep = "a/../" + deep;
+    for (const std::string& name :
+         {"index.json"s, "./index.json"s, "././/index.json"s, "x/../index.json"s, "x/./y/../../index.json"s,
+          ".//x//..//index.json"s, "blobs/../index.json"s, "blobs/sha256/../../index.json"s, deep}) {
+        const auto named = name.size() < 100
+                               ? member(name, text("index.json"))
+                               : member("long", pax("path", name), 'x') + member("short", text("index.json"));
+        for (const bool before : {true, false}) {
+            auto layout = open_layout(
+                outside.write("cleaned.tar",
+                              before ? named + rest : rest.substr(0, rest.size() - 1024) + named + end_of_archive),
+                {});
+            ASSERT_TRUE(layout.ok()) << name << layout.why().message;
+            EXPECT_EQ(get_from(*layout.value(), kind::manifest, "v1"), one.bytes) << name;
+            ++read;
+        }
+        for (const auto& both : {named + member("index.json", other), member("index.json", other) + named,
+                                 named + member("y/../index.json", other)}) {
+            EXPECT_THAT(opened(outside.write("both.tar", both + rest)),
+                        AllOf(HasSubstr("ambiguous: oci:"), HasSubstr("more than one index.json")))
+                << name;
+            ++refused;
+        }
+    }
+    for (const std::string& name : {"../index.json"s, "/index.json"s, "x/../../index.json"s, "//index.json"s}) {
+        EXPECT_THAT(opened(outside.write("out.tar", member(name, other) + rest)), HasSubstr("missing: oci:")) << name;
+        EXPECT_EQ(
+            opened(outside.write("out.tar", member(name, other) + member("index.json", text("index.json")) + rest)),
+            "opened");
+    }
+    // A name in other characters than the locale has.
+    const auto odd = member("long", pax("path", "gr\xC3\xBC\xC3\x9F/../index.json"), 'x') + member("short", other);
+    EXPECT_THAT(opened(outside.write("odd.tar", odd + member("index.json", text("index.json")) + rest)),
+                HasSubstr("ambiguous: oci:"));
+    EXPECT_EQ(read, 18);
+    EXPECT_EQ(refused, 27);
+}
+
+/// Where a plain archive is begun in its middle, nothing in it says that it is compressed there.
+TEST_F(LayoutArchive, AMemberOfAPlainArchiveIsNotUnpacked) {
+    std::ifstream in(files.path("index.json"));
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    for (const std::string& magic : {"\x1f\x8b\x08"s, "\x28\xb5\x2f\xfd"s}) {
+        const auto headed = [&](const std::string& name, const std::string& content) {
+            return member(magic, pax("path", name), 'x') + member("short", content);
+        };
+        auto layout =
+            open_layout(outside.write("magic.tar", member("oci-layout", marker) + headed("index.json", text) +
+                                                       headed(path_of(one.digest), one.bytes) + end_of_archive),
+                        {});
+        ASSERT_TRUE(layout.ok()) << layout.why().message;
+        EXPECT_EQ(get_from(*layout.value(), kind::manifest, "v1"), one.bytes);
+    }
+}
+
+/// A few kB that unpack to 1 GiB, again for each blob: all passes together have one bound, and end when that is asked
+/// for.
+TEST_F(LayoutArchive, PassesThroughACompressedArchiveAreBoundedTogetherAndCanBeCancelled) {
+    const auto large = outside.path("large");
+    run("truncate -s 64M " + large);
+    run("cd " + files.path() + " && tar -cf " + outside.path("bomb.tar") + " index.json oci-layout && tar -rf " +
+        outside.path("bomb.tar") + " --transform='s,.*large,large,' -P " + large + " && tar -rf " +
+        outside.path("bomb.tar") + " blobs && zstd -q -f " + outside.path("bomb.tar") + " -o " +
+        outside.path("bomb.tar.zst"));
+    const auto path = outside.path("bomb.tar.zst");
+    layout_limits bounds;
     bounds.kept_bytes = 0;
-    auto layout = open_layout(tar("-z index.json oci-layout blobs"), {}, {}, bounds);
+    bounds.unpacked_bytes = 300u << 20;
+    auto layout = open_layout(path, {}, {}, bounds);
     ASSERT_TRUE(layout.ok()) << layout.why().message;
-    EXPECT_EQ(get_from(*layout.value(), kind::blob, one.digest), one.bytes);
-    EXPECT_EQ(get_from(*layout.value(), kind::blob, one.digest), one.bytes);
-    EXPECT_THAT(get_from(*layout.value(), kind::blob, one.digest), HasSubstr("limit exceeded: oci:"));
+    int passes = 0;
+    std::string got;
+    while (passes < 100 && (got = get_from(*layout.value(), kind::blob, one.digest)) == one.bytes) ++passes;
+    EXPECT_EQ(passes, 3);
+    EXPECT_THAT(got, AllOf(HasSubstr("limit exceeded: oci:"), HasSubstr("314572800")));
+
+    std::atomic<bool> cancelled{true};
+    const auto none = open_layout(path, {}, {}, {}, &cancelled);
+    ASSERT_TRUE(none.failed());
+    EXPECT_EQ(none.why().code, status::cancelled);
+    // Within one member: libarchive is not left alone with it.
+    cancelled = false;
+    layout = open_layout(path, {}, {}, bounds, &cancelled);
+    cancelled = true;
+    EXPECT_THAT(get_from(*layout.value(), kind::blob, one.digest), HasSubstr("cancelled: oci:"));
 }
 
 TEST_F(LayoutArchive, ScanningStopsWithANotice) {

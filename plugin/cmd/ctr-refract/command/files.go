@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
@@ -109,7 +108,7 @@ func isPlainName(name string) bool {
 	if _, err := hex.DecodeString(name); err == nil && len(name) >= digest.SHA256.Size()*2 {
 		return false
 	}
-	return strings.IndexFunc(name, func(r rune) bool { return r == '/' || r == '\\' || !unicode.IsPrint(r) }) < 0
+	return !strings.ContainsAny(name, `/\`) && printable(name) == name
 }
 
 // shown is a standard output. Content goes through it as it is, but for a terminal: there, what would do more than show text is

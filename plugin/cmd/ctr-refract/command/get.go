@@ -4,6 +4,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/urfave/cli/v3"
 
+	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/references"
 )
 
@@ -27,7 +29,10 @@ func getCommand(connect Connect) *cli.Command {
 The artifact is named by its digest, by the beginning of one, by the key of an inline annotation, or by --type.
 
 Of an artifact with several layers choose one with --layer, or write all into a directory with -o. Files are named by the
-layers' titles where these are plain names, else by their digests. Files that exist are left alone.`,
+layers' titles where these are plain names, else by their digests. Files that exist are left alone.
+
+What takes at most 4 MiB is checked before it is written to the standard output; of more, what came is right only if the exit code
+is 0.`,
 		Flags: []cli.Flag{
 			typeFlag(),
 			&cli.StringFlag{Name: "layer", Usage: "which layer to write: its number, counted from 0, or its digest"},
@@ -118,8 +123,22 @@ func get(ctx context.Context, cmd *cli.Command, store content.Store, reference r
 	if path := cmd.String("o"); path != toStandardOutput {
 		return writeFiles(cmd.Root().Writer, path, pieces)
 	}
-	out := newShown(cmd.Root().Writer)
-	if err := pieces[0].fill(out); err != nil {
+	return pieces[0].show(cmd.Root().Writer)
+}
+
+// show writes a piece to the standard output. What is no longer than a document may be is checked before anything of it is written: who
+// reads a pipe acts on what comes, and may not look at exit codes.
+func (p piece) show(to io.Writer) error {
+	out := newShown(to)
+	if size := p.layer.Size; size >= 0 && uint64(size) <= native.DefaultLimits().DocumentBytes {
+		var content bytes.Buffer
+		if err := p.fill(&content); err != nil {
+			return err
+		}
+		if _, err := content.WriteTo(out); err != nil {
+			return err
+		}
+	} else if err := p.fill(out); err != nil {
 		return err
 	}
 	return out.Flush()

@@ -14,29 +14,20 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/tests/node"
+	"github.com/refract-oci/refract/tests/printable"
 	"github.com/refract-oci/refract/tests/registry"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-// harms are what a terminal would act on, or what would make a line read as another.
-var harms = map[string]string{
-	"clear":          "a\x1b[2Jb",
-	"title":          "a\x1b]0;owned\ab",
-	"c1":             "a\u009b31mb",
-	"newline":        "a\nsha256:0000 forged line",
-	"return":         "a\rforged",
-	"backspace":      "a\b\b\bforged",
-	"tab":            "a\tforged\tcolumn",
-	"vertical":       "a\v\fb",
-	"override":       "a\u202edesrever\u202cb",
-	"isolate":        "a\u2066b\u2069",
-	"zero width":     "a\u200b\u200d\ufeffb",
-	"line separator": "a\u2028b\u2029c",
-	"no-break":       "a\u00a0b",
-	"delete":         "a\x7fb",
-	"private":        "a\ue000\U000f0000b",
-	"tags":           "a\U000e0041\U000e0042b",
+// harms are what a terminal would act on, or what would make a line read as another: the one list, by name.
+func harms() map[string]printable.Row {
+	all := map[string]printable.Row{}
+	for _, row := range printable.Harmful() {
+		all[row.Name] = row
+	}
+	return all
 }
 
 // hostile is a shape in which everything that a registry says and a command shows is harmful.
@@ -65,11 +56,13 @@ func hostile(t *testing.T, harm string) (shapes.Shape, digest.Digest) {
 
 // The harness checks everything that is printed; here it is made sure that there is something to check.
 func TestNothingHarmfulIsPrintedRaw(t *testing.T) {
-	for name, harm := range harms {
+	for name, row := range harms() {
 		t.Run(name, func(t *testing.T) {
+			harm := row.Text
 			shape, artifact := hostile(t, harm)
 			p, image := pulled(t, shape)
-			escaped := strings.Trim(strconv.Quote(harm), `"`)
+			// Long texts are cut in tables.
+			escaped := row.Shown[:min(len(row.Shown), 30)]
 			for _, arguments := range [][]string{
 				{"ls", image}, {"ls", "--no-trunc", image}, {"ls", "--type", harm, image}, {"tree", image}, {"tree", "--no-trunc", image},
 			} {
@@ -80,18 +73,20 @@ func TestNothingHarmfulIsPrintedRaw(t *testing.T) {
 			p.succeeds("ls", "--output", "json", image)
 			p.succeeds("tree", "--output", "json", image)
 			shown := []string{escaped}
+			// What a person gave is quoted as Go does it.
+			quoted := []string{native.Printable(strings.Trim(strconv.Quote(harm), `"`))}
 			p.fails(1, shown, "get", "--type", harm, image)         // lists several
 			p.fails(3, shown, "get", image, artifact.String())      // is not here
-			p.fails(3, shown, "get", "--type", harm+"!", image)     // none of that type
-			p.fails(3, shown, "get", image, harm)                   // none of that name
-			p.fails(2, shown, "ls", "--output="+harm, image)        // no such output
-			p.fails(2, shown, "ls", image, harm)                    // too many arguments
-			p.fails(2, shown, "ls", "--"+harm, image)               // no such flag
+			p.fails(3, quoted, "get", "--type", harm+"!", image)    // none of that type
+			p.fails(3, quoted, "get", image, harm)                  // none of that name
+			p.fails(2, quoted, "ls", "--output="+harm, image)       // no such output
+			p.fails(2, quoted, "ls", image, harm)                   // too many arguments
+			p.fails(2, nil, "ls", "--"+harm, image)                 // no such flag
 			p.registry.Delete(shape.Name, digest.FromString("one")) // and that is said of a reference
 			p.fails(1, append(shown, "was not fetched"), "fetch", image)
 			p.put(shape, contentOf(t, shape, artifact)...)
 			p.fails(1, append(shown, "2 layers"), "get", image, artifact.String())
-			p.fails(3, shown, "get", "--layer="+harm, image, artifact.String())
+			p.fails(3, quoted, "get", "--layer="+harm, image, artifact.String())
 			directory := t.TempDir()
 			p.succeeds("get", "-o", directory, image, artifact.String())
 			holds(t, directory, map[string]string{hexOf("one"): "one", hexOf("two"): "two"})
@@ -101,8 +96,9 @@ func TestNothingHarmfulIsPrintedRaw(t *testing.T) {
 
 // What JSON says is what was there: it is escaped, not changed.
 func TestJSONOfHarmfulTextDecodesToThatText(t *testing.T) {
-	for name, harm := range harms {
+	for name, row := range harms() {
 		t.Run(name, func(t *testing.T) {
+			harm := row.Text
 			shape, artifact := hostile(t, harm)
 			p, image := pulled(t, shape)
 			var read struct {
@@ -207,5 +203,5 @@ func TestStatusOfARegistryIsPrintedSafely(t *testing.T) {
 		_ = buffer.Flush() // who went away does not want it
 		return true
 	}))
-	p.fails(1, []string{`418 \x1b[2J\u202eteapot`}, "fetch", image)
+	p.fails(1, []string{`418 \x1b[2J\xe2\x80\xaeteapot`}, "fetch", image)
 }

@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -172,8 +170,8 @@ func newDocumentJSON(of ocispec.Descriptor) documentJSON {
 	return documentJSON{MediaType: of.MediaType, Digest: of.Digest, Size: of.Size}
 }
 
-// writeJSON prints for programs, and so that a terminal does nothing but show it: what is not printable is escaped further than
-// JSON asks for.
+// writeJSON prints for programs, and so that a terminal does nothing but show it: what is not ASCII may be anything, and is
+// escaped, though JSON does not ask for it.
 func writeJSON(to io.Writer, value any) error { return encodeJSON(to, value, "  ") }
 
 // writeJSONLine prints a value in one line.
@@ -190,7 +188,7 @@ func encodeJSON(to io.Writer, value any, indent string) error {
 	var safe bytes.Buffer
 	for _, r := range text.String() {
 		switch {
-		case r < utf8.RuneSelf && r != 0x7f, unicode.IsPrint(r):
+		case r < 0x7f:
 			safe.WriteRune(r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)

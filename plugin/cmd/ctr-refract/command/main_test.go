@@ -13,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/containerd/containerd/v2/cmd/ctr/app"
 	"github.com/containerd/containerd/v2/core/content"
@@ -27,6 +25,7 @@ import (
 	"github.com/refract-oci/refract/plugin/cmd/ctr-refract/command"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/tests/node"
+	"github.com/refract-oci/refract/tests/printable"
 	"github.com/refract-oci/refract/tests/registry"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -162,9 +161,8 @@ func (p *place) program(arguments ...string) came {
 // harmless checks that a terminal does nothing with a text but show its lines.
 func harmless(t testing.TB, text string) {
 	t.Helper()
-	bad := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
-	if at := strings.IndexFunc(text, bad); at >= 0 || !utf8.ValidString(text) {
-		t.Errorf("printed raw at %d: %q", at, text)
+	if harm := printable.Harm(text); harm != "" {
+		t.Errorf("printed raw: %s: %q", harm, text)
 	}
 }
 

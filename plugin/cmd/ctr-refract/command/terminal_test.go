@@ -91,7 +91,7 @@ func TestTreeIsColouredOnATerminalOnly(t *testing.T) {
 // Content goes into files and pipes as it is, and is made harmless only on its way to a person's eyes.
 func TestGetToATerminalShowsContentAndDoesNothing(t *testing.T) {
 	const content = "{\n\t\"name\": \"ünïcode – 漢字 🦆\",\n\t\"evil\": \"\x1b[2J\x1b]0;t\a\u202e\u009b\r\xff\xf0\x9f\"\n}"
-	want := "{\n        \"name\": \"ünïcode – 漢字 🦆\",\n        \"evil\": \"\\x1b[2J\\x1b]0;t\\a\\u202e\\u009b\\r\\xff\\xf0\\x9f\"\n}"
+	want := "{\n        \"name\": \"ünïcode – 漢字 🦆\",\n        \"evil\": \"\\x1b[2J\\x1b]0;t\\x07\\xe2\\x80\\xae\\xc2\\x9b\\x0d\\xff\\xf0\\x9f\"\n}"
 	p, name, _, _ := withArtifact(t, piece("", content))
 	if got := strings.ReplaceAll(p.onTerminal(t, "get", name), "\t", "        "); got != want {
 		t.Errorf("arrived %q, want %q", got, want)

@@ -7,37 +7,19 @@ import (
 	"cmp"
 	"io"
 	"os"
-	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/term"
 
+	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/references"
 )
 
-// printable writes text from a registry so that a terminal does nothing but show it: control characters, escape sequences,
-// line ends, marks that turn the direction of writing, and bytes that are no UTF-8 are shown as Go writes them in a string.
-func printable(text string) string {
-	var out strings.Builder
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			out.WriteString(`\x` + strconv.FormatUint(uint64(text[i])|0x100, 16)[1:])
-		case unicode.IsPrint(r):
-			out.WriteRune(r)
-		default:
-			quoted := strconv.QuoteRuneToASCII(r)
-			out.WriteString(quoted[1 : len(quoted)-1])
-		}
-		i += size
-	}
-	return out.String()
-}
+// printable writes text from a registry so that a terminal does nothing but show it.
+func printable(text string) string { return native.Printable(text) }
 
 // shortText is where a type or description is cut in tables and trees: annotations may be 64 KiB long.
 const shortText = 60
