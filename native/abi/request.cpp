@@ -40,6 +40,7 @@ outcome read_limits(const refract_limits& from, limits& into) {
     read_limit(from.annotation_bytes, into.annotation_bytes);
     read_limit(from.reference_blobs, into.reference_blobs);
     read_limit(from.fetched_references, into.fetched_references);
+    read_limit(from.entries, into.entries);
     if (into.json_depth > most_json_depth) {
         return {status::invalid_argument, "limits.json_depth is " + std::to_string(into.json_depth) +
                                               ", it can be at most " + std::to_string(most_json_depth)};
@@ -87,8 +88,9 @@ extern "C" {
 void refract_limits_default(refract_limits* out) REFRACT_NOEXCEPT {
     if (out == nullptr) return;
     constexpr limits table;
-    *out = {table.document_bytes, table.config_bytes,     table.walk_bytes,      table.json_depth,        table.nesting,
-            table.documents,      table.annotation_bytes, table.reference_blobs, table.fetched_references};
+    *out = {
+        table.document_bytes, table.config_bytes,     table.walk_bytes,      table.json_depth,         table.nesting,
+        table.documents,      table.annotation_bytes, table.reference_blobs, table.fetched_references, table.entries};
 }
 
 refract_status refract_request_new(refract_request** out, const refract_request_options* options,

@@ -81,6 +81,19 @@ void check_near_limit(const facts& about, report& to) {
     }
     if (about.walk == nullptr) return;
     const auto& documents = about.walk->read();
+    for (std::uint32_t number = 0; number < documents.size(); ++number) {
+        const auto& one = documents[number];
+        if (one.kind != resolve::document_kind::index) continue;
+        const std::size_t count = one.index->entries().size();
+        if (!is_near(count, limits.entries)) continue;
+        const std::string what = " has " + of_limit(count, limits.entries) +
+                                 " entries: move artifacts into an index of their own before it is full";
+        if (number == 0) {
+            to.whole("the index" + what);
+        } else {
+            to.at(one.place, "this index" + what);
+        }
+    }
     for (std::uint32_t number = 1; number < documents.size(); ++number) {
         const auto& one = documents[number];
         if (is_near(static_cast<std::uint64_t>(one.size), limits.document_bytes)) {

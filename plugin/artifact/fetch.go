@@ -37,9 +37,14 @@ func Fetch(ctx context.Context, store content.Store, fetcher remotes.Fetcher, ar
 	for _, option := range options {
 		option(plan)
 	}
+	defer plan.budget.pass(plan.number)
 	if err := plan.add(ctx, artifact); err != nil {
 		return nil, err
 	}
+	if err := plan.budget.take(ctx, plan.number, artifact.Digest, plan.bytes); err != nil {
+		return nil, err
+	}
+	plan.budget.pass(plan.number)
 	for _, blob := range plan.blobs {
 		if err := plan.fetchBlob(ctx, blob); err != nil {
 			return nil, err

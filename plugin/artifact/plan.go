@@ -28,6 +28,8 @@ type plan struct {
 	artifact digest.Digest
 	maxBytes int64
 	matcher  platforms.Matcher // of entries of an index; nil: all
+	budget   *Budget           // of all artifacts of the image; nil: none
+	number   int               // in it
 
 	content   []digest.Digest
 	documents []document // each before what it names

@@ -5,6 +5,7 @@ package artifact
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -15,7 +16,7 @@ import (
 
 // Put stores bytes that are known to be right, if the store does not have them.
 func Put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Descriptor) error {
-	writer, err := content.OpenWriter(ctx, store, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
+	writer, err := OpenAlone(ctx, store, desc)
 	if errdefs.IsAlreadyExists(err) {
 		return nil
 	}
@@ -24,6 +25,13 @@ func Put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Desc
 	}
 	defer writer.Close()
 	return Write(ctx, writer, raw, desc)
+}
+
+// OpenAlone opens a writer that nobody else has: whoever downloads the same content, as slowly as a registry may have it, is not waited for.
+// It is errdefs.ErrAlreadyExists if the store has the content.
+func OpenAlone(ctx context.Context, store content.Store, desc ocispec.Descriptor) (content.Writer, error) {
+	name := remotes.MakeRefKey(ctx, desc) + "-refract-" + rand.Text()
+	return content.OpenWriter(ctx, store, content.WithRef(name), content.WithDescriptor(desc))
 }
 
 // Write stores bytes that are known to be right. What an interrupted attempt left under the same writer is not built upon, because

@@ -14,7 +14,15 @@ package native
 /*
 #cgo pkg-config: refract
 #cgo CFLAGS: -std=c11
+#include <malloc.h>
 #include "refract.h"
+
+// How much of the heap stays is an implementation's own business; only glibc's lets go of it when it is told to.
+static void give_back(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
 
 #cgo noescape refract_media_type_kind
 #cgo nocallback refract_media_type_kind
@@ -26,6 +34,7 @@ import "C"
 
 import (
 	"fmt"
+	"runtime/debug"
 	"unsafe"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -78,6 +87,12 @@ func VerifyDigest(digest string, bytes []byte) error {
 	return failure(C.refract_digest_verify(chars(digest), C.size_t(len(digest)), data(bytes), C.size_t(len(bytes)), &failed), &failed)
 }
 
+// GiveBackMemory lets the system have what neither Go nor the library uses any more. It takes some milliseconds.
+func GiveBackMemory() {
+	debug.FreeOSMemory()
+	C.give_back()
+}
+
 // Limits bound what a walk reads. A zero field means the default.
 type Limits struct {
 	DocumentBytes     uint64 // of an index or manifest
@@ -89,6 +104,7 @@ type Limits struct {
 	AnnotationBytes   uint32 // keys and values of one descriptor's annotations
 	ReferenceBlobs    uint32 // manifests, configs and layers of one fetched reference
 	FetchedReferences uint32 // that a policy may fetch for one image
+	Entries           uint32 // of one index
 }
 
 // DefaultLimits returns the library's table of limits.
@@ -105,6 +121,7 @@ func DefaultLimits() Limits {
 		AnnotationBytes:   uint32(limits.annotation_bytes),
 		ReferenceBlobs:    uint32(limits.reference_blobs),
 		FetchedReferences: uint32(limits.fetched_references),
+		Entries:           uint32(limits.entries),
 	}
 }
 
@@ -119,6 +136,7 @@ func (l Limits) native() C.refract_limits {
 		annotation_bytes:   C.uint32_t(l.AnnotationBytes),
 		reference_blobs:    C.uint32_t(l.ReferenceBlobs),
 		fetched_references: C.uint32_t(l.FetchedReferences),
+		entries:            C.uint32_t(l.Entries),
 	}
 }
 

@@ -200,7 +200,7 @@ func TestSmallThings(t *testing.T) {
 	if native.Version() == "" || native.SIMDKernel() == "" {
 		t.Fatalf("version %q, kernel %q", native.Version(), native.SIMDKernel())
 	}
-	if limits := native.DefaultLimits(); limits.DocumentBytes != 4<<20 || limits.FetchedReferences != 1000 {
+	if limits := native.DefaultLimits(); limits.DocumentBytes != 4<<20 || limits.FetchedReferences != 1000 || limits.Entries != 10_000 {
 		t.Fatalf("limits %+v", limits)
 	}
 	for mediaType, kind := range map[string]native.DocumentKind{

@@ -56,6 +56,9 @@ type Policy struct {
 	MaxRequests int64
 	// MaxBytes is the most that one reference with all its blobs may take; a larger one is listed and warned about.
 	MaxBytes int64
+	// MaxBytesTotal is the most that all fetched references of one image may take together; 0: as by default. What is over it is
+	// listed and warned about.
+	MaxBytesTotal int64
 	// Required are kinds (sbom, signature, …) or exact types: an image of which neither its index nor the places in
 	// Discover tell of a reference of each of them is not pulled, or warned about.
 	Required       []string
@@ -102,6 +105,7 @@ const (
 	keyReferences     = "references"
 	keyTypes          = "types"
 	keyMaxBytes       = "max_bytes"
+	keyMaxBytesTotal  = "max_bytes_total"
 	keyPlatforms      = "platforms"
 	keyDiscover       = "discover"
 	keyDeadline       = "deadline"
@@ -111,11 +115,17 @@ const (
 	keyRules          = "rules"
 )
 
-var keys = []string{keyImageTarget, keyReferences, keyTypes, keyMaxBytes, keyPlatforms, keyDiscover, keyDeadline, keyMaxRequests, keyRequired,
-	keyRequiredAction, keyRules}
+var keys = []string{keyImageTarget, keyReferences, keyTypes, keyMaxBytes, keyMaxBytesTotal, keyPlatforms, keyDiscover, keyDeadline,
+	keyMaxRequests, keyRequired, keyRequiredAction, keyRules}
 
 // defaultMaxBytes is ample for SBOMs and provenance, and keeps a node's disk out of a stranger's hands.
 const defaultMaxBytes = 256 << 20
+
+// defaultMaxBytesTotal is for the many references that each stay below it.
+const defaultMaxBytesTotal = 1 << 30
+
+// FetchLimit is how many bytes all fetched references of one image may take together.
+func (p Policy) FetchLimit() int64 { return cmp.Or(p.MaxBytesTotal, defaultMaxBytesTotal) }
 
 // What looking beside an image may cost: enough for what anybody attaches, and no longer than people wait for a pull.
 const (
@@ -132,7 +142,7 @@ func (p Policy) LookupLimits() (deadline time.Duration, requests int64) {
 func Default() Policy {
 	return Policy{
 		ImageTarget: TargetAuto, References: ReferencesList, Platforms: PlatformsOwn, Deadline: defaultDeadline, MaxRequests: defaultMaxRequests,
-		MaxBytes: defaultMaxBytes, RequiredAction: RequiredRefuse,
+		MaxBytes: defaultMaxBytes, MaxBytesTotal: defaultMaxBytesTotal, RequiredAction: RequiredRefuse,
 	}
 }
 
@@ -147,6 +157,7 @@ func (p Policy) Map() map[string]any {
 		keyReferences:     string(p.References),
 		keyTypes:          anys(p.Types),
 		keyMaxBytes:       p.MaxBytes,
+		keyMaxBytesTotal:  p.FetchLimit(),
 		keyPlatforms:      string(p.Platforms),
 		keyDiscover:       anys(p.Discover),
 		keyDeadline:       deadline.String(),
@@ -190,6 +201,8 @@ func Decode(from map[string]any) (Policy, error) {
 			policy.Types, err = texts(key, value)
 		case keyMaxBytes:
 			policy.MaxBytes, err = positive(key, value, "bytes")
+		case keyMaxBytesTotal:
+			policy.MaxBytesTotal, err = positive(key, value, "bytes")
 		case keyPlatforms:
 			policy.Platforms, err = oneOf(key, value, PlatformsOwn, PlatformsAll)
 		case keyDiscover:

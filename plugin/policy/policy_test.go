@@ -17,7 +17,7 @@ import (
 )
 
 func TestDecode(t *testing.T) {
-	fetch := policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom", "signature"}, MaxBytes: 1000,
+	fetch := policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom", "signature"}, MaxBytes: 1000, MaxBytesTotal: 5000,
 		Deadline: 90 * time.Second, MaxRequests: 7,
 		Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceCosign, policy.PlaceReferrers, policy.PlaceDigestTag}, Required: []string{"sbom"}, RequiredAction: policy.RequiredWarn}
 	cases := []struct {
@@ -27,7 +27,7 @@ func TestDecode(t *testing.T) {
 		words  []string // of the error
 	}{
 		{name: "nothing", want: policy.Default()},
-		{name: "everything", want: fetch, config: "image_target = 'index'\nreferences = 'fetch'\ntypes = ['sbom', 'signature']\nmax_bytes = 1000\n" +
+		{name: "everything", want: fetch, config: "image_target = 'index'\nreferences = 'fetch'\ntypes = ['sbom', 'signature']\nmax_bytes = 1000\nmax_bytes_total = 5000\n" +
 			"deadline = '1m30s'\nmax_requests = 7\nplatforms = 'all'\ndiscover = ['cosign', 'referrers', 'digest-tag']\nrequired = ['sbom']\nrequired_action = 'warn'"},
 		{name: "no types", config: "types = []", want: policy.Default()},
 		{name: "unknown key", config: "reference = 'list'", words: []string{`"reference"`, "image_target", "max_bytes"}},
@@ -41,6 +41,7 @@ func TestDecode(t *testing.T) {
 		{name: "an empty type", config: "types = ['']", words: []string{"types"}},
 		{name: "size", config: "max_bytes = 0", words: []string{"max_bytes", "0"}},
 		{name: "negative size", config: "max_bytes = -1", words: []string{"max_bytes", "-1"}},
+		{name: "size of all", config: "max_bytes_total = 0", words: []string{"max_bytes_total", "0"}},
 		{name: "size's type", config: "max_bytes = '1GB'", words: []string{"max_bytes", "1GB"}},
 		{name: "deadline", config: "deadline = '0s'", words: []string{"deadline", "0s", "above zero"}},
 		{name: "a deadline before", config: "deadline = '-1s'", words: []string{"deadline", "-1s"}},
@@ -97,7 +98,7 @@ func TestDecode(t *testing.T) {
 func TestMapIsDecoded(t *testing.T) {
 	for _, p := range []policy.Policy{
 		policy.Default(),
-		{ImageTarget: policy.TargetManifest, References: policy.ReferencesFetch, Types: []string{"a"}, MaxBytes: 1, Deadline: time.Second, MaxRequests: 1,
+		{ImageTarget: policy.TargetManifest, References: policy.ReferencesFetch, Types: []string{"a"}, MaxBytes: 1, MaxBytesTotal: 2, Deadline: time.Second, MaxRequests: 1,
 			Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceDigestTag}, Required: []string{"b"}, RequiredAction: policy.RequiredWarn},
 		ruled(t),
 	} {

@@ -9,11 +9,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/native"
@@ -138,6 +140,21 @@ func (a *Artifact) Layer(name string) (Layer, error) {
 			name, a.Reference.Descriptor.Digest, len(a.Layers), errdefs.ErrNotFound)
 	}
 	return found[0], nil
+}
+
+// Clone is a layer that holds on to nothing of what it was read from.
+func (l Layer) Clone() Layer {
+	made := Layer{Title: strings.Clone(l.Title), inline: slices.Clone(l.inline), Descriptor: ocispec.Descriptor{
+		MediaType: strings.Clone(l.MediaType), Digest: digest.Digest(strings.Clone(string(l.Digest))), Size: l.Size,
+		ArtifactType: strings.Clone(l.ArtifactType),
+	}}
+	if l.Platform != nil {
+		made.Platform = &ocispec.Platform{
+			Architecture: strings.Clone(l.Platform.Architecture), OS: strings.Clone(l.Platform.OS), Variant: strings.Clone(l.Platform.Variant),
+			OSVersion: strings.Clone(l.Platform.OSVersion), OSFeatures: slices.Clone(l.Platform.OSFeatures),
+		}
+	}
+	return made
 }
 
 // Write streams a layer's bytes, and fails if they turn out not to be those that its descriptor names. What was written by then

@@ -32,11 +32,14 @@ type Fetched struct {
 	Err     error
 }
 
+// Limits are how many bytes fetched references may take: each, with all that it consists of, and all together. Zero or less is no limit.
+type Limits struct{ Each, Together int64 }
+
 // Fetch downloads references whole and has the image's record keep them. What the store has already is not asked for. Of those
 // that fail the others know nothing; an error is returned only where nothing can be said about single ones.
 //
 // The caller holds a lease: until the record is changed, nothing else keeps the content.
-func (l *Listing) Fetch(ctx context.Context, store content.Store, records images.Store, fetcher remotes.Fetcher, wanted []Reference, maxBytes int64) ([]Fetched, error) {
+func (l *Listing) Fetch(ctx context.Context, store content.Store, records images.Store, fetcher remotes.Fetcher, wanted []Reference, most Limits) ([]Fetched, error) {
 	var outcomes []Fetched
 	for _, reference := range Distinct(wanted) {
 		// What an annotation holds came with its index.
@@ -48,13 +51,14 @@ func (l *Listing) Fetch(ctx context.Context, store content.Store, records images
 		return nil, fmt.Errorf("image %q: %d references are to be fetched, more than the limit of %d (name one, or narrow by type): %w",
 			l.Image, len(outcomes), limit, errdefs.ErrResourceExhausted)
 	}
+	budget := artifact.NewBudget(most.Together, len(outcomes))
 	var group errgroup.Group
 	group.SetLimit(concurrentFetches)
 	for i := range outcomes {
 		one := &outcomes[i]
 		group.Go(func() error {
 			var err error
-			one.Content, err = artifact.Fetch(ctx, store, fetcher, one.Reference.Descriptor, maxBytes)
+			one.Content, err = artifact.Fetch(ctx, store, fetcher, one.Reference.Descriptor, most.Each, artifact.Within(budget, i))
 			one.Err = answers.Readable(err)
 			return nil
 		})

@@ -36,7 +36,7 @@ func fetch(ctx context.Context, t *testing.T, here *node.Node, listing *referenc
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcomes, err := listing.Fetch(leased, here.Content, here.Images, from, wanted, maxBytes)
+	outcomes, err := listing.Fetch(leased, here.Content, here.Images, from, wanted, references.Limits{Each: maxBytes})
 	if released := release(ctx); released != nil {
 		t.Fatal(released)
 	}
@@ -234,7 +234,7 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	if outcomes, err := listing.Fetch(ctx, here.Content, here.Images, from, listing.References, 0); !errors.Is(err, context.Canceled) {
+	if outcomes, err := listing.Fetch(ctx, here.Content, here.Images, from, listing.References, references.Limits{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("outcomes %v, %v", outcomes, err)
 	}
 	if labels := here.Image(base, t, image.Name).Labels; len(labels) != 0 {

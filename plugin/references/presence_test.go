@@ -5,12 +5,14 @@ package references_test
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"sync/atomic"
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/native"
@@ -105,10 +107,15 @@ func TestPresenceOfASpoiledManifestIsUnknown(t *testing.T) {
 	}
 }
 
-// counting is a store that counts how often it is read from.
+// counting is a store that counts how often it is read from, and asked.
 type counting struct {
 	content.Store
-	reads atomic.Int64
+	reads, asked atomic.Int64
+}
+
+func (c *counting) Info(ctx context.Context, d digest.Digest) (content.Info, error) {
+	c.asked.Add(1)
+	return c.Store.Info(ctx, d)
 }
 
 func (c *counting) ReaderAt(ctx context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
@@ -145,5 +152,58 @@ func TestPresenceIsLookedForOnce(t *testing.T) {
 	}
 	if reads := store.reads.Load(); reads > 20 {
 		t.Errorf("%d reads", reads)
+	}
+}
+
+// chain makes so many indexes, each of which names all that were made before it.
+func chain(t testing.TB, shape shapes.Shape, count int) []ocispec.Descriptor {
+	t.Helper()
+	var made []ocispec.Descriptor
+	for range count {
+		raw, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: made})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, node.Blob(shape, ocispec.MediaTypeImageIndex, raw))
+	}
+	return made
+}
+
+// Artifacts may consist of one another: however many of them lead to a document, it is looked at once.
+func TestPresenceOfWhatReferencesShareIsLookedForOnce(t *testing.T) {
+	const count = 217
+	for _, missing := range []bool{false, true} {
+		shape := shapes.ByName("multi-platform")
+		all := chain(t, shape, count)
+		var entries []ocispec.Descriptor
+		for _, one := range all {
+			entries = append(entries, node.About(one, shape.Selected, "sbom"))
+		}
+		shape = node.Attach(t, shape, entries...)
+		ctx, here := node.New(t)
+		image := record(ctx, t, here, shape)
+		for number, one := range all {
+			if number > 0 || !missing {
+				write(ctx, t, here, "application/octet-stream", shape.Blobs[one.Digest])
+			}
+		}
+		store := &counting{Store: here.Content}
+		listing, err := references.List(ctx, store, image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := native.Yes
+		if missing {
+			want = native.No // of all: the first is a part of each
+		}
+		for _, reference := range listing.References {
+			if reference.Present != want {
+				t.Fatalf("present is %s, want %s", reference.Present, want)
+			}
+		}
+		if reads, asked := store.reads.Load(), store.asked.Load(); len(listing.References) != count || reads > 2*count || asked > 3*count {
+			// A document is asked for once for this, and once for what else may be about it.
+			t.Errorf("%d references, %d reads and %d questions for %d documents", len(listing.References), reads, asked, count)
+		}
 	}
 }

@@ -109,7 +109,11 @@ func (s Stores) list(ctx context.Context, image images.Image, beside *elsewhere)
 		reference.Wanted = false // it was marked for the search alone
 		listing.References[i].Reference = reference
 	}
-	return listing, listing.look(ctx, store)
+	here := s.presence
+	if here == nil {
+		here = newPresence(store)
+	}
+	return listing, listing.look(ctx, here)
 }
 
 // rootOf finds the index that an image was pulled from. The recorded one is known by its digest alone, so its size is the

@@ -19,11 +19,13 @@ type Stores struct {
 
 	// left is what is known of repositories, where many images are looked at.
 	left map[string]*left
+	// presence is what is known of content, then.
+	presence *presence
 }
 
-// ForMany are the same stores for looking at many images: what is known of a repository is looked for once.
+// ForMany are the same stores for looking at many images: what is known of a repository, and of content, is looked for once.
 func (s Stores) ForMany() Stores {
-	s.left = map[string]*left{}
+	s.left, s.presence = map[string]*left{}, newPresence(s.Content)
 	return s
 }
 

@@ -97,7 +97,7 @@ func (s Stores) Uses(ctx context.Context, name string) (*Uses, error) {
 		repository          string // in which other clients left something
 	}
 	known := map[content]*lookup{}
-	s.left = map[string]*left{}
+	s = s.ForMany()
 	found := &Uses{}
 	for _, image := range all {
 		root, _ := records.Root(image.Labels)

@@ -24,6 +24,12 @@ const markTopic = "/refract/watch"
 // markPause is how long a mark may be on its way before another one is sent: the first one may have come too early.
 const markPause = 50 * time.Millisecond
 
+// mostChanges is how many images may have changed that a caller has not been told of.
+const mostChanges = 50_000
+
+// errBehind ends a watch that nobody reads.
+var errBehind = fmt.Errorf("more than %d images have changed and this was not read, watch again: %w", mostChanges, errdefs.ErrResourceExhausted)
+
 // change is what became of an image.
 type change int
 
@@ -33,8 +39,8 @@ const (
 	removed
 )
 
-// subscription gathers the changes of a namespace's images. It is never larger than the images are many: of one image it knows the
-// last change only, so a caller that does not read fills no memory.
+// subscription gathers the changes of a namespace's images. Of one image it knows the last change
+// only, and of so many images, so that a caller who does not read fills no memory.
 type subscription struct {
 	// ready has something in it when there are changes.
 	ready chan struct{}
@@ -136,6 +142,11 @@ func (s *subscription) note(name string, last change) {
 	defer s.mu.Unlock()
 	before, waiting := s.changes[name]
 	if !waiting {
+		if len(s.order) >= mostChanges {
+			s.err = errBehind
+			s.stop()
+			return
+		}
 		s.order = append(s.order, name)
 	}
 	if !waiting || before != recorded || last != updated {

@@ -10,13 +10,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 	"google.golang.org/grpc"
 
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
+	"github.com/refract-oci/refract/plugin/turns"
 )
 
 // chunkBytes is how much content a message holds.
@@ -35,40 +37,58 @@ func (s *Server) Get(request *refractv1.GetRequest, stream grpc.ServerStreamingS
 }
 
 func (s *Server) get(ctx context.Context, request *refractv1.GetRequest, send func(*refractv1.GetResponse) error) error {
-	listing, err := s.list(ctx, request.GetImage())
+	// What is sent does not hold on to what was read to find it.
+	var found sought
+	err := holding(ctx, s.reads, func(*turns.Turn) (err error) {
+		found, err = s.find(ctx, request)
+		return err
+	})
 	if err != nil {
 		return err
+	}
+	return holding(ctx, s.contents, func(turn *turns.Turn) error {
+		send := patiently(turn, send)
+		header := &refractv1.Content{Blob: newDescriptor(found.layer.Descriptor), Title: found.layer.Title, Reference: found.reference.String()}
+		if err := send(&refractv1.GetResponse{Part: &refractv1.GetResponse_Content{Content: header}}); err != nil {
+			return err
+		}
+		out := bufio.NewWriterSize(chunks(send), chunkBytes)
+		if err := found.layer.Write(ctx, s.content, out); err != nil {
+			return absent(request.GetImage(), found.reference, err)
+		}
+		return out.Flush()
+	})
+}
+
+// sought is what is to be sent.
+type sought struct {
+	reference digest.Digest
+	layer     references.Layer
+}
+
+func (s *Server) find(ctx context.Context, request *refractv1.GetRequest) (sought, error) {
+	listing, err := s.list(ctx, request.GetImage())
+	if err != nil {
+		return sought{}, err
 	}
 	reference, err := findOne(listing, references.Query{Name: request.GetName(), Type: request.GetType()})
 	if err != nil {
-		return err
+		return sought{}, err
 	}
 	artifact, err := references.Open(ctx, s.content, reference)
 	if err != nil {
-		return absent(listing, reference, err)
+		return sought{}, absent(request.GetImage(), reference.Descriptor.Digest, err)
 	}
-	layer, write, err := s.chosen(ctx, request, artifact)
-	if err != nil {
-		return err
-	}
-	header := &refractv1.Content{Blob: newDescriptor(layer.Descriptor), Title: layer.Title, Reference: reference.Descriptor.Digest.String()}
-	if err := send(&refractv1.GetResponse{Part: &refractv1.GetResponse_Content{Content: header}}); err != nil {
-		return err
-	}
-	out := bufio.NewWriterSize(chunks(send), chunkBytes)
-	if err := write(out); err != nil {
-		return absent(listing, reference, err)
-	}
-	return out.Flush()
+	layer, err := chosen(request, artifact)
+	return sought{digest.Digest(strings.Clone(string(reference.Descriptor.Digest))), layer}, err
 }
 
 // absent says what to do about what the node does not have. Other errors stay as they are.
-func absent(listing *references.Listing, reference references.Reference, err error) error {
+func absent(image string, reference digest.Digest, err error) error {
 	if !errdefs.IsNotFound(err) {
 		return err
 	}
-	return fmt.Errorf("image %q: reference %s is not on this node as a whole, fetch it first (ctr-refract references fetch): %w",
-		listing.Image, reference.Descriptor.Digest, err)
+	return fmt.Errorf("image %q: reference %s is not on this node as a whole, fetch it first (ctr-refract references fetch): %w", image, reference, err)
 }
 
 func findOne(listing *references.Listing, asked references.Query) (references.Reference, error) {
@@ -84,32 +104,25 @@ func findOne(listing *references.Listing, asked references.Query) (references.Re
 	return found[0], nil
 }
 
-// chosen is what is asked for of an artifact, and what writes it.
-func (s *Server) chosen(ctx context.Context, request *refractv1.GetRequest, artifact *references.Artifact) (references.Layer, func(io.Writer) error, error) {
+// chosen is what is asked for of an artifact. Its manifest is read from the store again while it is sent.
+func chosen(request *refractv1.GetRequest, artifact *references.Artifact) (references.Layer, error) {
 	of := artifact.Reference.Descriptor
 	if request.GetManifest() {
 		if artifact.Manifest == nil {
-			return references.Layer{}, nil, fmt.Errorf("%q has no manifest, it is a plain blob or an annotation: %w",
+			return references.Layer{}, fmt.Errorf("%q has no manifest, it is a plain blob or an annotation: %w",
 				cmp.Or(of.Digest.String(), artifact.Reference.Annotation), errdefs.ErrFailedPrecondition)
 		}
-		return references.Layer{Descriptor: of}, func(to io.Writer) error {
-			_, err := io.Copy(to, bytes.NewReader(artifact.Manifest))
-			return err
-		}, nil
+		return references.Layer{Descriptor: of}.Clone(), nil
 	}
-	var layer references.Layer
 	switch name := request.GetLayer(); {
 	case name != "":
-		var err error
-		if layer, err = artifact.Layer(name); err != nil {
-			return references.Layer{}, nil, err
-		}
+		layer, err := artifact.Layer(name)
+		return layer.Clone(), err
 	case len(artifact.Layers) == 1:
-		layer = artifact.Layers[0]
+		return artifact.Layers[0].Clone(), nil
 	default:
-		return references.Layer{}, nil, fmt.Errorf("%s has %d layers, ask for one of them or for the manifest: %w", of.Digest, len(artifact.Layers), errUnchosen)
+		return references.Layer{}, fmt.Errorf("%s has %d layers, ask for one of them or for the manifest: %w", of.Digest, len(artifact.Layers), errUnchosen)
 	}
-	return layer, func(to io.Writer) error { return layer.Write(ctx, s.content, to) }, nil
 }
 
 // chunks sends what is written to it.

@@ -6,8 +6,8 @@ package service
 import (
 	"google.golang.org/grpc"
 
-	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
+	"github.com/refract-oci/refract/plugin/turns"
 )
 
 // Images finds the images that a digest belongs to.
@@ -16,27 +16,25 @@ func (s *Server) Images(request *refractv1.ImagesRequest, stream grpc.ServerStre
 	if err != nil {
 		return answered(err)
 	}
-	var uses *references.Uses
-	err = s.reading(ctx, func() error {
-		uses, err = s.stores.Uses(ctx, request.GetDigest())
-		return err
-	})
-	if err != nil {
-		return answered(err)
-	}
-	// What was read is sent without holding up other readers.
-	for _, use := range uses.Found {
-		if err := stream.Send(&refractv1.ImagesResponse{Result: &refractv1.ImagesResponse_Use{Use: newUse(use)}}); err != nil {
+	return answered(holding(ctx, s.reads, func(turn *turns.Turn) error {
+		uses, err := s.stores.Uses(ctx, request.GetDigest())
+		if err != nil {
 			return err
 		}
-	}
-	for _, failure := range uses.Failures {
-		told := &refractv1.Failure{Image: failure.Image, Error: lineOf(failure.Err)}
-		if err := stream.Send(&refractv1.ImagesResponse{Result: &refractv1.ImagesResponse_Failure{Failure: told}}); err != nil {
-			return err
+		send := patiently(turn, stream.Send)
+		for _, use := range uses.Found {
+			if err := send(&refractv1.ImagesResponse{Result: &refractv1.ImagesResponse_Use{Use: newUse(use)}}); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		for _, failure := range uses.Failures {
+			told := &refractv1.Failure{Image: failure.Image, Error: lineOf(failure.Err)}
+			if err := send(&refractv1.ImagesResponse{Result: &refractv1.ImagesResponse_Failure{Failure: told}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // lineOf is an error as a message can carry it.

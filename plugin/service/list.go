@@ -9,6 +9,7 @@ import (
 
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
+	"github.com/refract-oci/refract/plugin/turns"
 )
 
 // messageBytes is about how large a message gets. gRPC's clients refuse more than 4 MiB unless they are told otherwise, and
@@ -21,11 +22,13 @@ func (s *Server) List(request *refractv1.ListRequest, stream grpc.ServerStreamin
 	if err != nil {
 		return answered(err)
 	}
-	listing, err := s.list(ctx, request.GetImage())
-	if err != nil {
-		return answered(err)
-	}
-	return answered(sendListing(listing, stream.Send))
+	return answered(holding(ctx, s.reads, func(turn *turns.Turn) error {
+		listing, err := s.list(ctx, request.GetImage())
+		if err != nil {
+			return err
+		}
+		return sendListing(listing, patiently(turn, stream.Send))
+	}))
 }
 
 func sendListing(listing *references.Listing, send func(*refractv1.ListResponse) error) error {

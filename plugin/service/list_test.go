@@ -5,14 +5,18 @@ package service_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/refract-oci/refract/plugin/native"
@@ -163,18 +167,21 @@ func TestWhatIsLargerThanAMessageComesInPieces(t *testing.T) {
 	}
 }
 
+// As many as an index may have entries.
 func TestTenThousandReferences(t *testing.T) {
 	p := newPlace(t)
 	shape := shapes.ByName("multi-platform")
+	attached := 0
 	shape = node.Change(t, shape, func(index *ocispec.Index) {
-		for i := range 10_000 {
+		attached = int(native.DefaultLimits().Entries) - len(index.Manifests)
+		for i := range attached {
 			index.Manifests = append(index.Manifests, node.About(ocispec.Descriptor{
 				MediaType: "text/plain", Digest: digest.FromString(fmt.Sprint(i)), Size: 1,
 			}, shape.Selected, "n"))
 		}
 	})
 	image := p.record("127.0.0.1:1/many:latest", shape)
-	if listing := same(t, p, image.Name); len(listing.References) != 10_000 {
+	if listing := same(t, p, image.Name); len(listing.References) != attached {
 		t.Errorf("%d references", len(listing.References))
 	}
 	messages(t, p, image.Name)
@@ -202,4 +209,48 @@ func TestErrorsAreThoseOfTheStores(t *testing.T) {
 	compare("index gone", image.Name, codes.NotFound)
 	_, err := received(p.raw.List(p.ctx, &refractv1.ListRequest{}))
 	wantCode(t, err, codes.InvalidArgument)
+}
+
+// There are four turns to be told of an image. Who does not read holds one only as long as nobody else wants it.
+func TestWhoDoesNotReadGivesWay(t *testing.T) {
+	shape := shapes.ByName("multi-platform")
+	var entries []ocispec.Descriptor
+	for number := range 3000 {
+		entry := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString(fmt.Sprint(number)), Size: 1}
+		entries = append(entries, node.About(entry, shape.Selected, strings.Repeat("x", 500)))
+	}
+	p := newPlace(t)
+	image := p.pull(node.Attach(t, shape, entries...))
+	var unread []grpc.ServerStreamingClient[refractv1.ListResponse]
+	for range 4 {
+		stream, err := p.raw.List(p.ctx, &refractv1.ListRequest{Image: image.Name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Header(); err != nil {
+			t.Fatal(err)
+		}
+		unread = append(unread, stream)
+	}
+	if listing, err := p.client.List(p.ctx, image.Name); err != nil || len(listing.References) != len(entries) {
+		t.Fatalf("%v, error %v", listing, err)
+	}
+	aborted := 0
+	for _, stream := range unread {
+		for {
+			_, err := stream.Recv()
+			if status.Code(err) == codes.Aborted {
+				aborted++
+			} else if err != nil && !errors.Is(err, io.EOF) {
+				t.Error(err)
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	// The others went on when they were read.
+	if aborted != 1 {
+		t.Errorf("%d of %d were aborted, want one", aborted, len(unread))
+	}
 }

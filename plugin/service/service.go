@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/events"
@@ -19,17 +20,14 @@ import (
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
+	"github.com/refract-oci/refract/plugin/turns"
 )
-
-// concurrentReads is how many images are read at a time, however many ask: each takes the memory of its documents.
-const concurrentReads = 4
 
 // Events are containerd's. A watch publishes one of its own, to know that what comes after it will be told.
 type Events interface {
@@ -41,11 +39,13 @@ type Events interface {
 type Server struct {
 	refractv1.UnimplementedReferencesServer
 
-	stores  references.Stores
-	content content.Provider
-	events  Events
-	reads   *semaphore.Weighted
-	policy  *policy.Policy // nil: the node has none
+	stores   references.Stores
+	content  content.Provider
+	events   Events
+	reads    *turns.Turns
+	contents *turns.Turns
+	watches  atomic.Int64
+	policy   *policy.Policy // nil: the node has none
 
 	stopping chan struct{}
 	stop     sync.Once
@@ -55,7 +55,7 @@ type Server struct {
 func New(images images.Store, content content.InfoReaderProvider, events Events, options ...Option) *Server {
 	made := &Server{
 		stores: references.Stores{Images: images, Content: content}, content: content, events: events,
-		reads: semaphore.NewWeighted(concurrentReads), stopping: make(chan struct{}),
+		reads: newReads(), contents: turns.New(concurrentContents, nil), stopping: make(chan struct{}),
 	}
 	for _, option := range options {
 		option(made)
@@ -81,25 +81,12 @@ func namespaced(ctx context.Context) (context.Context, error) {
 	return namespaces.WithNamespace(ctx, namespace), nil
 }
 
-// reading runs what reads images, when it is its turn.
-func (s *Server) reading(ctx context.Context, read func() error) error {
-	if err := s.reads.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	defer s.reads.Release(1)
-	return read()
-}
-
 // list reads an image by its name.
-func (s *Server) list(ctx context.Context, name string) (listing *references.Listing, err error) {
+func (s *Server) list(ctx context.Context, name string) (*references.Listing, error) {
 	if name == "" {
 		return nil, fmt.Errorf("the name of an image is missing: %w", errdefs.ErrInvalidArgument)
 	}
-	err = s.reading(ctx, func() error {
-		listing, err = s.stores.List(ctx, name)
-		return err
-	})
-	return listing, err
+	return s.stores.List(ctx, name)
 }
 
 // answered makes an error one of gRPC's: its code and its one line. Errors inside it are not sent beside it, because a client

@@ -15,6 +15,7 @@ import (
 
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
+	"github.com/refract-oci/refract/plugin/turns"
 )
 
 // Watch tells of the images of a namespace until the caller, the daemon or containerd ends it.
@@ -28,6 +29,10 @@ func (s *Server) Watch(request *refractv1.WatchRequest, stream grpc.ServerStream
 
 // Follow is Watch for a caller in the same program: it calls back for each thing that happens.
 func (s *Server) Follow(ctx context.Context, existing bool, send func(*refractv1.WatchResponse) error) error {
+	defer s.watches.Add(-1)
+	if s.watches.Add(1) > concurrentWatches {
+		return fmt.Errorf("there are %d watches already: %w", concurrentWatches, errdefs.ErrResourceExhausted)
+	}
 	// What is there is looked at after the subscription: so nothing is missed in between.
 	subscribed, err := subscribe(ctx, s.events)
 	if err != nil {
@@ -104,7 +109,7 @@ func (s *Server) tell(ctx context.Context, name string, change change, send func
 // inShort is an image in a few words, also if it cannot be listed. An error is returned only where the call has ended.
 func (s *Server) inShort(ctx context.Context, stores references.Stores, image images.Image) (*refractv1.Image, error) {
 	var listing *references.Listing
-	err := s.reading(ctx, func() (err error) {
+	err := holding(ctx, s.reads, func(*turns.Turn) (err error) {
 		listing, err = stores.Of(ctx, image)
 		return err
 	})

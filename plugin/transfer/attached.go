@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -32,8 +33,10 @@ type attached struct {
 	root    ocispec.Descriptor
 	policy  policy.Policy
 	fetcher remotes.Fetcher
-	// references are nil unless the policy fetches them, or some were found outside of the index.
-	references *native.References
+	// wanted are the references that the policy wants fetched, each artifact once.
+	wanted []native.Reference
+	// listed is how many references there are, as far as they were counted: where some are fetched, or were found outside of the index.
+	listed int
 	// record is what was found outside of the index, for a later listing.
 	record []byte
 	// cutOff is what was not looked for, and why: there may be more.
@@ -49,8 +52,9 @@ func wanting(options native.RequestOptions, p policy.Policy) native.RequestOptio
 	return options
 }
 
-// findAttached looks where the policy says, and holds what is attached against it. Begin begins the search.
-func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), from place, root ocispec.Descriptor, p policy.Policy) (attached, error) {
+// findAttached looks where the policy says, and holds what is attached against it. Begin begins the search; waits is called before the
+// repository is asked, which may take long: if it returns false, all is to be done again later.
+func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), waits func() bool, from place, root ocispec.Descriptor, p policy.Policy) (attached, error) {
 	found := attached{root: root, policy: p}
 	search, err := native.NewSearch(request, sourcesOf(p), p.References == policy.ReferencesList)
 	if err != nil {
@@ -61,11 +65,14 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 	if err != nil {
 		return found, err
 	}
-	asks := len(round.Questions) > 0
+	isAsked := len(round.Questions) > 0
 	deadline, _ := p.LookupLimits()
 	asking := &elsewhere{place: from, deadline: deadline, read: map[digest.Digest][]byte{}}
 	found.fetcher = asking
-	if asks {
+	if isAsked {
+		if !waits() {
+			return found, errLetGo
+		}
 		if found.cutOff = asking.search(ctx, search, round, root); ctx.Err() != nil {
 			return found, ctx.Err()
 		}
@@ -79,13 +86,15 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 	if found.record, err = search.Record(); err != nil {
 		return found, err
 	}
-	if p.References == policy.ReferencesFetch || asks {
-		if found.references, err = search.References(); err != nil {
+	if p.References == policy.ReferencesFetch || isAsked {
+		references, err := search.References()
+		if err != nil {
 			return found, err
 		}
-		for _, notice := range found.references.Notices {
+		for _, notice := range references.Notices {
 			log.G(ctx).WithField("root", root.Digest).Info(notice)
 		}
+		found.wanted, found.listed = wantedOf(references.List), len(references.List)
 	}
 	return found, nil
 }
@@ -102,7 +111,7 @@ func attachedAlone(ctx context.Context, options native.RequestOptions, from plac
 	defer request.Close()
 	found, err := findAttached(ctx, request, func(search *native.Search) (*native.Round, error) {
 		return search.BeginManifest(root)
-	}, from, root, p)
+	}, func() bool { return true }, from, root, p)
 	if err != nil {
 		return nil, err
 	}
@@ -132,29 +141,30 @@ func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept,
 
 // report says in one line what was found attached to a manifest that no index leads to: of others selection.report tells it.
 func (a *attached) report(ctx context.Context, image string, kept records.Kept) {
-	if a.references == nil || len(a.references.List) == 0 {
+	if a.listed == 0 {
 		return
 	}
 	log.G(ctx).WithFields(log.Fields{
-		"image": image, "manifest": a.root.Digest, "references": len(a.references.List), "fetched": len(kept.Fetched),
+		"image": image, "manifest": a.root.Digest, "references": a.listed, "fetched": len(kept.Fetched),
 	}).Info("references of image looked for in its repository")
 }
 
 // fetchWanted downloads the references that the policy wants, and returns which of them are here whole, sorted. One that
 // cannot be had is warned about and never fails a pull.
 func (a *attached) fetchWanted(ctx context.Context, store content.Store) ([]digest.Digest, error) {
-	wanted := a.wanted()
+	wanted := a.wanted
 	if len(wanted) == 0 {
 		return nil, nil
 	}
 	ctx, span := tracing.StartSpan(ctx, "refract.FetchReferences")
 	defer span.End()
 	whole := make([]bool, len(wanted))
+	budget := artifact.NewBudget(a.policy.FetchLimit(), len(wanted))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentReferences)
 	for i, reference := range wanted {
 		group.Go(func() error {
-			_, err := artifact.Fetch(groupCtx, store, a.fetcher, reference.Descriptor, a.policy.MaxBytes)
+			_, err := artifact.Fetch(groupCtx, store, a.fetcher, reference.Descriptor, a.policy.MaxBytes, artifact.Within(budget, i))
 			if groupCtx.Err() != nil {
 				return groupCtx.Err()
 			}
@@ -183,17 +193,17 @@ func (a *attached) fetchWanted(ctx context.Context, store content.Store) ([]dige
 	return slices.Compact(fetched), nil
 }
 
-// wanted are the references that the policy wants fetched, each artifact once. What is kept in an annotation is here already.
-func (a *attached) wanted() []native.Reference {
-	if a.references == nil {
-		return nil
-	}
+// wantedOf are the references that the policy wants fetched, each artifact once. What is kept in an annotation is here already. They
+// stay in memory for as long as layers are downloaded: all that the index says besides does not.
+func wantedOf(all []native.Reference) []native.Reference {
 	var wanted []native.Reference
 	seen := map[digest.Digest]bool{"": true}
-	for _, reference := range a.references.List {
+	for _, reference := range all {
 		if d := reference.Descriptor.Digest; reference.Wanted && !seen[d] {
 			seen[d] = true
-			wanted = append(wanted, reference)
+			wanted = append(wanted, native.Reference{Type: strings.Clone(reference.Type), Descriptor: ocispec.Descriptor{
+				MediaType: strings.Clone(reference.Descriptor.MediaType), Digest: digest.Digest(strings.Clone(string(d))), Size: reference.Descriptor.Size,
+			}})
 		}
 	}
 	return wanted

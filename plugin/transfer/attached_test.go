@@ -4,6 +4,7 @@
 package transfer_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/records"
+	nodes "github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
@@ -116,6 +118,29 @@ func TestPolicyDecidesWhatIsFetched(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// All references of an image have one limit together.
+func TestPolicyBoundsAllReferencesOfAnImage(t *testing.T) {
+	shape := shapes.ByName("multi-platform")
+	var entries []ocispec.Descriptor
+	for number := range 4 {
+		content := []byte(fmt.Sprint(number) + strings.Repeat("x", 4000))
+		entries = append(entries, nodes.About(nodes.Artifact(t, shape, "x/large", nodes.Piece{MediaType: "text/plain", Content: content}), shape.Selected, "large"))
+	}
+	shape = nodes.Attach(t, shape, entries...)
+	ctx, node := newNode(t)
+	name := serve(t, shape, nil).name(":latest")
+	p := fetchAll()
+	p.MaxBytesTotal = 12_000
+	if err := node.pull(ctx, name, p); err != nil {
+		t.Fatal(err)
+	}
+	for number, entry := range entries {
+		if node.has(ctx, entry.Digest) != (number < 2) {
+			t.Errorf("reference %d is here: %v", number, number >= 2)
+		}
 	}
 }
 

@@ -137,11 +137,12 @@ func (r *resolver) choose(ctx context.Context, root ocispec.Descriptor, from pla
 	if err := r.checkMatcher(chosen); err != nil {
 		return ocispec.Descriptor{}, err
 	}
+	defer chosen.read.forget()
 	settled, err := chosen.settle(ctx, store)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	if err := chosen.keepIndexes(ctx, store, settled.target.Digest == root.Digest); err != nil {
+	if err := chosen.keepIndexes(ctx, store, settled.target.Digest == root.Digest, settled.completed); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	if err := r.label(ctx, from.name, settled.kept); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/typeurl/v2"
 	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/records"
@@ -80,7 +81,9 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 		}
 		return children, err
 	}
-	filter := d.imageStore.ImageFilter(capturing, store)
+	filter := d.imageStore.ImageFilter(capturing, labelling{store, func(index digest.Digest, entries []ocispec.Descriptor) map[digest.Digest]bool {
+		return d.pull.chosen.keeps(index, entries)
+	}})
 	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 		if d.pull.isMistyped(desc) {
 			// Then containerd goes through it as what it is.
@@ -93,15 +96,27 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 		if !decided {
 			return filter(ctx, desc)
 		}
-		var capture captured
-		_, err := filter(context.WithValue(ctx, capturedKey{}, &capture), desc)
-		// With a limit on manifests the filter may find none where the walk found one.
-		if err != nil && (d.pull.options.manifestLimit == 0 || capture.entries == nil || !errdefs.IsNotFound(err)) {
-			return nil, err
-		}
-		d.pull.chosen.read.keep(desc.Digest, capture.entries)
-		return index.pick(desc.Digest, capture.entries)
+		var (
+			capture captured
+			picked  []ocispec.Descriptor
+		)
+		err := inTurn(ctx, desc, func() (err error) {
+			picked, err = d.pick(context.WithValue(ctx, capturedKey{}, &capture), desc, filter, &capture, index)
+			return err
+		})
+		return picked, err
 	}
+}
+
+// pick runs containerd's filter over an index, and takes from it what was decided.
+func (d *destination) pick(ctx context.Context, desc ocispec.Descriptor, filter images.HandlerFunc, capture *captured, index followed) ([]ocispec.Descriptor, error) {
+	_, err := filter(ctx, desc)
+	// With a limit on manifests the filter may find none where the walk found one.
+	if err != nil && (d.pull.options.manifestLimit == 0 || capture.entries == nil || !errdefs.IsNotFound(err)) {
+		return nil, err
+	}
+	d.pull.chosen.read.keep(desc.Digest, desc.Size, capture.entries)
+	return index.pick(desc.Digest, capture.entries)
 }
 
 // plain takes from an index's entries what a registry has no business to say: annotations that containerd and its runtime
@@ -136,7 +151,7 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 	if err != nil {
 		return nil, err
 	}
-	if err := chosen.keepIndexes(ctx, d.pull.store, true); err != nil {
+	if err := chosen.keepIndexes(ctx, d.pull.store, true, settled.completed); err != nil {
 		return nil, err
 	}
 	keeping := &records.Store{Store: store, Kept: settled.kept}

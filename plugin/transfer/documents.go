@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -18,69 +20,188 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
+// smallDocument is what nobody waits for a turn with: an ordinary index, manifest or config.
+const smallDocument = 64 << 10
+
+// sharedFor is how long another pull of the same document is waited for. It may be that of a registry that never ends it.
+const sharedFor = 2 * time.Second
+
+// streamBytes is how much of a large document is in memory while it is downloaded.
+const streamBytes = 64 << 10
+
 // documents reads indexes, manifests and configs: from the content store, else from the registry and into the store.
 type documents struct {
 	store   content.Store
 	fetcher remotes.Fetcher
 }
 
-// document is one that was read. It is not trusted yet: what came from the registry is in the store only once it was kept.
+// document is one that can be read. It is not trusted yet: a small one that came from the registry is in the store only once it was kept.
 type document struct {
-	bytes  []byte
-	writer content.Writer // nil if the store has it
+	from   *documents
+	desc   ocispec.Descriptor
+	bytes  []byte // nil until they are loaded
+	most   int64
+	fresh  bool           // it came from the registry, and is in memory alone
+	writer content.Writer // to keep it with; nil: another
+	turn   turn           // with which wrong bytes are in memory
 }
 
-// read gets a document's bytes, and never more than one past what its descriptor and the limit allow: one too many is what
-// tells the walk that there are too many.
-func (d *documents) read(ctx context.Context, desc ocispec.Descriptor, limit uint64) (*document, error) {
+// turn is one that is given back.
+type turn interface{ Done() }
+
+// get makes a document ready to be loaded, and waits for the registry where that takes it. A large one is in the store by then, because its
+// bytes must not fill memory for as long as a registry likes.
+func (d *documents) get(ctx context.Context, desc ocispec.Descriptor, limit uint64) (*document, error) {
 	if desc.Size < 0 {
 		return nil, fmt.Errorf("document %s has the size %d: %w", desc.Digest, desc.Size, errdefs.ErrInvalidArgument)
 	}
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, fmt.Errorf("document %q: %w: %w", desc.Digest.String(), err, errdefs.ErrInvalidArgument)
 	}
-	most := int64(min(uint64(desc.Size), limit)) + 1
+	// Never more than one past what the descriptor and the limit allow: one too many is what tells the walk that there are too many.
+	got := &document{from: d, desc: desc, most: int64(min(uint64(desc.Size), limit)) + 1}
 	// Asked for first, also where the store has the document: that puts it under the transfer's lease, which reading does not.
-	// The same key as containerd's own fetch: of two pulls, one waits for the other instead of asking again.
-	writer, err := content.OpenWriter(ctx, d.store, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
+	writer, err := d.open(ctx, desc)
 	if errdefs.IsAlreadyExists(err) {
-		return d.held(ctx, desc, most)
+		return got, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	read := &document{writer: writer}
-	if complete, err := read.complete(ctx, desc); complete || err != nil {
-		read.discard(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return d.held(ctx, desc, most)
+	got.writer = writer
+	complete, err := got.complete(ctx)
+	switch {
+	case complete || err != nil:
+		got.close(ctx)
+	case desc.Size <= smallDocument:
+		got.fresh = true
+		got.bytes, err = d.fetch(ctx, desc, got.most)
+	default:
+		// The writer stays open without being written to: who wants the same document waits for this one.
+		err = got.stream(ctx, limit)
+		got.close(ctx)
 	}
-	if read.bytes, err = d.fetch(ctx, desc, most); err != nil {
-		read.discard(ctx)
+	if err != nil {
+		got.discard(ctx)
 		return nil, err
 	}
-	return read, nil
+	return got, nil
 }
 
-func (d *documents) held(ctx context.Context, desc ocispec.Descriptor, most int64) (*document, error) {
-	reader, err := d.store.ReaderAt(ctx, desc)
-	if err != nil {
-		return nil, err
+// open opens a writer with the same key as containerd's own fetch: of two pulls, one waits for the other instead of asking again, but
+// not for ever.
+func (d *documents) open(ctx context.Context, desc ocispec.Descriptor) (content.Writer, error) {
+	patience, cancel := context.WithTimeout(ctx, sharedFor)
+	defer cancel()
+	for pause := 8 * time.Millisecond; ; pause = min(2*pause, sharedFor/8) {
+		writer, err := d.store.Writer(ctx, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
+		if !errdefs.IsUnavailable(err) {
+			return writer, err
+		}
+		select {
+		case <-time.After(rand.N(pause)):
+		case <-patience.Done():
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			return artifact.OpenAlone(ctx, d.store, desc)
+		}
 	}
-	defer reader.Close()
-	raw, err := io.ReadAll(io.NewSectionReader(reader, 0, min(reader.Size(), most)))
-	if err != nil {
-		return nil, err
+}
+
+// complete commits a document that is here but for this namespace: another has it, or a pull ended just before it did this.
+// What else is as long is left by a pull of wrong bytes, and read again.
+func (r *document) complete(ctx context.Context) (bool, error) {
+	status, err := r.writer.Status()
+	if err != nil || r.desc.Size == 0 || status.Offset != r.desc.Size || r.writer.Digest() != r.desc.Digest {
+		return false, err
 	}
-	return &document{bytes: raw}, nil
+	if err := r.writer.Commit(ctx, r.desc.Size, r.desc.Digest); err != nil && !errdefs.IsAlreadyExists(err) {
+		return false, err
+	}
+	return true, nil
+}
+
+// stream downloads a large document into the store. If its bytes are wrong, or it is over the limit, it is read into memory instead, so that the
+// walk sees it and says what is wrong with it; that is no honest registry's, and such wait for one another alone.
+func (r *document) stream(ctx context.Context, limit uint64) error {
+	if uint64(r.desc.Size) <= limit {
+		if right, err := r.from.spool(ctx, r.desc); right || err != nil {
+			return err
+		}
+	}
+	mistrusted, err := wrongDocuments.Take(ctx)
+	if err != nil {
+		return err
+	}
+	r.turn, r.fresh = mistrusted, true
+	r.bytes, err = r.from.fetch(ctx, r.desc, r.most)
+	return err
+}
+
+// spool writes what the registry sends to the store, and tells whether it was right. What was wrong does not stay: it is under a key
+// that nobody else has.
+func (d *documents) spool(ctx context.Context, desc ocispec.Descriptor) (right bool, err error) {
+	writer, err := artifact.OpenAlone(ctx, d.store, desc)
+	if errdefs.IsAlreadyExists(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	status, err := writer.Status()
+	defer func() {
+		if closed := writer.Close(); closed != nil {
+			log.G(ctx).WithError(closed).Debug("could not close the writer of a document")
+		}
+		if !right && status.Ref != "" {
+			d.abort(ctx, status.Ref)
+		}
+	}()
+	if err != nil {
+		return false, err
+	}
+	if status.Offset == 0 {
+		body, err := d.body(ctx, desc)
+		if err != nil {
+			return false, err
+		}
+		defer body.Close()
+		verifier := desc.Digest.Verifier()
+		written, err := io.CopyBuffer(io.MultiWriter(writer, verifier), io.LimitReader(body, desc.Size+1), make([]byte, streamBytes))
+		if err != nil {
+			return false, err
+		}
+		if written != desc.Size || !verifier.Verified() {
+			return false, nil
+		}
+	}
+	if err := writer.Commit(ctx, desc.Size, desc.Digest); err != nil && !errdefs.IsAlreadyExists(err) {
+		return false, fmt.Errorf("%s: %w", desc.Digest, err)
+	}
+	return true, nil
+}
+
+// abort takes away an ingest that is this pull's alone, also when the pull was cancelled.
+func (d *documents) abort(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortLimit)
+	defer cancel()
+	if err := d.store.Abort(ctx, name); err != nil && !errdefs.IsNotFound(err) {
+		log.G(ctx).WithError(err).Debug("could not take away what was downloaded of a document")
+	}
+}
+
+// abortLimit is how long that may take.
+const abortLimit = 5 * time.Second
+
+// body asks the registry. containerd's fetcher fails when a body goes on past the size that it was told. It is told one more, so that
+// the walk sees the bytes and says what is wrong with them. External URLs are not part of it: only the registry is asked.
+func (d *documents) body(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	return d.fetcher.Fetch(ctx, ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size + 1})
 }
 
 func (d *documents) fetch(ctx context.Context, desc ocispec.Descriptor, most int64) ([]byte, error) {
-	// containerd's fetcher fails when a body goes on past the size that it was told. It is told one more, so that the walk
-	// sees the bytes and says what is wrong with them. External URLs are not part of it: only the registry is asked.
-	body, err := d.fetcher.Fetch(ctx, ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size + 1})
+	body, err := d.body(ctx, desc)
 	if err != nil {
 		return nil, err
 	}
@@ -88,39 +209,62 @@ func (d *documents) fetch(ctx context.Context, desc ocispec.Descriptor, most int
 	return io.ReadAll(io.LimitReader(body, most))
 }
 
-// complete commits a document that is here but for this namespace: another has it, or a pull ended just before it did this.
-// What else is as long is left by a pull of wrong bytes, and read again.
-func (r *document) complete(ctx context.Context, desc ocispec.Descriptor) (bool, error) {
-	status, err := r.writer.Status()
-	if err != nil || desc.Size == 0 || status.Offset != desc.Size || r.writer.Digest() != desc.Digest {
-		return false, err
-	}
-	if err := r.writer.Commit(ctx, desc.Size, desc.Digest); err != nil && !errdefs.IsAlreadyExists(err) {
-		return false, err
-	}
-	return true, nil
-}
-
-// keep puts an accepted document into the store. If its size or digest are wrong the walk has seen that too and goes on without
-// the document. So does keep: what the store's own check refuses would stay as an ingest, in the way of the next pull.
-func (r *document) keep(ctx context.Context, desc ocispec.Descriptor) error {
-	if r.writer == nil {
+// load has the document's bytes in memory.
+func (r *document) load(ctx context.Context) error {
+	if r.fresh || r.bytes != nil {
 		return nil
 	}
+	reader, err := r.from.store.ReaderAt(ctx, r.desc)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	raw := make([]byte, min(reader.Size(), r.most))
+	if _, err := io.ReadFull(io.NewSectionReader(reader, 0, int64(len(raw))), raw); err != nil {
+		return err
+	}
+	r.bytes = raw
+	return nil
+}
+
+// isLarge tells whether it takes a turn to load the document.
+func (r *document) isLarge() bool { return !r.fresh && r.desc.Size > smallDocument }
+
+// keep puts an accepted document into the store, and lets go of its bytes. If its size or digest are wrong the walk has seen that too
+// and goes on without the document. So does keep, and tells: what the store's own check refuses would stay as an ingest, in the way
+// of the next pull.
+func (r *document) keep(ctx context.Context) (kept bool, err error) {
 	defer r.discard(ctx)
-	if int64(len(r.bytes)) != desc.Size || native.VerifyDigest(desc.Digest.String(), r.bytes) != nil {
-		return nil
+	if !r.fresh {
+		return true, nil
 	}
-	return artifact.Write(ctx, r.writer, r.bytes, desc)
+	if int64(len(r.bytes)) != r.desc.Size || native.VerifyDigest(r.desc.Digest.String(), r.bytes) != nil {
+		return false, nil
+	}
+	if r.writer == nil {
+		return true, artifact.Put(ctx, r.from.store, r.bytes, r.desc)
+	}
+	return true, artifact.Write(ctx, r.writer, r.bytes, r.desc)
 }
 
-// discard lets go of the writer. An empty ingest may stay; the garbage collector takes it with the lease. Aborting it here
-// could take it from another pull that has opened it by now.
+// discard lets go of the document.
 func (r *document) discard(ctx context.Context) {
+	r.close(ctx)
+	r.bytes = nil
+	if r.turn != nil {
+		r.turn.Done()
+		r.turn = nil
+	}
+}
+
+// close lets go of the writer. An empty ingest may stay; the garbage collector takes it with the lease. Aborting it here could take
+// it from another pull that has opened it by now.
+func (r *document) close(ctx context.Context) {
 	if r.writer == nil {
 		return
 	}
 	if err := r.writer.Close(); err != nil {
 		log.G(ctx).WithError(err).Debug("could not close the writer of a document")
 	}
+	r.writer = nil
 }

@@ -13,25 +13,56 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/refract-oci/refract/plugin/native"
 )
 
 // entries are those of indexes as containerd has read them. Decoding a large index in Go takes longer than all that C++ does with
-// it, so each is decoded once a pull: containerd's handlers do that anyhow, in parallel.
+// it, so each is decoded once a pull, as long as there is room to remember it: containerd's handlers do that anyhow, in parallel.
 type entries struct {
-	mu sync.Mutex
-	of map[digest.Digest][]ocispec.Descriptor
+	mu    sync.Mutex
+	of    map[digest.Digest][]ocispec.Descriptor
+	bytes int64 // of what is remembered
 }
 
-// keep remembers what containerd has read.
-func (e *entries) keep(index digest.Digest, read []ocispec.Descriptor) {
+// rememberedBytes is how large the indexes are, together, whose entries all pulls of this process remember.
+const rememberedBytes = 8 << 20
+
+var remembered = semaphore.NewWeighted(rememberedBytes)
+
+// keep remembers what containerd has read of an index of that size.
+func (e *entries) keep(index digest.Digest, size int64, read []ocispec.Descriptor) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if _, known := e.of[index]; known || !remembered.TryAcquire(size) {
+		return
+	}
+	e.bytes += size
 	if e.of == nil {
 		e.of = map[digest.Digest][]ocispec.Descriptor{}
 	}
 	e.of[index] = read
+}
+
+// forget makes room for other pulls.
+func (e *entries) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	remembered.Release(e.bytes)
+	e.of, e.bytes = nil, 0
+}
+
+// inTurn works with the entries of an index; of a large one, when it is its turn.
+func inTurn(ctx context.Context, index ocispec.Descriptor, work func() error) error {
+	if index.Size > smallDocument {
+		turn, err := selections.Take(ctx)
+		if err != nil {
+			return err
+		}
+		defer turn.Done()
+	}
+	return work()
 }
 
 // get reads an index that containerd's handlers did not come to.
@@ -46,18 +77,27 @@ func (e *entries) get(ctx context.Context, store content.Provider, index native.
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", index.Digest, err)
 	}
-	e.keep(index.Digest, read)
+	e.keep(index.Digest, index.Size, read)
 	return read, nil
 }
 
 // leftOut are the entries that a plain containerd would have taken and this pull does not follow.
 func (s *selection) leftOut(ctx context.Context, store content.Store) ([]ocispec.Descriptor, error) {
 	leftOut := make([]ocispec.Descriptor, 0, len(s.result.LeftOut))
-	for _, place := range s.result.LeftOut {
-		document := s.result.Documents[place.Document]
-		of, err := s.read.get(ctx, store, document)
-		if err != nil {
-			return nil, err
+	var (
+		of       []ocispec.Descriptor
+		document native.Document
+	)
+	for i, place := range s.result.LeftOut {
+		// They are ordered by document.
+		if i == 0 || place.Document != s.result.LeftOut[i-1].Document {
+			document = s.result.Documents[place.Document]
+			if err := inTurn(ctx, document.Descriptor(), func() (err error) {
+				of, err = s.read.get(ctx, store, document)
+				return err
+			}); err != nil {
+				return nil, err
+			}
 		}
 		if int(place.Position) >= len(of) {
 			return nil, fmt.Errorf("index %s has %d entries, number %d was left out: %w", document.Digest, len(of), place.Position, errdefs.ErrInternal)

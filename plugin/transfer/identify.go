@@ -25,21 +25,32 @@ func (d *documents) identify(ctx context.Context, root ocispec.Descriptor) (ocis
 		// containerd would ask for a blob.
 		asked.MediaType = ocispec.MediaTypeImageIndex
 	}
-	read, err := d.read(ctx, asked, limit)
+	read, err := d.get(ctx, asked, limit)
 	if err != nil {
 		if _, final := answers.Final(err); final {
 			err = nil
 		}
 		return root, err
 	}
-	if native.VerifyDigest(root.Digest.String(), read.bytes) != nil {
-		read.discard(ctx)
-		return root, nil
+	defer read.discard(ctx)
+	if read.isLarge() {
+		turn, err := selections.Take(ctx)
+		if err != nil {
+			return root, err
+		}
+		defer turn.Done()
 	}
-	if err := read.keep(ctx, asked); err != nil {
+	if err := read.load(ctx); err != nil {
 		return root, err
 	}
-	if is, err := native.Identify(root.MediaType, read.bytes); err == nil {
+	if native.VerifyDigest(root.Digest.String(), read.bytes) != nil {
+		return root, nil
+	}
+	is, unreadable := native.Identify(root.MediaType, read.bytes)
+	if _, err := read.keep(ctx); err != nil {
+		return root, err
+	}
+	if unreadable == nil {
 		root.MediaType = is.MediaType
 	}
 	return root, nil

@@ -49,18 +49,28 @@ func (s *selection) settle(ctx context.Context, store content.Store) (outcome, e
 
 // keepIndexes has the garbage collector keep what was read of indexes that containerd does not go through itself, as it keeps
 // what is in those that it does: by labels on each index that name its entries. Where the root is not dispatched either, that is
-// all of them.
-func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispatched bool) error {
-	label := images.SetChildrenMappedLabels(store, func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-		entries, err := images.Children(ctx, store, desc)
+// all of them. What was completed of the images is kept like that, too.
+func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispatched bool, completed []digest.Digest) error {
+	labelled := labelling{store, func(index digest.Digest, entries []ocispec.Descriptor) map[digest.Digest]bool {
+		return s.keeps(index, entries, completed...)
+	}}
+	label := images.SetChildrenMappedLabels(labelled, func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		var entries []ocispec.Descriptor
+		err := inTurn(ctx, desc, func() (err error) {
+			entries, err = images.Children(ctx, store, desc)
+			return err
+		})
+		if capture, ok := ctx.Value(capturedKey{}).(*captured); ok {
+			capture.entries = entries
+		}
 		return plain(entries), err
 	}, nil)
 	for _, document := range s.result.Documents {
 		followed := len(s.indexes[document.Digest].positions) > 0
-		if document.Kind != native.KindIndex || dispatched && followed {
+		if document.Kind != native.KindIndex || dispatched && followed && len(completed) == 0 {
 			continue
 		}
-		if _, err := label(ctx, document.Descriptor()); err != nil {
+		if _, err := label(context.WithValue(ctx, capturedKey{}, &captured{}), document.Descriptor()); err != nil {
 			return fmt.Errorf("index %s: %w", document.Digest, err)
 		}
 	}

@@ -5,6 +5,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 )
@@ -51,27 +51,32 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 		return nil, err
 	}
 	defer request.Close()
-	untimed, err := native.NewWalk(request)
+	walking := &walking{request: request, from: &documents{store: store, fetcher: from.fetcher}, root: root}
+	defer walking.close()
+	chosen = &selection{platforms: options.Platforms, began: began}
+	for {
+		if err := walking.run(ctx); err != nil {
+			return nil, err
+		}
+		chosen.attached, err = findAttached(ctx, request, func(search *native.Search) (*native.Round, error) {
+			return search.Begin(walking.walk.Walk)
+		}, walking.search, from, root, p)
+		if !errors.Is(err, errLetGo) {
+			break
+		}
+		if err := walking.again(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	walk := &timed{Walk: untimed}
-	defer walk.Close()
-	if err := run(ctx, walk, &documents{store: store, fetcher: from.fetcher}, root); err != nil {
-		return nil, err
-	}
-	chosen = &selection{platforms: options.Platforms, began: began}
+	walk := walking.walk
 	if chosen.result, err = walk.Result(); err != nil {
 		return nil, err
 	}
-	chosen.attached, err = findAttached(ctx, request, func(search *native.Search) (*native.Round, error) {
-		return search.Begin(walk.Walk)
-	}, from, root, p)
-	if err != nil {
-		return nil, err
-	}
 	if len(chosen.record) > 0 {
-		chosen.result.References = len(chosen.references.List)
+		chosen.result.References = chosen.listed
 	}
 	if p.Judges() {
 		if chosen.again = walk.CheckAgain(platforms.DefaultSpec()); chosen.again != nil && chosen.keepsIndex(ctx) {
@@ -84,47 +89,8 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 		}
 	}
 	chosen.indexes = chosen.followed()
-	chosen.selecting, chosen.resolving = walk.took, time.Since(began)
+	chosen.selecting, chosen.resolving = walking.took+walk.took, time.Since(began)
 	return chosen, nil
-}
-
-// run feeds the walk until it is done.
-func run(ctx context.Context, walk *timed, from *documents, root ocispec.Descriptor) error {
-	read, err := from.read(ctx, root, native.DefaultLimits().DocumentBytes)
-	if err != nil {
-		return fmt.Errorf("index %s: %w", root.Digest, answers.Readable(err))
-	}
-	need, err := walk.Begin(root.MediaType, root.Digest.String(), root.Size, read.bytes)
-	if err != nil {
-		read.discard(ctx)
-		return err
-	}
-	if err := read.keep(ctx, root); err != nil {
-		return err
-	}
-	for need != nil {
-		// What is needed next overwrites it.
-		asked := need.Descriptor
-		read, err := from.read(ctx, asked, need.MaxBytes)
-		if err != nil {
-			reason, final := answers.Final(err)
-			if !final {
-				return fmt.Errorf("index %s: document %s: %w", root.Digest, asked.Digest, answers.Readable(err))
-			}
-			if need, err = walk.Missing(reason); err != nil {
-				return err
-			}
-			continue
-		}
-		if need, err = walk.Feed(read.bytes); err != nil {
-			read.discard(ctx)
-			return err
-		}
-		if err := read.keep(ctx, asked); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // followed orders what a pull follows by index, as containerd's handlers ask for it.

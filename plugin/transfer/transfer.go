@@ -42,6 +42,7 @@ type transferrer struct {
 // Only a pull from a registry into the image store is looked at; everything else is passed on as it is.
 func New(inner transfer.Transferrer, store content.Store, p policy.Policy, configTypes []string, options ...Option) transfer.Transferrer {
 	made := &transferrer{inner: inner, store: store, policies: p, configTypes: configTypes}
+	isDaemon.Store(true)
 	for _, option := range options {
 		option(made)
 	}
@@ -68,6 +69,9 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 	pull := &pull{transferrer: t, policy: policy, options: options, remote: remote, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)
 	pull.count(err)
+	if pull.chosen != nil {
+		pull.chosen.read.forget()
+	}
 	if pull.failed != nil && errors.Is(err, pull.failed) {
 		// What containerd wraps around it speaks of fetchers; what went wrong is the image.
 		err = fmt.Errorf("%s: %w", pull.reference, pull.failed)

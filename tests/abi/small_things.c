@@ -48,6 +48,7 @@ static void test_limits(void) {
     CHECK(limits.documents == 256);
     CHECK(limits.annotation_bytes == 64u << 10);
     CHECK(limits.fetched_references == 1000);
+    CHECK(limits.entries == 10000);
 }
 
 static refract_status verify(const char* digest, const struct document* of, refract_error* error) {

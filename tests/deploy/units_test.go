@@ -79,6 +79,20 @@ func TestRefractdIsHardened(t *testing.T) {
 	}
 }
 
+// refractd is the last to be chosen when memory runs out, so it has limits of its own. containerd's unit has none: all shims live in it.
+func TestRefractdsMemoryIsBounded(t *testing.T) {
+	folder := unitFolder(t)
+	unit := read(t, filepath.Join(folder, "refractd.service"))
+	for _, line := range []string{"OOMScoreAdjust=-999", "Environment=GOMEMLIMIT=256MiB", "MemoryHigh=512M"} {
+		if !strings.Contains(unit, "\n"+line+"\n") {
+			t.Errorf("refractd.service lacks %s", line)
+		}
+	}
+	if dropIn := read(t, filepath.Join(folder, "containerd.service.d/10-refract.conf")); strings.Contains(dropIn, "\nMemory") {
+		t.Errorf("containerd's drop-in bounds the shims, too: %s", dropIn)
+	}
+}
+
 // Every path that a unit, a snippet or the script names is one that the others know.
 func TestFilesAgree(t *testing.T) {
 	socket := "/run/refractd/refractd.sock"

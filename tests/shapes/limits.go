@@ -19,6 +19,9 @@ func limits() []entry {
 		{"limit-nesting-of-request", "two indexes inside the index, and the request allows one", nestingOfRequest},
 		{"limit-documents-of-request", "the fourth document, and the request allows three", documentsOfRequest},
 		{"limit-documents-reached", "the third document, and the request allows three", documentsReached},
+		{"limit-entries-reached", "three entries, and the request allows three", func(b *builder) { entriesOfRequest(b, 0) }},
+		{"limit-entries-exceeded", "four entries, and the request allows three", func(b *builder) { entriesOfRequest(b, 1) }},
+		{"limit-entries-of-nested-exceeded", "an index inside the index has four entries, and the request allows three", nestedEntries},
 		{"limit-document-bytes-reached", "an index of exactly 4 MiB", documentBytesReached},
 		{"limit-manifest-bytes", "the matching manifest declares a byte more than 4 MiB: not asked for", manifestBytes},
 		{"limit-config-bytes", "the matching image's config declares a byte more than 4 MiB: not asked for", configBytes},
@@ -103,6 +106,31 @@ func documentsReached(b *builder) {
 	b.root(image)
 	b.selects(image, at(b.Root, 0))
 	b.asks(image)
+}
+
+func entriesOfRequest(b *builder, over int) {
+	b.Request.Limits.Entries = 3
+	image := b.right()
+	entries := []ocispec.Descriptor{image}
+	for len(entries) < 3+over {
+		entries = append(entries, b.sbom(image))
+	}
+	b.root(entries...)
+	if over > 0 {
+		b.refuses("limit exceeded", "manifests", "4 entries", "3", b.Root.Digest.String())
+		b.asks()
+		return
+	}
+	b.selects(image, at(b.Root, 0))
+}
+
+func nestedEntries(b *builder) {
+	b.Request.Limits.Entries = 3
+	image := b.right()
+	inner := b.index(image, b.wrong("one"), b.wrong("two"), b.wrong("three"))
+	b.root(inner)
+	b.refuses("limit exceeded", "4 entries", "3", inner.Digest.String())
+	b.asks(inner)
 }
 
 func documentBytesReached(b *builder) {

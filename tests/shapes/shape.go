@@ -73,6 +73,7 @@ type Limits struct {
 	AnnotationBytes   uint32 `json:"annotationBytes,omitempty"`
 	ReferenceBlobs    uint32 `json:"referenceBlobs,omitempty"`
 	FetchedReferences uint32 `json:"fetchedReferences,omitempty"`
+	Entries           uint32 `json:"entries,omitempty"`
 }
 
 // Expect is what the walk must come to. What is nil is not compared; what is empty must be empty.

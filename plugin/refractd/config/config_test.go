@@ -84,6 +84,7 @@ types = ["sbom"]
 platforms = "all"
 discover = ["cosign"]
 max_bytes = 7
+max_bytes_total = 70
 deadline = "9s"
 max_requests = 8
 required = ["signature"]
@@ -119,10 +120,10 @@ format = "json"
 	}
 	want := Config{
 		Address: "/a", MetricsAddress: "127.0.0.1:1",
-		Policy: policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 7,
+		Policy: policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 7, MaxBytesTotal: 70,
 			Deadline: 9e9, MaxRequests: 8, Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceCosign},
 			Required: []string{"signature"}, RequiredAction: policy.RequiredWarn, Rules: []policy.Rule{{Match: "h.example/*", Policy: policy.Policy{
-				ImageTarget: policy.TargetIndex, References: policy.ReferencesNone, Types: []string{"sbom"}, MaxBytes: 7,
+				ImageTarget: policy.TargetIndex, References: policy.ReferencesNone, Types: []string{"sbom"}, MaxBytes: 7, MaxBytesTotal: 70,
 				Deadline: 9e9, MaxRequests: 8, Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceCosign},
 				Required: []string{"signature"}, RequiredAction: policy.RequiredWarn}}}},
 		Containerd: Containerd{Address: "/c", Config: "/cc", Snapshotter: "native"},
@@ -194,14 +195,14 @@ func run(t *testing.T, arguments ...string) (Config, error) {
 
 func TestFlagsGoOverTheFile(t *testing.T) {
 	file := write(t, "address = \"/a\"\nreferences = \"fetch\"\n[containerd]\naddress = \"/c\"\nsnapshotter = \"native\"\n")
-	read, err := run(t, "--config", file, "--containerd.address", "/flag", "--image_target", "index", "--max_bytes", "5", "--deadline", "6s", "--max_requests", "7", "--types", "sbom", "--platforms", "all", "--discover", "cosign", "--discover", "digest-tag",
+	read, err := run(t, "--config", file, "--containerd.address", "/flag", "--image_target", "index", "--max_bytes", "5", "--max_bytes_total", "50", "--deadline", "6s", "--max_requests", "7", "--types", "sbom", "--platforms", "all", "--discover", "cosign", "--discover", "digest-tag",
 		"--image.pull_progress_timeout", "3s", "--image.max_concurrent_downloads", "0", "--image.pinned", "a", "--image.pinned", "b", "--log.level", "warn")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Default()
 	want.Address, want.Containerd = "/a", Containerd{Address: "/flag", Snapshotter: "native"}
-	want.Policy = policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 5,
+	want.Policy = policy.Policy{ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 5, MaxBytesTotal: 50,
 		Deadline: 6e9, MaxRequests: 7, Platforms: policy.PlatformsAll, Discover: []policy.Place{policy.PlaceCosign, policy.PlaceDigestTag},
 		RequiredAction: policy.RequiredRefuse}
 	want.Image.PullProgressTimeout, want.Image.MaxConcurrentDownloads, want.Image.Pinned = 3e9, 0, []string{"a", "b"}

@@ -181,8 +181,13 @@ func (d *Daemon) LogSince(mark int) (string, error) {
 }
 
 // Memory is the daemon's own memory now, in bytes (VmRSS); Peak the most it ever was (VmHWM).
-func (d *Daemon) Memory() (now, peak int64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.PID()))
+func (d *Daemon) Memory() (now, peak int64, err error) { return memoryOf(d.PID()) }
+
+// Memory is refractd's own.
+func (r *Refractd) Memory() (now, peak int64, err error) { return memoryOf(r.PID()) }
+
+func memoryOf(pid int) (now, peak int64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, 0, err
 	}

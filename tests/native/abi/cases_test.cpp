@@ -60,6 +60,7 @@ public:
         options_.limits.annotation_bytes = limits.value("annotationBytes", 0u);
         options_.limits.reference_blobs = limits.value("referenceBlobs", 0u);
         options_.limits.fetched_references = limits.value("fetchedReferences", 0u);
+        options_.limits.entries = limits.value("entries", 0u);
         options_.platforms = platforms_.data();
         options_.platforms_count = platforms_.size();
         options_.reference_types = types_.data();

@@ -46,6 +46,10 @@ TEST_F(LintReading, ARootThatIsRefused) {
     few.nesting = 1;
     const blob inner = from.index({from.index({image.on("linux/amd64")}).descriptor()});
     EXPECT_THAT(diagnosis(from, from.index({inner.descriptor()}), few).told(), ElementsAre("over-limit"));
+    few = {};
+    few.entries = 1;
+    EXPECT_THAT(diagnosis(from, from.index({image.on("linux/amd64"), image.on("linux/arm64")}), few).told(),
+                ElementsAre("over-limit"));
 }
 
 TEST_F(LintReading, WhatIsMissing) {
@@ -70,6 +74,12 @@ TEST_F(LintReading, NearALimit) {
     const blob outer = from.index({root.on("linux/amd64")});
     EXPECT_THAT(diagnosis(from, outer, tight).told("near-limit"), ElementsAre("near-limit manifests[0]"));
     EXPECT_THAT(diagnosis(from, outer).told("near-limit"), IsEmpty());
+    tight = {};
+    tight.entries = 4;
+    const blob full = from.index(std::vector<json>(4, image.on("linux/amd64")));
+    EXPECT_THAT(diagnosis(from, full, tight).told("near-limit"), ElementsAre("near-limit"));
+    EXPECT_THAT(diagnosis(from, from.index({full.descriptor()}), tight).told("near-limit"),
+                ElementsAre("near-limit manifests[0]"));
 }
 
 TEST_F(LintReading, WhatTheRegistryDoesNotDo) {

@@ -82,6 +82,32 @@ TEST(Limits, TenThousandEntries) {
     EXPECT_THAT(none.message, HasSubstr(" more"));
 }
 
+/// Nobody looks at a single one of them, whatever they are, and whoever asks: a pull, or a list.
+TEST(Limits, MoreThanTenThousandEntries) {
+    for (const std::size_t count : {10'000u, 10'001u, 90'000u}) {
+        std::string document = R"({"schemaVersion":2,"manifests":[)";
+        for (std::size_t i = 0; i < count; ++i) {
+            document += i == 0 ? "" : ",";
+            document += R"({"mediaType":"a","digest":"sha256:","size":1})";
+        }
+        registry from;
+        const blob root = from.put(oci_index, document + "]}");
+        auto listing = request_for({});
+        listing.mode = resolve::mode::list;
+        for (const auto& request : {request_for({here}), listing}) {
+            const pull got(from, root, request);
+            EXPECT_TRUE(got.needs.empty());
+            if (count == 10'000) {
+                EXPECT_NE(got.code, status::limit_exceeded) << got.message;
+                continue;
+            }
+            EXPECT_EQ(got.code, status::limit_exceeded) << got.message;
+            EXPECT_THAT(got.message, HasSubstr("manifests: has " + std::to_string(count) +
+                                               " entries, more than the limit of 10000"));
+        }
+    }
+}
+
 TEST(Limits, Documents) {
     for (const int spare : {0, 1}) {
         registry from;

@@ -32,6 +32,8 @@ type, or all of them. They stay as long as the image's record does. What the nod
 			typeFlag(),
 			&cli.Int64Flag{Name: "max-bytes", Usage: "the most that one artifact with all its content may take; 0 for no limit",
 				Value: policy.Default().MaxBytes},
+			&cli.Int64Flag{Name: "max-bytes-total", Usage: "the most that all of them may take together; 0 for no limit",
+				Value: policy.Default().MaxBytesTotal},
 		}, discoverFlags()...),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			name, further, err := arguments(cmd, 2)
@@ -42,8 +44,10 @@ type, or all of them. They stay as long as the image's record does. What the nod
 			if err != nil {
 				return err
 			}
-			if cmd.Int64("max-bytes") < 0 {
-				return misused(cmd, "--max-bytes is negative")
+			for _, limit := range []string{"max-bytes", "max-bytes-total"} {
+				if cmd.Int64(limit) < 0 {
+					return misused(cmd, "--%s is negative", limit)
+				}
 			}
 			node, ctx, cancel, err := connect(ctx, cmd)
 			if err != nil {
@@ -81,7 +85,8 @@ func fetch(ctx context.Context, cmd *cli.Command, node *Node, listing *reference
 			log.G(ctx).WithError(released).Warn("could not release the lease")
 		}
 	}()
-	outcomes, err := listing.Fetch(leased, node.Content, node.Images, fetcher, wanted, cmd.Int64("max-bytes"))
+	outcomes, err := listing.Fetch(leased, node.Content, node.Images, fetcher, wanted,
+		references.Limits{Each: cmd.Int64("max-bytes"), Together: cmd.Int64("max-bytes-total")})
 	if err != nil {
 		return err
 	}

@@ -226,6 +226,32 @@ func TestFetchLeavesOutWhatIsOverMaxBytes(t *testing.T) {
 	}
 }
 
+// Many that are each small enough may not be so together. Which ones are left out does not depend on who is faster.
+func TestFetchLeavesOutWhatIsOverMaxBytesTotal(t *testing.T) {
+	shape := shapes.ByName("multi-platform")
+	var entries []ocispec.Descriptor
+	for number := range 4 {
+		text := fmt.Sprint(number) + strings.Repeat("x", 4000)
+		entries = append(entries, node.About(node.Artifact(t, shape, "x/large", piece("", text)), shape.Selected, "large"))
+	}
+	entries = append(entries, node.About(node.Artifact(t, shape, "x/little", piece("", "x")), shape.Selected, "little"))
+	shape = node.Attach(t, shape, entries...)
+	p, name := pulled(t, shape)
+	p.fails(1, []string{"large " + entries[2].Digest.String() + " was not fetched", "large " + entries[3].Digest.String(), "max_bytes_total is 12000", "2 of 5"},
+		"fetch", "--max-bytes-total", "12000", name)
+	for number, entry := range entries {
+		if want := number < 2 || number == 4; p.Has(p.ctx, entry.Digest) != want {
+			t.Errorf("reference %d is here: %v", number, !want)
+		}
+	}
+	p.succeeds("fetch", "--max-bytes-total", "0", name)
+	for number, entry := range entries {
+		if !p.Has(p.ctx, entry.Digest) {
+			t.Errorf("without a limit reference %d was not fetched", number)
+		}
+	}
+}
+
 func TestFetchRefusesOverAThousandReferences(t *testing.T) {
 	limit := int(native.DefaultLimits().FetchedReferences)
 	shape := shapes.ByName("multi-platform")
