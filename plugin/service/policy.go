@@ -41,7 +41,7 @@ func (s *Server) Policy(ctx context.Context, request *refractv1.PolicyRequest) (
 func newPolicy(p policy.Policy) *refractv1.PolicyResponse {
 	deadline, requests := p.LookupLimits()
 	told := &refractv1.PolicyResponse{
-		ImageTarget: string(p.ImageTarget), References: string(p.References), Types: p.Types, MaxBytes: p.MaxBytes, Platforms: string(p.Platforms),
+		ImageTarget: string(p.ImageTarget), References: string(p.References), Types: p.Types, MaxBytes: p.MaxBytes, MaxBytesTotal: p.FetchLimit(), Platforms: string(p.Platforms),
 		Deadline: deadline.String(), MaxRequests: requests, Required: p.Required, RequiredAction: string(p.RequiredAction),
 	}
 	for _, place := range p.Discover {
@@ -62,7 +62,7 @@ func (c *Client) Policy(ctx context.Context, image string) (policy.Policy, error
 	// By the names of the configuration, so that it is read as strictly.
 	read, err := policy.Decode(map[string]any{
 		"image_target": told.GetImageTarget(), "references": told.GetReferences(), "types": told.GetTypes(), "max_bytes": told.GetMaxBytes(),
-		"platforms": told.GetPlatforms(), "discover": told.GetDiscover(), "deadline": told.GetDeadline(), "max_requests": told.GetMaxRequests(),
+		"max_bytes_total": told.GetMaxBytesTotal(), "platforms": told.GetPlatforms(), "discover": told.GetDiscover(), "deadline": told.GetDeadline(), "max_requests": told.GetMaxRequests(),
 		"required": told.GetRequired(), "required_action": told.GetRequiredAction(),
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // Every key of a policy arrives, of a rule's as of the policy around it.
 func TestPolicyIsTold(t *testing.T) {
 	own := policy.Policy{
-		ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 7, Platforms: policy.PlatformsAll,
+		ImageTarget: policy.TargetIndex, References: policy.ReferencesFetch, Types: []string{"sbom"}, MaxBytes: 7, MaxBytesTotal: 8, Platforms: policy.PlatformsAll,
 		Discover: []policy.Place{policy.PlaceCosign, policy.PlaceReferrers}, Deadline: 3 * time.Second, MaxRequests: 9,
 		Required: []string{"signature", "sbom"}, RequiredAction: policy.RequiredWarn,
 	}

@@ -284,8 +284,10 @@ type PolicyResponse struct {
 	Required []string `protobuf:"bytes,9,rep,name=required,proto3" json:"required,omitempty"`
 	// What becomes of an image that lacks them: "refuse" or "warn".
 	RequiredAction string `protobuf:"bytes,10,opt,name=required_action,json=requiredAction,proto3" json:"required_action,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// With "fetch", the most bytes that all references of an image may take together.
+	MaxBytesTotal int64 `protobuf:"varint,11,opt,name=max_bytes_total,json=maxBytesTotal,proto3" json:"max_bytes_total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PolicyResponse) Reset() {
@@ -386,6 +388,13 @@ func (x *PolicyResponse) GetRequiredAction() string {
 		return x.RequiredAction
 	}
 	return ""
+}
+
+func (x *PolicyResponse) GetMaxBytesTotal() int64 {
+	if x != nil {
+		return x.MaxBytesTotal
+	}
+	return 0
 }
 
 // ListRequest asks for what is attached to an image.
@@ -2054,7 +2063,7 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\x1brefract/v1/references.proto\x12\n" +
 	"refract.v1\"%\n" +
 	"\rPolicyRequest\x12\x14\n" +
-	"\x05image\x18\x01 \x01(\tR\x05image\"\xc4\x02\n" +
+	"\x05image\x18\x01 \x01(\tR\x05image\"\xec\x02\n" +
 	"\x0ePolicyResponse\x12!\n" +
 	"\fimage_target\x18\x01 \x01(\tR\vimageTarget\x12\x1e\n" +
 	"\n" +
@@ -2068,7 +2077,8 @@ const file_refract_v1_references_proto_rawDesc = "" +
 	"\fmax_requests\x18\b \x01(\x03R\vmaxRequests\x12\x1a\n" +
 	"\brequired\x18\t \x03(\tR\brequired\x12'\n" +
 	"\x0frequired_action\x18\n" +
-	" \x01(\tR\x0erequiredAction\"#\n" +
+	" \x01(\tR\x0erequiredAction\x12&\n" +
+	"\x0fmax_bytes_total\x18\v \x01(\x03R\rmaxBytesTotal\"#\n" +
 	"\vListRequest\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\"\xa6\x01\n" +
 	"\fListResponse\x12/\n" +
