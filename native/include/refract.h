@@ -132,7 +132,7 @@ typedef struct refract_limits {
     uint32_t annotation_bytes;   /* keys and values of one descriptor's annotations; 64 KiB */
     uint32_t reference_blobs;    /* manifests, configs and layers of one fetched reference; 256 */
     uint32_t fetched_references; /* references that a policy may fetch for one image; 1,000 */
-    uint32_t entries;            /* of one index; 10,000 */
+    uint32_t entries;            /* of one index, and layers of one manifest; 10,000 */
 } refract_limits;
 
 /* The one table of limits: fills `out` with the defaults. */

@@ -139,6 +139,21 @@ outcome read_descriptor(json_element value, const limits& limits, descriptor& in
     return {};
 }
 
+outcome check_count(json_element list, std::uint32_t most) {
+    simdjson::dom::array array;
+    // The count ends at 2^24 - 1, which no document of 4 MiB comes to.
+    if (list.get(array) != simdjson::SUCCESS || array.size() <= most) return {};
+    return {status::limit_exceeded,
+            "has " + std::to_string(array.size()) + " entries, more than the limit of " + std::to_string(most)};
+}
+
+outcome read_descriptors(json_element list, const limits& limits, std::vector<descriptor>& into,
+                         std::vector<platform>& platforms) {
+    if (outcome done = check_count(list, limits.entries); done.failed()) return done;
+    return read_array(
+        list, [&](json_element element) { return read_descriptor(element, limits, into.emplace_back(), platforms); });
+}
+
 std::string_view annotation_of(const descriptor& of, std::string_view key) {
     simdjson::dom::object object;
     std::string_view text;

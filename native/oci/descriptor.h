@@ -65,6 +65,13 @@ struct descriptor {
 /// `urls` are checked for type and ignored.
 outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms);
 
+/// Reads a list of them behind what is there. It is counted before a single one is looked at: many small ones take more
+/// memory and time than their bytes.
+outcome read_descriptors(json_element list, const limits& limits, std::vector<descriptor>& into,
+                         std::vector<platform>& platforms);
+/// Refuses a list that is longer than a limit. What is no list is refused where it is read.
+outcome check_count(json_element list, std::uint32_t most);
+
 /// One annotation of a descriptor; empty if it is not there.
 std::string_view annotation_of(const descriptor& of, std::string_view key);
 

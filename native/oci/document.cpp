@@ -3,7 +3,9 @@
 
 #include "oci/document.h"
 
+#include "base/limits.h"
 #include "base/printable.h"
+#include "oci/descriptor.h"
 #include "oci/digest.h"
 
 namespace refract::oci {
@@ -93,6 +95,13 @@ result<identity> identify(json_reader& reader, std::span<const std::byte> bytes,
     if (root.failed()) return std::move(root).take();
     document_root top;
     if (outcome done = read_document_root(root.value(), top); done.failed()) return done;
+    constexpr auto most = limits{}.entries;
+    if (top.manifests) {
+        if (outcome done = check_count(*top.manifests, most); done.failed()) return std::move(done).in("manifests");
+    }
+    if (top.layers) {
+        if (outcome done = check_count(*top.layers, most); done.failed()) return std::move(done).in("layers");
+    }
     auto type = top.media_type;
     if (type.empty()) type = kind_of(served_as) == top.structure ? served_as : default_type(top.structure);
     auto artifact_type = top.artifact_type;

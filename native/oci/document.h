@@ -39,6 +39,7 @@ struct identity {
     std::string artifact_type;
     std::string subject;  ///< digest of the subject, valid; or empty
 };
+/// Lists that are longer than limits::entries are refused.
 result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as = {});
 
 /// read_document_root, and a `type_mismatch` if the bytes are not of the wanted kind.

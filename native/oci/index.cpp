@@ -6,18 +6,6 @@
 #include "oci/document.h"
 
 namespace refract::oci {
-namespace {
-
-/// Before a single one is looked at: many small ones take more memory and time than their bytes.
-outcome check_count(json_element entries, std::uint32_t most) {
-    simdjson::dom::array array;
-    // What is no array is refused where it is read. The count ends at 2^24 - 1, which no document of 4 MiB comes to.
-    if (entries.get(array) != simdjson::SUCCESS || array.size() <= most) return {};
-    return {status::limit_exceeded,
-            "has " + std::to_string(array.size()) + " entries, more than the limit of " + std::to_string(most)};
-}
-
-}  // namespace
 
 outcome index::read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits) {
     entries_.clear();
@@ -37,14 +25,7 @@ outcome index::read(json_reader& reader, std::span<const std::byte> bytes, const
         }
         subject_ = subject.digest;
     }
-    if (outcome done = check_count(*top.manifests, limits.entries); done.failed()) {
-        return std::move(done).in("manifests");
-    }
-    return read_array(*top.manifests,
-                      [&](json_element element) {
-                          return read_descriptor(element, limits, entries_.emplace_back(), platforms_);
-                      })
-        .in("manifests");
+    return read_descriptors(*top.manifests, limits, entries_, platforms_).in("manifests");
 }
 
 }  // namespace refract::oci

@@ -29,11 +29,7 @@ outcome manifest::read(json_reader& reader, std::span<const std::byte> bytes, co
         subject_ = subject.digest;
     }
     if (!top.layers) return {};
-    return read_array(*top.layers,
-                      [&](json_element element) {
-                          return read_descriptor(element, limits, layers_.emplace_back(), platforms_);
-                      })
-        .in("layers");
+    return read_descriptors(*top.layers, limits, layers_, platforms_).in("layers");
 }
 
 std::string_view manifest::annotation(std::string_view key) const {

@@ -92,7 +92,11 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
 	// What goes wrong here goes wrong again when it is asked for again, and that says so.
 	documents := &documents{store: r.client.ContentStore(), fetcher: fetcher}
-	if identified, err := documents.identify(ctx, root); err == nil {
+	identified, err := documents.identify(ctx, root)
+	if err := overLimit(root, err); err != nil {
+		return name, root, err
+	}
+	if err == nil {
 		root = identified
 	}
 	if native.MediaTypeKind(root.MediaType) != native.KindIndex {

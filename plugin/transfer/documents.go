@@ -101,7 +101,7 @@ func (d *documents) open(ctx context.Context, desc ocispec.Descriptor) (content.
 		select {
 		case <-time.After(rand.N(pause)):
 		case <-patience.Done():
-			if ctx.Err() != nil {
+			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			return artifact.OpenAlone(ctx, d.store, desc)

@@ -5,12 +5,22 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 )
+
+// overLimit is why a root is refused that nobody else would judge: containerd would label all layers of a manifest, however many, while
+// everybody else waits. Of an index the walk says it.
+func overLimit(root ocispec.Descriptor, err error) error {
+	if status, _ := native.StatusOf(err); status != native.StatusLimitExceeded || native.MediaTypeKind(root.MediaType) == native.KindIndex {
+		return nil
+	}
+	return fmt.Errorf("manifest %s: %w", root.Digest, err)
+}
 
 // identify gives a root the media type that its bytes have: registries, mirrors and file servers serve documents as whatever they
 // like, and containerd believes them. The document is one that the pull wants anyhow, and stays for it in the store. What is too
@@ -49,6 +59,9 @@ func (d *documents) identify(ctx context.Context, root ocispec.Descriptor) (ocis
 	is, unreadable := native.Identify(root.MediaType, read.bytes)
 	if _, err := read.keep(ctx); err != nil {
 		return root, err
+	}
+	if status, _ := native.StatusOf(unreadable); status == native.StatusLimitExceeded {
+		return root, unreadable
 	}
 	if unreadable == nil {
 		root.MediaType = is.MediaType

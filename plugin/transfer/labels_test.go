@@ -4,6 +4,8 @@
 package transfer_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
+	nodes "github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
@@ -75,6 +78,45 @@ func TestMoreEntriesThanTheLimitAreRefused(t *testing.T) {
 	if node.has(ctx, shape.Root.Digest) {
 		t.Error("the index is still there")
 	}
+}
+
+// Layers are labelled, too: of more than containerd would follow of a manifest none is.
+func TestMoreLayersThanTheLimitAreRefused(t *testing.T) {
+	for _, name := range []string{"single-manifest", "images-first"} {
+		shape := shapes.ByName(name)
+		raw, err := json.Marshal(many(t, shape, int(native.DefaultLimits().Entries)+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest := nodes.Blob(shape, ocispec.MediaTypeImageManifest, raw)
+		shape.MediaTypes[manifest.Digest] = manifest.MediaType
+		if name == "single-manifest" {
+			shape.Root = manifest
+		} else {
+			manifest.Platform = &amd64
+			shape = shape.WithRoot(func(index *ocispec.Index) { index.Manifests = []ocispec.Descriptor{manifest} })
+		}
+		ctx, node := newNode(t)
+		err = node.pull(ctx, serve(t, shape, nil).name(":latest"), policy.Default())
+		if status, _ := native.StatusOf(err); status != native.StatusLimitExceeded || !strings.Contains(err.Error(), "layers: has 10001 entries") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// many is the selected image's manifest with so many layers.
+func many(t *testing.T, shape shapes.Shape, layers int) ocispec.Manifest {
+	t.Helper()
+	var manifest ocispec.Manifest
+	if err := json.Unmarshal(shape.Blobs[cmp.Or(shape.Selected, shape.Root.Digest)], &manifest); err != nil {
+		t.Fatal(err)
+	}
+	for number := len(manifest.Layers); number < layers; number++ {
+		layer := manifest.Layers[0]
+		layer.Digest = digest.FromString(fmt.Sprint("layer ", number))
+		manifest.Layers = append(manifest.Layers, layer)
+	}
+	return manifest
 }
 
 // Labels are numbered: a pull for another platform takes no number that an earlier one has given.

@@ -117,7 +117,11 @@ func (p *pull) choose(ctx context.Context) (err error) {
 		ConfigTypes:    p.configTypes,
 	}
 	// What goes wrong here goes wrong again when it is asked for again, and that says so.
-	if identified, err := p.documents(p.fetcher).identify(ctx, p.root); err == nil {
+	identified, err := p.documents(p.fetcher).identify(ctx, p.root)
+	if err := overLimit(p.root, err); err != nil {
+		return err
+	}
+	if err == nil {
 		p.root = identified
 	}
 	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {

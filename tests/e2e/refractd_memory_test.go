@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,19 +28,27 @@ import (
 
 const mebibyte = 1 << 20
 
-// largeIndex is a shape whose index has as many entries as one may have, all of them attached to its image, and that many bytes.
+// largeIndex is a shape whose index has as many entries as one may have, all of them attached to its image, and about that many bytes.
 func largeIndex(t *testing.T, bytes int) shapes.Shape {
 	t.Helper()
 	shape := byName(t, "artifact-first-same-platform")
+	entry := func(number, width int) ocispec.Descriptor {
+		return ocispec.Descriptor{
+			MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString(fmt.Sprint("reference ", number)), Size: 500,
+			Annotations: map[string]string{
+				"org.opencontainers.reference.digest": shape.Selected.String(), "org.opencontainers.reference.type": strings.Repeat("x", width),
+			},
+		}
+	}
+	least, err := json.Marshal(entry(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := int(native.DefaultLimits().Entries)
+	width := max(1, bytes/most-len(least)-2)
 	return shape.WithRoot(func(index *ocispec.Index) {
-		each := bytes/int(native.DefaultLimits().Entries) - 250
-		for number := len(index.Manifests); number < int(native.DefaultLimits().Entries); number++ {
-			index.Manifests = append(index.Manifests, ocispec.Descriptor{
-				MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString(fmt.Sprint("reference ", number)), Size: 500,
-				Annotations: map[string]string{
-					"org.opencontainers.reference.digest": shape.Selected.String(), "org.opencontainers.reference.type": strings.Repeat("x", max(each, 1)),
-				},
-			})
+		for number := len(index.Manifests); number < most; number++ {
+			index.Manifests = append(index.Manifests, entry(number, width))
 		}
 	})
 }
@@ -116,7 +125,7 @@ func TestHundredPullsOfALargeIndex(t *testing.T) {
 
 // TestUnreadListsAreBounded: who asks and does not read costs no more than those that it keeps waiting.
 func TestUnreadListsAreBounded(t *testing.T) {
-	shape := largeIndex(t, 4*mebibyte-64<<10)
+	shape := largeIndex(t, 4*mebibyte-128<<10)
 	_, name := ownRegistry(t, shape)
 	daemon := start(t, harness.StartBehindRefractd, harness.Config{})
 	if _, err := daemon.CRIPull(t.Context(), name); err != nil {

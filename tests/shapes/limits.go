@@ -129,7 +129,7 @@ func nestedEntries(b *builder) {
 	image := b.right()
 	inner := b.index(image, b.wrong("one"), b.wrong("two"), b.wrong("three"))
 	b.root(inner)
-	b.refuses("limit exceeded", "4 entries", "3", inner.Digest.String())
+	b.refuses("no match", "4 entries", "limit of 3")
 	b.asks(inner)
 }
 

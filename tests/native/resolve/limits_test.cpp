@@ -108,6 +108,17 @@ TEST(Limits, MoreThanTenThousandEntries) {
     }
 }
 
+TEST(Limits, MoreThanTenThousandLayers) {
+    for (const std::size_t count : {10'000u, 10'001u}) {
+        registry from;
+        const blob image = from.image(here, "of many layers", count);
+        const pull got(from, from.index({image.on(here)}), request_for({here}));
+        EXPECT_EQ(got.code, count == 10'000 ? status::ok : status::limit_exceeded) << got.message;
+        EXPECT_THAT(got.message,
+                    HasSubstr(count == 10'000 ? "" : "layers: has 10001 entries, more than the limit of 10000"));
+    }
+}
+
 TEST(Limits, Documents) {
     for (const int spare : {0, 1}) {
         registry from;
