@@ -18,8 +18,9 @@ namespace refract::layout {
 using referrers = std::multimap<std::string, std::string>;
 
 /// Reads every manifest and index of a layout, those that `of` lists and those that it does not, and sorts those that
-/// have a subject by it. What is missing or is not well-formed has none. Of what is listed, what has not its digest ends
-/// it; of what is not listed, it is passed over. What is over the limits is a notice: a layout of many hides nothing.
+/// have a subject by it. What is missing or is not well-formed has none. Of what is listed, what has not its digest
+/// ends it; of what is not listed, it is passed over. What is over the limits is a notice: a layout of many hides
+/// nothing.
 result<referrers> find_referrers(storage& from, const oci::index& of, oci::json_reader& reader, const limits& limits,
                                  const discovery_limits& discovery, const layout_limits& bounds,
                                  std::vector<std::string>& notices);
