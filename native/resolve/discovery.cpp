@@ -143,11 +143,11 @@ bool discovery::may_ask_about(std::size_t number) {
     return false;
 }
 
-void discovery::stop(std::string why) {
+void discovery::stop(std::string_view why) {
     if (stopped_) return;
     stopped_ = true;
     next_.clear();
-    problems_.add_first(std::move(why));
+    problems_.add_first(why);
 }
 
 bool discovery::is_wanted_tag(const subject& about, std::string_view tag) const {

@@ -132,7 +132,7 @@ private:
     /// Whether its number is within the limit.
     bool may_ask_about(std::size_t number);
     /// Nothing more is asked or found: a limit is reached.
-    void stop(std::string why);
+    void stop(std::string_view why);
     std::string too_many() const;         ///< a message
     std::string too_many_unread() const;  ///< a message
     void count_bytes(std::size_t bytes);
