@@ -198,6 +198,7 @@ void search::leave_out_longest(std::vector<reference>& found) {
     std::size_t size = write_record(found).size();
     if (size <= most) return;
     std::vector<std::pair<std::size_t, const oci::descriptor*>> sizes;
+    sizes.reserve(found.size());
     for (const reference& one : found) sizes.emplace_back(write_record({one}).size(), one.descriptor);
     std::sort(sizes.begin(), sizes.end(), std::greater<>());
     std::set<const oci::descriptor*> left_out;
