@@ -33,6 +33,14 @@ const streamBytes = 64 << 10
 type documents struct {
 	store   content.Store
 	fetcher remotes.Fetcher
+	// waits is called before a registry is waited for, or another pull; nil: nobody wants to know.
+	waits func()
+}
+
+func (d *documents) wait() {
+	if d.waits != nil {
+		d.waits()
+	}
 }
 
 // document is one that can be read. It is not trusted yet: a small one that came from the registry is in the store only once it was kept.
@@ -98,6 +106,7 @@ func (d *documents) open(ctx context.Context, desc ocispec.Descriptor) (content.
 		if !errdefs.IsUnavailable(err) {
 			return writer, err
 		}
+		d.wait()
 		select {
 		case <-time.After(rand.N(pause)):
 		case <-patience.Done():
@@ -130,6 +139,7 @@ func (r *document) stream(ctx context.Context, limit uint64) error {
 			return err
 		}
 	}
+	r.from.wait()
 	mistrusted, err := wrongDocuments.Take(ctx)
 	if err != nil {
 		return err
@@ -197,6 +207,7 @@ const abortLimit = 5 * time.Second
 // body asks the registry. containerd's fetcher fails when a body goes on past the size that it was told. It is told one more, so that
 // the walk sees the bytes and says what is wrong with them. External URLs are not part of it: only the registry is asked.
 func (d *documents) body(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	d.wait()
 	return d.fetcher.Fetch(ctx, ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size + 1})
 }
 

@@ -98,3 +98,19 @@ func TestPullsThatWaitForARegistryHoldNoTurn(t *testing.T) {
 		})
 	}
 }
+
+// Many pulls want turns at once, of an index whose image is looked for long: each gets to its end.
+func TestManyPullsOfALargeIndex(t *testing.T) {
+	shape := wide(shapes.ByName("image-without-platform-after-artifact"), 2000)
+	ctx, node := newNode(t)
+	registry := serve(t, shape, nil)
+	var group sync.WaitGroup
+	for number := range 50 {
+		group.Go(func() {
+			if err := node.pull(ctx, registry.name(fmt.Sprintf("-%d:latest", number)), policy.Default()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}

@@ -194,7 +194,12 @@ func (w *walking) get(ctx context.Context, desc ocispec.Descriptor, limit uint64
 	if w.turn == nil {
 		return w.from.get(ctx, desc, limit)
 	}
-	if w.turn.During(func() { got, err = w.from.get(ctx, desc, limit) }, w.drop) {
+	// Only while somebody is waited for: each time that the walk begins again, it has got further.
+	if w.turn.During(func(waits func()) {
+		w.from.waits = waits
+		got, err = w.from.get(ctx, desc, limit)
+		w.from.waits = nil
+	}, w.drop) {
 		return got, err
 	}
 	w.turn = nil

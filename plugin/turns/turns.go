@@ -149,14 +149,20 @@ func (t *Turn) Done() {
 	t.of = nil
 }
 
-// During waits for what a stranger decides how long it takes. If somebody wants the turn meanwhile, letGo is called, which frees what
-// the turn was taken for, and the turn is given back. It tells whether the turn is still held.
-func (t *Turn) During(wait, letGo func()) (held bool) {
-	ended := make(chan struct{})
+// During runs what may have to wait for a stranger, who decides how long that takes: it calls waits before it does. If somebody wants the turn
+// from then on, letGo is called, which frees what the turn was taken for, and the turn is given back. During returns when all is
+// done, and tells whether the turn is still held.
+func (t *Turn) During(work func(waits func()), letGo func()) (held bool) {
+	ended, waiting := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		wait()
+		work(sync.OnceFunc(func() { close(waiting) }))
 	}()
+	select {
+	case <-ended:
+		return true
+	case <-waiting:
+	}
 	wanted := t.Lend()
 	select {
 	case <-ended:

@@ -117,7 +117,8 @@ func TestTurnIsLentWhileItWaits(t *testing.T) {
 	turn := take(t, some)
 	never, letGo := make(chan struct{}), false
 	var other sync.WaitGroup
-	held := turn.During(func() {
+	held := turn.During(func(waits func()) {
+		waits()
 		other.Go(func() { take(t, some).Done() })
 		other.Wait() // only if the turn is given to it
 		close(never)
@@ -128,10 +129,17 @@ func TestTurnIsLentWhileItWaits(t *testing.T) {
 	}
 	turn.Done() // there is none any more
 	turn = take(t, some)
-	if !turn.During(func() {}, func() { t.Error("nobody wanted it") }) {
+	if !turn.During(func(waits func()) { waits() }, func() { t.Error("nobody wanted it") }) {
+		t.Error("the turn was given away")
+	}
+	// Or where it does not wait for a stranger at all: then work would be thrown away for nothing.
+	other.Go(func() { take(t, some).Done() })
+	waitFor(t, some, 1)
+	if !turn.During(func(func()) {}, func() { t.Error("it waits for nobody") }) {
 		t.Error("the turn was given away")
 	}
 	turn.Done()
+	other.Wait()
 }
 
 func TestMemoryIsGivenBackWhenAllAreDone(t *testing.T) {
@@ -143,7 +151,10 @@ func TestMemoryIsGivenBackWhenAllAreDone(t *testing.T) {
 	<-given
 	// And where one waits for a stranger, who may take long.
 	one = take(t, some)
-	one.During(func() { <-given }, func() { t.Error("nobody wanted it") })
+	one.During(func(waits func()) {
+		waits()
+		<-given
+	}, func() { t.Error("nobody wanted it") })
 	one.Done()
 	<-given
 }
