@@ -55,7 +55,7 @@ type walking struct {
 	bytes  int64
 	took   time.Duration
 	// without are documents that cannot be had, and why: who begins again does not ask for them again.
-	without map[digest.Digest]string
+	without map[named]string
 }
 
 // search begins to wait for the repository, which may take as long as the policy lets it, and holds no turn for that. It returns false
@@ -146,7 +146,7 @@ func (w *walking) through(ctx context.Context) error {
 func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, error) {
 	// What is needed next overwrites it.
 	asked := need.Descriptor
-	if reason, without := w.without[asked.Digest]; without {
+	if reason, without := w.without[nameOf(asked)]; without {
 		return w.walk.Missing(reason)
 	}
 	document, err := w.get(ctx, asked, need.MaxBytes)
@@ -163,7 +163,7 @@ func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, er
 		if !final {
 			return nil, fmt.Errorf("index %s: document %s: %w", w.root.Digest, asked.Digest, answers.Readable(err))
 		}
-		w.goWithout(asked.Digest, reason)
+		w.goWithout(asked, reason)
 		return w.walk.Missing(reason)
 	}
 	defer document.discard(ctx)
@@ -176,17 +176,26 @@ func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, er
 		return nil, err
 	}
 	if !kept {
-		w.goWithout(asked.Digest, "its bytes are not those that its descriptor names")
+		w.goWithout(asked, "its bytes are not those that its descriptor names")
 	}
 	return next, nil
 }
 
-func (w *walking) goWithout(d digest.Digest, reason string) {
+func (w *walking) goWithout(desc ocispec.Descriptor, reason string) {
 	if w.without == nil {
-		w.without = map[digest.Digest]string{}
+		w.without = map[named]string{}
 	}
-	w.without[d] = reason
+	w.without[nameOf(desc)] = reason
 }
+
+// named is a document as one descriptor names it: another one may have the same digest and be right about the rest.
+type named struct {
+	mediaType string
+	digest    digest.Digest
+	size      int64
+}
+
+func nameOf(desc ocispec.Descriptor) named { return named{desc.MediaType, desc.Digest, desc.Size} }
 
 // get waits for a document. If the turn went to somebody else meanwhile, it stays where the walk will find it when it begins again: in the
 // store, or among what it goes without.
@@ -205,13 +214,13 @@ func (w *walking) get(ctx context.Context, desc ocispec.Descriptor, limit uint64
 	w.turn = nil
 	if err != nil {
 		if reason, final := answers.Final(err); final {
-			w.goWithout(desc.Digest, reason)
+			w.goWithout(desc, reason)
 			err = nil
 		}
 	} else {
 		var kept bool
 		if kept, err = got.keep(ctx); err == nil && !kept {
-			w.goWithout(desc.Digest, "its bytes are not those that its descriptor names")
+			w.goWithout(desc, "its bytes are not those that its descriptor names")
 		}
 	}
 	if err != nil {
