@@ -56,7 +56,7 @@ func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispat
 	}}
 	label := images.SetChildrenMappedLabels(labelled, func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 		var entries []ocispec.Descriptor
-		err := inTurn(ctx, desc, func() (err error) {
+		err := InTurn(ctx, desc, func() (err error) {
 			entries, err = images.Children(ctx, store, desc)
 			return err
 		})
