@@ -21,10 +21,12 @@ import (
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/records"
+	extended "github.com/refract-oci/refract/plugin/transfer"
 )
 
 // handlerAnnotation is how a CRI client names the runtime handler that does not name it in the image's specification.
@@ -145,7 +147,11 @@ func (s *Service) stored(ctx context.Context, name string) (images.Image, string
 	if err != nil {
 		return images.Image{}, "", fmt.Errorf("record of the pulled image: %w", err)
 	}
-	config, err := containerd.NewImageWithPlatform(s.node.client, stored, platforms.Default()).Config(ctx)
+	var config ocispec.Descriptor
+	err = extended.InTurn(ctx, stored.Target, func() (err error) {
+		config, err = containerd.NewImageWithPlatform(s.node.client, stored, platforms.Default()).Config(ctx)
+		return err
+	})
 	if err != nil {
 		return images.Image{}, "", fmt.Errorf("config of the pulled image %q: %w", name, err)
 	}

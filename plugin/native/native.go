@@ -24,6 +24,15 @@ static void give_back(void) {
 #endif
 }
 
+// Whichever threads Go calls from, each would have a heap of its own, and keep in it the largest documents that it has ever read.
+static void keep_little(void) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
 #cgo noescape refract_media_type_kind
 #cgo nocallback refract_media_type_kind
 #cgo noescape refract_digest_verify
@@ -92,6 +101,10 @@ func GiveBackMemory() {
 	debug.FreeOSMemory()
 	C.give_back()
 }
+
+// KeepLittleMemory has the C library give memory back as soon as a large document was read. It is for a program that decides for its
+// whole process, before it reads any.
+func KeepLittleMemory() { C.keep_little() }
 
 // Limits bound what a walk reads. A zero field means the default.
 type Limits struct {

@@ -199,7 +199,11 @@ func (r *resolver) wrap(outer func(images.Handler) images.Handler) func(images.H
 
 // follow gives the followed entries of an index, and what a provider of referrers has added: that stands in no index.
 func (r *resolver) follow(ctx context.Context, desc ocispec.Descriptor, index followed, children []ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-	entries, err := images.Children(ctx, r.client.ContentStore(), desc)
+	var entries []ocispec.Descriptor
+	err := InTurn(ctx, desc, func() (err error) {
+		entries, err = images.Children(ctx, r.client.ContentStore(), desc)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 			capture captured
 			picked  []ocispec.Descriptor
 		)
-		err := inTurn(ctx, desc, func() (err error) {
+		err := InTurn(ctx, desc, func() (err error) {
 			picked, err = d.pick(context.WithValue(ctx, capturedKey{}, &capture), desc, filter, &capture, index)
 			return err
 		})

@@ -27,7 +27,7 @@ type entries struct {
 }
 
 // rememberedBytes is how large the indexes are, together, whose entries all pulls of this process remember.
-const rememberedBytes = 8 << 20
+const rememberedBytes = 4 << 20
 
 var remembered = semaphore.NewWeighted(rememberedBytes)
 
@@ -53,8 +53,8 @@ func (e *entries) forget() {
 	e.of, e.bytes = nil, 0
 }
 
-// inTurn works with the entries of an index; of a large one, when it is its turn.
-func inTurn(ctx context.Context, index ocispec.Descriptor, work func() error) error {
+// InTurn works with the entries of an index in Go; with a large one, when it is its turn. Turns must not be taken inside each other.
+func InTurn(ctx context.Context, index ocispec.Descriptor, work func() error) error {
 	if index.Size > smallDocument {
 		turn, err := selections.Take(ctx)
 		if err != nil {
@@ -92,7 +92,7 @@ func (s *selection) leftOut(ctx context.Context, store content.Store) ([]ocispec
 		// They are ordered by document.
 		if i == 0 || place.Document != s.result.LeftOut[i-1].Document {
 			document = s.result.Documents[place.Document]
-			if err := inTurn(ctx, document.Descriptor(), func() (err error) {
+			if err := InTurn(ctx, document.Descriptor(), func() (err error) {
 				of, err = s.read.get(ctx, store, document)
 				return err
 			}); err != nil {

@@ -56,7 +56,7 @@ func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispat
 	}}
 	label := images.SetChildrenMappedLabels(labelled, func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 		var entries []ocispec.Descriptor
-		err := inTurn(ctx, desc, func() (err error) {
+		err := InTurn(ctx, desc, func() (err error) {
 			entries, err = images.Children(ctx, store, desc)
 			return err
 		})
@@ -112,5 +112,8 @@ func (s *selection) report(ctx context.Context, image string, settled outcome) {
 			"entry":    note.Digest,
 			"reason":   note.Reason,
 		}).Debug("entry of index skipped")
+	}
+	if more := s.skipped - len(s.notes); more > 0 {
+		log.G(ctx).WithFields(log.Fields{"index": s.root.Digest, "more": more}).Debug("further entries of index skipped")
 	}
 }

@@ -62,6 +62,10 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched []d
 // selectedAgain tells why containerd would not find the selected manifest in the index, or could not say how large it is;
 // nil if it does both.
 func (s *selection) selectedAgain(ctx context.Context, store content.Store, selected native.Selection, platform ocispec.Platform) error {
+	return InTurn(ctx, s.root, func() error { return s.selectsAgain(ctx, store, selected, platform) })
+}
+
+func (s *selection) selectsAgain(ctx context.Context, store content.Store, selected native.Selection, platform ocispec.Platform) error {
 	matcher := platforms.Only(platform)
 	found, err := images.Manifest(ctx, store, s.root, matcher)
 	if err != nil {

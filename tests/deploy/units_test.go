@@ -83,7 +83,7 @@ func TestRefractdIsHardened(t *testing.T) {
 func TestRefractdsMemoryIsBounded(t *testing.T) {
 	folder := unitFolder(t)
 	unit := read(t, filepath.Join(folder, "refractd.service"))
-	for _, line := range []string{"OOMScoreAdjust=-999", "Environment=GOMEMLIMIT=256MiB", "MemoryHigh=512M"} {
+	for _, line := range []string{"OOMScoreAdjust=-999", "Environment=GOMEMLIMIT=192MiB", "MemoryHigh=512M"} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
 			t.Errorf("refractd.service lacks %s", line)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ func startBehind(tools Tools, containerd string, line22 bool, dir string, config
 	}
 	front := &Refractd{
 		Socket: filepath.Join(dir, "r.sock"), program: tools.Refractd, config: filepath.Join(dir, "refractd.toml"),
-		log: filepath.Join(dir, "refractd.log"), environment: d.environment,
+		log: filepath.Join(dir, "refractd.log"), environment: append(slices.Clone(d.environment), "GOMEMLIMIT=192MiB"), // as its unit has it
 		flags: append([]string{"--config", filepath.Join(dir, "refractd.toml")}, config.Flags...),
 	}
 	if err := front.write(d, config); err != nil {
