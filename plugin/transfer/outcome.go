@@ -113,4 +113,7 @@ func (s *selection) report(ctx context.Context, image string, settled outcome) {
 			"reason":   note.Reason,
 		}).Debug("entry of index skipped")
 	}
+	if more := s.skipped - len(s.notes); more > 0 {
+		log.G(ctx).WithFields(log.Fields{"index": s.root.Digest, "more": more}).Debug("further entries of index skipped")
+	}
 }

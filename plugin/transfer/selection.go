@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -25,7 +26,8 @@ type selection struct {
 	attached
 	platforms []ocispec.Platform // the requested ones; none: all
 	result    *native.Result
-	notes     []native.Note // nil unless the log is at debug level
+	notes     []native.Note // the first ones; nil unless the log is at debug level
+	skipped   int           // how many there are
 	indexes   map[digest.Digest]followed
 	read      entries
 	again     error // why the index must not be the target: containerd would come to something else from it than what was judged
@@ -33,6 +35,9 @@ type selection struct {
 	selecting time.Duration // in C++
 	resolving time.Duration // with what it waited for
 }
+
+// shownNotes is how many entries that were skipped the log tells of: more than anybody has tried to make sense of.
+const shownNotes = 500
 
 // followed are the entries of one index that a pull follows.
 type followed struct {
@@ -84,8 +89,15 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 		}
 	}
 	if log.G(ctx).Logger.IsLevelEnabled(log.DebugLevel) {
-		if chosen.notes, err = walk.Notes(); err != nil {
+		notes, err := walk.Notes()
+		if err != nil {
 			return nil, err
+		}
+		chosen.skipped = len(notes)
+		for _, note := range notes[:min(len(notes), shownNotes)] {
+			// Not a part of all of them, which would stay for as long as layers are downloaded.
+			note.Digest, note.Reason = digest.Digest(strings.Clone(string(note.Digest))), strings.Clone(note.Reason)
+			chosen.notes = append(chosen.notes, note)
 		}
 	}
 	chosen.indexes = chosen.followed()
