@@ -59,7 +59,7 @@ var uses = map[string]func(ctx context.Context, daemon *harness.Daemon, namespac
 }
 
 // control are uses that work for a plain containerd, however many platforms it pulled.
-var control = []string{"export --platform", "convert", "usage", "check"}
+var control = []string{"export --platform", "convert"}
 
 // wholeWay is a way to pull, for all portions or one.
 type wholeWay struct {
