@@ -118,7 +118,7 @@ func TestHundredPullsOfALargeIndex(t *testing.T) {
 	}
 	t.Logf("%d MiB before, %d at most", begin/mebibyte, peak/mebibyte)
 	// Without a bound it was 2.9 GiB.
-	if peak > 400*mebibyte {
+	if peak > 300*mebibyte {
 		t.Errorf("%d pulls took %d MiB", pulls, peak/mebibyte)
 	}
 	settles(t, daemon.Front, begin+20*mebibyte)
