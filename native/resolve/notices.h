@@ -10,7 +10,8 @@
 
 namespace refract::resolve {
 
-/// Sentences for people, each once; after the first few it only counts. They are fit to be shown, whoever had a word in them.
+/// Sentences for people, each once; after the first few it only counts. They are fit to be shown, whoever had a word in
+/// them.
 class notice_list {
 public:
     void add(std::string_view said);
