@@ -44,13 +44,27 @@ import "C"
 import (
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"unsafe"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Descriptor is the specification's: where no platform is declared, Platform is nil.
 type Descriptor = ocispec.Descriptor
+
+// DescriptorKey is content as one descriptor names it: another one may have the same digest and be right about the rest.
+type DescriptorKey struct {
+	MediaType string
+	Digest    digest.Digest
+	Size      int64
+}
+
+// KeyOf is what tells a descriptor's content.
+func KeyOf(desc Descriptor) DescriptorKey {
+	return DescriptorKey{desc.MediaType, desc.Digest, desc.Size}
+}
 
 // DocumentKind is what kind of document a media type names.
 type DocumentKind uint32
@@ -120,8 +134,10 @@ type Limits struct {
 	Entries           uint32 // of one index
 }
 
-// DefaultLimits returns the library's table of limits.
-func DefaultLimits() Limits {
+// DefaultLimits returns the library's table of limits. The library is asked once: some callers want a limit for each descriptor.
+func DefaultLimits() Limits { return defaultLimits() }
+
+var defaultLimits = sync.OnceValue(func() Limits {
 	var limits C.refract_limits
 	C.refract_limits_default(&limits)
 	return Limits{
@@ -136,7 +152,7 @@ func DefaultLimits() Limits {
 		FetchedReferences: uint32(limits.fetched_references),
 		Entries:           uint32(limits.entries),
 	}
-}
+})
 
 func (l Limits) native() C.refract_limits {
 	return C.refract_limits{

@@ -27,10 +27,10 @@ const rememberedPieces = 64 << 10
 
 // look sees which references the store has. The same content is looked for once, however many references tell of it or consist of it.
 func (l *Listing) look(ctx context.Context, here *presence) error {
-	tellOf := map[describedAs][]*Reference{}
+	tellOf := map[native.DescriptorKey][]*Reference{}
 	for i := range l.References {
 		reference := &l.References[i]
-		of := nameOf(reference.Descriptor)
+		of := native.KeyOf(reference.Descriptor)
 		tellOf[of] = append(tellOf[of], reference)
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -52,27 +52,16 @@ type presence struct {
 	store content.InfoReaderProvider
 
 	mu     sync.Mutex
-	pieces map[describedAs]*piece
+	pieces map[native.DescriptorKey]*piece
 }
 
 func newPresence(store content.InfoReaderProvider) *presence {
-	return &presence{store: store, pieces: map[describedAs]*piece{}}
-}
-
-// describedAs is content as a descriptor names it: another may name it right where this one does not.
-type describedAs struct {
-	digest    digest.Digest
-	mediaType string
-	size      int64
-}
-
-func nameOf(desc ocispec.Descriptor) describedAs {
-	return describedAs{desc.Digest, desc.MediaType, desc.Size}
+	return &presence{store: store, pieces: map[native.DescriptorKey]*piece{}}
 }
 
 // piece is one document or blob.
 type piece struct {
-	of describedAs
+	of native.DescriptorKey
 
 	mu       sync.Mutex
 	isKnown  bool
@@ -84,7 +73,7 @@ type piece struct {
 }
 
 // piece finds what is known of a piece.
-func (p *presence) piece(of describedAs) *piece {
+func (p *presence) piece(of native.DescriptorKey) *piece {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known, ok := p.pieces[of]; ok {
@@ -103,7 +92,7 @@ func (p *presence) whole(ctx context.Context, desc ocispec.Descriptor) (native.A
 		return native.Yes, nil
 	}
 	search := search{presence: p, seen: map[digest.Digest]bool{}}
-	answer, err := search.present(ctx, p.piece(nameOf(desc)))
+	answer, err := search.present(ctx, p.piece(native.KeyOf(desc)))
 	if answer == native.Yes && err == nil {
 		// What any of it consists of is a part of that.
 		for _, one := range search.documents {
@@ -121,10 +110,10 @@ type search struct {
 }
 
 func (s *search) present(ctx context.Context, of *piece) (native.Answer, error) {
-	if s.seen[of.of.digest] || of.isWhole.Load() && len(s.seen) == 0 {
+	if s.seen[of.of.Digest] || of.isWhole.Load() && len(s.seen) == 0 {
 		return native.Yes, nil
 	}
-	s.seen[of.of.digest] = true
+	s.seen[of.of.Digest] = true
 	// No more is looked at than a fetch takes: what is larger than that cannot be here whole.
 	if len(s.seen) > int(native.DefaultLimits().ReferenceBlobs) {
 		return native.No, nil
@@ -159,24 +148,24 @@ func (p *piece) look(ctx context.Context, in *presence) (native.Answer, []*piece
 }
 
 // lookAt asks the store. What has a digest of an algorithm that containerd does not know, it cannot have.
-func (p *presence) lookAt(ctx context.Context, of describedAs) (native.Answer, []*piece, error) {
-	if of.digest.Validate() != nil {
+func (p *presence) lookAt(ctx context.Context, of native.DescriptorKey) (native.Answer, []*piece, error) {
+	if of.Digest.Validate() != nil {
 		return native.No, nil, nil
 	}
-	info, err := p.store.Info(ctx, of.digest)
+	info, err := p.store.Info(ctx, of.Digest)
 	if errdefs.IsNotFound(err) {
 		return native.No, nil, nil
 	}
 	if err != nil {
-		return native.Unknown, nil, fmt.Errorf("reference %s: %w", of.digest, err)
+		return native.Unknown, nil, fmt.Errorf("reference %s: %w", of.Digest, err)
 	}
-	if info.Size != of.size {
+	if info.Size != of.Size {
 		return native.Unknown, nil, nil
 	}
-	if kind := native.MediaTypeKind(of.mediaType); kind != native.KindManifest && kind != native.KindIndex {
+	if kind := native.MediaTypeKind(of.MediaType); kind != native.KindManifest && kind != native.KindIndex {
 		return native.Yes, nil, nil
 	}
-	desc := ocispec.Descriptor{MediaType: of.mediaType, Digest: of.digest, Size: of.size}
+	desc := ocispec.Descriptor{MediaType: of.MediaType, Digest: of.Digest, Size: of.Size}
 	raw, err := read(ctx, p.store, desc, native.DefaultLimits().DocumentBytes)
 	if errdefs.IsNotFound(err) {
 		// Collected just now.
@@ -199,7 +188,7 @@ func (p *presence) lookAt(ctx context.Context, of describedAs) (native.Answer, [
 			continue
 		}
 		told[child.Digest] = true
-		children = append(children, p.piece(nameOf(child)))
+		children = append(children, p.piece(native.KeyOf(child)))
 		if len(children) > int(native.DefaultLimits().ReferenceBlobs) {
 			// These are too many already.
 			break

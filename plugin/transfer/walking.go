@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/answers"
@@ -55,7 +54,7 @@ type walking struct {
 	bytes  int64
 	took   time.Duration
 	// without are documents that cannot be had, and why: who begins again does not ask for them again.
-	without map[named]string
+	without map[native.DescriptorKey]string
 }
 
 // search begins to wait for the repository, which may take as long as the policy lets it, and holds no turn for that. It returns false
@@ -146,7 +145,7 @@ func (w *walking) through(ctx context.Context) error {
 func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, error) {
 	// What is needed next overwrites it.
 	asked := need.Descriptor
-	if reason, without := w.without[nameOf(asked)]; without {
+	if reason, without := w.without[native.KeyOf(asked)]; without {
 		return w.walk.Missing(reason)
 	}
 	document, err := w.get(ctx, asked, need.MaxBytes)
@@ -176,26 +175,20 @@ func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, er
 		return nil, err
 	}
 	if !kept {
-		w.goWithout(asked, "its bytes are not those that its descriptor names")
+		w.goWithout(asked, wrongBytes)
 	}
 	return next, nil
 }
 
+// wrongBytes is why a walk goes without a document that was there.
+const wrongBytes = "its bytes are not those that its descriptor names"
+
 func (w *walking) goWithout(desc ocispec.Descriptor, reason string) {
 	if w.without == nil {
-		w.without = map[named]string{}
+		w.without = map[native.DescriptorKey]string{}
 	}
-	w.without[nameOf(desc)] = reason
+	w.without[native.KeyOf(desc)] = reason
 }
-
-// named is a document as one descriptor names it: another one may have the same digest and be right about the rest.
-type named struct {
-	mediaType string
-	digest    digest.Digest
-	size      int64
-}
-
-func nameOf(desc ocispec.Descriptor) named { return named{desc.MediaType, desc.Digest, desc.Size} }
 
 // get waits for a document. If the turn went to somebody else meanwhile, it stays where the walk will find it when it begins again: in the
 // store, or among what it goes without.
@@ -220,7 +213,7 @@ func (w *walking) get(ctx context.Context, desc ocispec.Descriptor, limit uint64
 	} else {
 		var kept bool
 		if kept, err = got.keep(ctx); err == nil && !kept {
-			w.goWithout(desc, "its bytes are not those that its descriptor names")
+			w.goWithout(desc, wrongBytes)
 		}
 	}
 	if err != nil {
