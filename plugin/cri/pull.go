@@ -147,11 +147,8 @@ func (s *Service) stored(ctx context.Context, name string) (images.Image, string
 	if err != nil {
 		return images.Image{}, "", fmt.Errorf("record of the pulled image: %w", err)
 	}
-	var config ocispec.Descriptor
-	err = extended.InTurn(ctx, stored.Target, func() (err error) {
-		config, err = containerd.NewImageWithPlatform(s.node.client, stored, platforms.Default()).Config(ctx)
-		return err
-	})
+	image := containerd.NewImageWithPlatform(s.node.client, stored, platforms.Default())
+	config, err := extended.InTurn(ctx, stored.Target, func() (ocispec.Descriptor, error) { return image.Config(ctx) })
 	if err != nil {
 		return images.Image{}, "", fmt.Errorf("config of the pulled image %q: %w", name, err)
 	}

@@ -90,14 +90,9 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	}
 	from := place{name: name, fetcher: fetcher, beside: func() (*beside, error) { return &beside{Resolver: r.Resolver}, nil }}
 	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
-	// What goes wrong here goes wrong again when it is asked for again, and that says so.
 	documents := &documents{store: r.client.ContentStore(), fetcher: fetcher}
-	identified, err := documents.identify(ctx, root)
-	if err := overLimit(root, err); err != nil {
+	if root, err = documents.identifyBounded(ctx, root); err != nil {
 		return name, root, err
-	}
-	if err == nil {
-		root = identified
 	}
 	if native.MediaTypeKind(root.MediaType) != native.KindIndex {
 		return name, root, r.resolveAlone(ctx, root, from, options)
@@ -210,11 +205,7 @@ func (r *resolver) wrap(outer func(images.Handler) images.Handler) func(images.H
 
 // follow gives the followed entries of an index, and what a provider of referrers has added: that stands in no index.
 func (r *resolver) follow(ctx context.Context, desc ocispec.Descriptor, index followed, children []ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-	var entries []ocispec.Descriptor
-	err := InTurn(ctx, desc, func() (err error) {
-		entries, err = images.Children(ctx, r.client.ContentStore(), desc)
-		return err
-	})
+	entries, err := InTurn(ctx, desc, func() ([]ocispec.Descriptor, error) { return images.Children(ctx, r.client.ContentStore(), desc) })
 	if err != nil {
 		return nil, err
 	}

@@ -96,21 +96,14 @@ func (d *destination) ImageFilter(handler images.HandlerFunc, store content.Stor
 		if !decided {
 			return filter(ctx, desc)
 		}
-		var (
-			capture captured
-			picked  []ocispec.Descriptor
-		)
-		err := InTurn(ctx, desc, func() (err error) {
-			picked, err = d.pick(context.WithValue(ctx, capturedKey{}, &capture), desc, filter, &capture, index)
-			return err
-		})
-		return picked, err
+		return InTurn(ctx, desc, func() ([]ocispec.Descriptor, error) { return d.pick(ctx, desc, filter, index) })
 	}
 }
 
 // pick runs containerd's filter over an index, and takes from it what was decided.
-func (d *destination) pick(ctx context.Context, desc ocispec.Descriptor, filter images.HandlerFunc, capture *captured, index followed) ([]ocispec.Descriptor, error) {
-	_, err := filter(ctx, desc)
+func (d *destination) pick(ctx context.Context, desc ocispec.Descriptor, filter images.HandlerFunc, index followed) ([]ocispec.Descriptor, error) {
+	var capture captured
+	_, err := filter(context.WithValue(ctx, capturedKey{}, &capture), desc)
 	// With a limit on manifests the filter may find none where the walk found one.
 	if err != nil && (d.pull.options.manifestLimit == 0 || capture.entries == nil || !errdefs.IsNotFound(err)) {
 		return nil, err

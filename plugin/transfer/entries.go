@@ -54,11 +54,12 @@ func (e *entries) forget() {
 }
 
 // InTurn works with the entries of an index in Go; with a large one, when it is its turn. Turns must not be taken inside each other.
-func InTurn(ctx context.Context, index ocispec.Descriptor, work func() error) error {
+func InTurn[T any](ctx context.Context, index ocispec.Descriptor, work func() (T, error)) (T, error) {
 	if index.Size > smallDocument {
 		turn, err := selections.Take(ctx)
 		if err != nil {
-			return err
+			var none T
+			return none, err
 		}
 		defer turn.Done()
 	}
@@ -84,18 +85,14 @@ func (e *entries) get(ctx context.Context, store content.Provider, index native.
 // leftOut are the entries that a plain containerd would have taken and this pull does not follow.
 func (s *selection) leftOut(ctx context.Context, store content.Store) ([]ocispec.Descriptor, error) {
 	leftOut := make([]ocispec.Descriptor, 0, len(s.result.LeftOut))
-	var (
-		of       []ocispec.Descriptor
-		document native.Document
-	)
+	var of []ocispec.Descriptor
 	for i, place := range s.result.LeftOut {
+		document := s.result.Documents[place.Document]
 		// They are ordered by document.
 		if i == 0 || place.Document != s.result.LeftOut[i-1].Document {
-			document = s.result.Documents[place.Document]
-			if err := InTurn(ctx, document.Descriptor(), func() (err error) {
-				of, err = s.read.get(ctx, store, document)
-				return err
-			}); err != nil {
+			var err error
+			of, err = InTurn(ctx, document.Descriptor(), func() ([]ocispec.Descriptor, error) { return s.read.get(ctx, store, document) })
+			if err != nil {
 				return nil, err
 			}
 		}

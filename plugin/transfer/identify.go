@@ -13,15 +13,6 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
-// overLimit is why a root is refused that nobody else would judge: containerd would label all layers of a manifest, however many, while
-// everybody else waits. Of an index the walk says it.
-func overLimit(root ocispec.Descriptor, err error) error {
-	if status, _ := native.StatusOf(err); status != native.StatusLimitExceeded || native.MediaTypeKind(root.MediaType) == native.KindIndex {
-		return nil
-	}
-	return fmt.Errorf("manifest %s: %w", root.Digest, err)
-}
-
 // identify gives a root the media type that its bytes have: registries, mirrors and file servers serve documents as whatever they
 // like, and containerd believes them. The document is one that the pull wants anyhow, and stays for it in the store. What is too
 // large, is not there, or is neither an index nor a manifest is left for containerd to judge.
@@ -65,6 +56,20 @@ func (d *documents) identify(ctx context.Context, root ocispec.Descriptor) (ocis
 	}
 	if unreadable == nil {
 		root.MediaType = is.MediaType
+	}
+	return root, nil
+}
+
+// identifyBounded is the same for one who goes on: what goes wrong goes wrong again when the document is asked for again, and that says
+// so. Only of a manifest that has too much in it nobody else would: containerd would label all its layers, however many, while everybody
+// else waits. Of an index the walk says it.
+func (d *documents) identifyBounded(ctx context.Context, root ocispec.Descriptor) (ocispec.Descriptor, error) {
+	identified, err := d.identify(ctx, root)
+	if err == nil {
+		return identified, nil
+	}
+	if status, _ := native.StatusOf(err); status == native.StatusLimitExceeded && native.MediaTypeKind(root.MediaType) != native.KindIndex {
+		return root, fmt.Errorf("manifest %s: %w", root.Digest, err)
 	}
 	return root, nil
 }

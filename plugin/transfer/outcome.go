@@ -55,11 +55,7 @@ func (s *selection) keepIndexes(ctx context.Context, store content.Store, dispat
 		return s.keeps(index, entries, completed...)
 	}}
 	label := images.SetChildrenMappedLabels(labelled, func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-		var entries []ocispec.Descriptor
-		err := InTurn(ctx, desc, func() (err error) {
-			entries, err = images.Children(ctx, store, desc)
-			return err
-		})
+		entries, err := InTurn(ctx, desc, func() ([]ocispec.Descriptor, error) { return images.Children(ctx, store, desc) })
 		if capture, ok := ctx.Value(capturedKey{}).(*captured); ok {
 			capture.entries = entries
 		}

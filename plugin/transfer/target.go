@@ -85,7 +85,8 @@ func (s *selection) usable(ctx context.Context, store content.Store, selected na
 // selectedAgain tells why containerd would not find the selected manifest in the index, or could not say how large it is;
 // nil if it does both.
 func (s *selection) selectedAgain(ctx context.Context, store content.Store, selected native.Selection, platform ocispec.Platform) error {
-	return InTurn(ctx, s.root, func() error { return s.selectsAgain(ctx, store, selected, platform) })
+	_, err := InTurn(ctx, s.root, func() (any, error) { return nil, s.selectsAgain(ctx, store, selected, platform) })
+	return err
 }
 
 func (s *selection) selectsAgain(ctx context.Context, store content.Store, selected native.Selection, platform ocispec.Platform) error {

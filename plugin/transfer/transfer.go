@@ -118,13 +118,8 @@ func (p *pull) choose(ctx context.Context) (err error) {
 		OtherPlatforms: p.options.allMetadata,
 		ConfigTypes:    p.configTypes,
 	}
-	// What goes wrong here goes wrong again when it is asked for again, and that says so.
-	identified, err := p.documents(p.fetcher).identify(ctx, p.root)
-	if err := overLimit(p.root, err); err != nil {
+	if p.root, err = p.documents(p.fetcher).identifyBounded(ctx, p.root); err != nil {
 		return err
-	}
-	if err == nil {
-		p.root = identified
 	}
 	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
 		p.alone, err = attachedAlone(ctx, options, p.place(ctx), p.root, p.policy)
