@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/tests/programs"
 	"github.com/refract-oci/refract/tests/registry"
 )
 
@@ -26,21 +27,6 @@ const (
 	mostOfAPull = 64 * mib
 )
 
-// memory reads one number of this process, in bytes: "VmRSS", "VmHWM".
-func memory(t *testing.T, name string) int64 {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), name+":")
-	var kilobytes int64
-	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
-		t.Fatal(err)
-	}
-	return kilobytes << 10
-}
-
 // grown is how much memory this process took at most while something was done, more than it had.
 func grown(t *testing.T, do func()) int64 {
 	t.Helper()
@@ -48,9 +34,16 @@ func grown(t *testing.T, do func()) int64 {
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		t.Fatal(err)
 	}
-	before := memory(t, "VmRSS")
+	before, _, err := programs.Memory(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
 	do()
-	return memory(t, "VmHWM") - before
+	_, peak, err := programs.Memory(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return peak - before
 }
 
 // filled repeats an item until a document is as long as one may be.

@@ -180,25 +180,8 @@ func (d *Daemon) LogSince(mark int) (string, error) {
 	return text[min(mark, len(text)):], err
 }
 
-// Memory is the daemon's own memory now, in bytes (VmRSS); Peak the most it ever was (VmHWM).
-func (d *Daemon) Memory() (now, peak int64, err error) { return memoryOf(d.PID()) }
+// Memory is the daemon's own memory now, in bytes; peak the most it ever was.
+func (d *Daemon) Memory() (now, peak int64, err error) { return programs.Memory(d.PID()) }
 
 // Memory is refractd's own.
-func (r *Refractd) Memory() (now, peak int64, err error) { return memoryOf(r.PID()) }
-
-func memoryOf(pid int) (now, peak int64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		var value int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &value); err == nil {
-			now = value << 10
-		}
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &value); err == nil {
-			peak = value << 10
-		}
-	}
-	return now, peak, nil
-}
+func (r *Refractd) Memory() (now, peak int64, err error) { return programs.Memory(r.PID()) }

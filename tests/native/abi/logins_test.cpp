@@ -33,15 +33,16 @@ protected:
     }
     void TearDown() override { refract_client_free(client); }
 
-    void connect() {
+    /// With a log-in for each team's repositories at a host, and leave to be sent on to another one.
+    void connect(const server& logins_at, const server& sent_to) {
         std::string auths;
         for (const std::string team : {"one", "two"}) {
-            auths += (auths.empty() ? "\"" : ",\"") + upstream.host() + "/" + team + R"(":{"auth":")" + auth_of(team) +
+            auths += (auths.empty() ? "\"" : ",\"") + logins_at.host() + "/" + team + R"(":{"auth":")" + auth_of(team) +
                      "\"}";
         }
         config = files.write("config.json", "{\"auths\":{" + auths + "}}");
         refract_client_options options{};
-        const std::string allowed = issuer.host();
+        const std::string allowed = sent_to.host();
         const refract_string allowed_host{allowed.data(), allowed.size()};
         options.abi_version = REFRACT_ABI_VERSION;
         options.docker_config = {config.data(), config.size()};
@@ -79,7 +80,7 @@ TEST_F(LoginsOfOneClient, EachRepositoryIsAskedWithItsOwnPassword) {
     for (const std::string team : {"one", "two"}) {
         upstream.demand("/v2/" + team + "/", "Basic " + auth_of(team), "Basic realm=\"registry\"");
     }
-    connect();
+    connect(upstream, issuer);
     for (const std::string team : {"one", "two", "one"}) EXPECT_EQ(open(team), "");
     EXPECT_THAT(sent(upstream, "/v2/two/"), Each(Not(HasSubstr(auth_of("one")))));
     EXPECT_THAT(sent(upstream, "/v2/one/"), Each(Not(HasSubstr(auth_of("two")))));
@@ -92,7 +93,7 @@ TEST_F(LoginsOfOneClient, EachRepositoryHasItsOwnToken) {
         issuer.demand("/" + team, "Basic " + auth_of(team), "Basic realm=\"token\"");
         upstream.demand("/v2/" + team + "/", "Bearer token-of-" + team, challenge);
     }
-    connect();
+    connect(upstream, issuer);
     for (const std::string team : {"one", "two", "one"}) EXPECT_EQ(open(team), "");
     EXPECT_THAT(sent(upstream, "/v2/two/"), Each(Not(HasSubstr("token-of-one"))));
     EXPECT_THAT(sent(issuer, "one%2Fapp"), Each(Not(HasSubstr(auth_of("two")))));
@@ -114,18 +115,7 @@ TEST_F(LoginsOfOneClient, TokensOfOneScopeAreNotShared) {
     // One token after the other: whose it is, only the server knows.
     other.answer("/token", {server::reply{200, "", R"({"token":"token-of-one"})", false},
                             server::reply{200, "", R"({"token":"token-of-two"})", false}});
-    const std::string auths = "{\"auths\":{\"" + other.host() + "/one\":{\"auth\":\"" + auth_of("one") + "\"},\"" +
-                              other.host() + "/two\":{\"auth\":\"" + auth_of("two") + "\"}}}";
-    config = files.write("config.json", auths);
-    refract_client_options options{};
-    const std::string allowed = other.host();
-    const refract_string allowed_host{allowed.data(), allowed.size()};
-    options.abi_version = REFRACT_ABI_VERSION;
-    options.docker_config = {config.data(), config.size()};
-    options.allowed_hosts = &allowed_host;
-    options.allowed_hosts_count = 1;
-    options.plain_http = 1;
-    ASSERT_EQ(refract_client_new(&client, &options, nullptr), REFRACT_OK);
+    connect(other, other);
     for (const std::string team : {"one", "two", "one"}) EXPECT_EQ(open(team), "");
     EXPECT_THAT(sent(other, "/store/two"), Each(Not(HasSubstr("token-of-one"))));
     EXPECT_THAT(sent(other, "/store/one"), Each(Not(HasSubstr("token-of-two"))));

@@ -1,0 +1,26 @@
+// Copyright The refract Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package programs
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Memory is a process's own memory now, in bytes (VmRSS); peak is the most it ever was (VmHWM).
+func Memory(pid int) (now, peak int64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	for name, into := range map[string]*int64{"VmRSS": &now, "VmHWM": &peak} {
+		_, rest, _ := strings.Cut(string(text), "\n"+name+":")
+		if _, err := fmt.Sscanf(rest, "%d kB", into); err != nil {
+			return 0, 0, fmt.Errorf("%s of process %d: %w", name, pid, err)
+		}
+		*into <<= 10
+	}
+	return now, peak, nil
+}
