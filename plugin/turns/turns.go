@@ -18,24 +18,27 @@ const quiet = time.Second
 
 // Turns are so many turns.
 type Turns struct {
+	count    int
 	giveBack func()
 
 	mu      sync.Mutex
 	free    int
 	waiting []chan struct{} // of those that wait, in the order in which they came; closed when it is their turn
-	lent    []*Turn         // held by those that wait for a stranger, and not wanted yet
-	wanted  int             // turns that were lent, are wanted, and have not been given back yet
+	lent    []*Turn         // held by those that wait for a stranger, in the order in which they began to
+	asked   int             // how many of these are asked to give way
 	timer   *time.Timer
 }
 
-// New makes so many turns. When turns were used and then for a while nothing was done with one, giveBack runs; it may be nil.
-func New(count int, giveBack func()) *Turns { return &Turns{free: count, giveBack: giveBack} }
+// New makes so many turns. When turns were used and then for a while nothing was done with any, giveBack runs; it may be nil.
+func New(count int, giveBack func()) *Turns {
+	return &Turns{count: count, free: count, giveBack: giveBack}
+}
 
 // Turn is one that was taken. It is for one goroutine.
 type Turn struct {
-	of       *Turns
-	wanted   chan struct{} // closed when somebody else wants it; nil unless it is lent
-	isWanted bool
+	of      *Turns
+	wanted  chan struct{} // closed when its holder is asked to give way; nil unless it is lent
+	isAsked bool
 }
 
 // Take waits for a turn, as long as the context lives.
@@ -88,10 +91,7 @@ func (t *Turns) wait() chan struct{} {
 		return mine
 	}
 	t.waiting = append(t.waiting, mine)
-	if len(t.lent) > 0 {
-		t.want(t.lent[0])
-		t.lent = slices.Delete(t.lent, 0, 1)
-	}
+	t.ask()
 	return mine
 }
 
@@ -102,16 +102,36 @@ func (t *Turns) Waiting() int {
 	return len(t.waiting)
 }
 
-// want tells a holder. This and all below wants the lock.
-func (t *Turns) want(turn *Turn) {
-	turn.isWanted = true
-	t.wanted++
-	close(turn.wanted)
+// ask has as many holders that wait for a stranger give way as there are callers that wait. This and all below wants the lock.
+func (t *Turns) ask() {
+	for _, turn := range t.lent {
+		if t.asked >= len(t.waiting) {
+			return
+		}
+		if !turn.isAsked {
+			turn.isAsked = true
+			t.asked++
+			close(turn.wanted)
+		}
+	}
+}
+
+// unlend ends a holder's offer, and what it was asked.
+func (t *Turns) unlend(turn *Turn) {
+	if turn.wanted == nil {
+		return
+	}
+	t.lent = slices.DeleteFunc(t.lent, func(one *Turn) bool { return one == turn })
+	if turn.isAsked {
+		t.asked--
+	}
+	turn.wanted, turn.isAsked = nil, false
 }
 
 // pass gives a turn to the one that waits longest.
 func (t *Turns) pass() {
 	if len(t.waiting) > 0 {
+		t.busy()
 		close(t.waiting[0])
 		t.waiting = slices.Delete(t.waiting, 0, 1)
 		return
@@ -120,7 +140,7 @@ func (t *Turns) pass() {
 	t.rest()
 }
 
-// busy and rest say that a turn is worked with, and that it is not any more.
+// busy says that a turn is worked with.
 func (t *Turns) busy() {
 	if t.timer != nil {
 		t.timer.Stop()
@@ -128,9 +148,10 @@ func (t *Turns) busy() {
 	}
 }
 
+// rest says that one is not any more.
 func (t *Turns) rest() {
-	t.busy()
-	if t.giveBack != nil {
+	if t.giveBack != nil && t.free+len(t.lent) == t.count {
+		t.busy()
 		t.timer = time.AfterFunc(quiet, t.giveBack)
 	}
 }
@@ -142,9 +163,7 @@ func (t *Turn) Done() {
 	}
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
-	if t.isWanted {
-		t.of.wanted--
-	}
+	t.of.unlend(t)
 	t.of.pass()
 	t.of = nil
 }
@@ -180,22 +199,18 @@ func (t *Turn) During(work func(waits func()), letGo func()) (held bool) {
 func (t *Turn) Lend() <-chan struct{} {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
-	if t.isWanted {
-		return t.wanted
-	}
 	t.wanted = make(chan struct{})
-	if len(t.of.waiting) > t.of.wanted {
-		t.of.want(t)
-	} else {
-		t.of.lent = append(t.of.lent, t)
-		t.of.rest()
-	}
+	t.of.lent = append(t.of.lent, t)
+	t.of.ask()
+	t.of.rest()
 	return t.wanted
 }
 
-// Keep ends the offer. Whoever wants it by now gets the turn when it is given back.
+// Keep ends the offer. Whoever waits gets the turn when it is given back or lent again, or another's before.
 func (t *Turn) Keep() {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
-	t.of.lent = slices.DeleteFunc(t.of.lent, func(one *Turn) bool { return one == t })
+	t.of.unlend(t)
+	t.of.busy()
+	t.of.ask()
 }

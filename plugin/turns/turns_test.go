@@ -6,9 +6,13 @@ package turns_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -29,9 +33,9 @@ func take(t *testing.T, from *turns.Turns) *turns.Turn {
 // waitFor returns when so many wait.
 func waitFor(t *testing.T, from *turns.Turns, count int) {
 	t.Helper()
-	for from.Waiting() != count {
-		if t.Context().Err() != nil {
-			t.Fatal(t.Context().Err())
+	for limit := time.Now().Add(10 * time.Second); from.Waiting() != count; runtime.Gosched() {
+		if time.Now().After(limit) {
+			t.Fatalf("%d wait, want %d", from.Waiting(), count)
 		}
 	}
 }
@@ -63,28 +67,25 @@ func TestFirstComeFirstServed(t *testing.T) {
 }
 
 func TestNeverMoreThanThereAre(t *testing.T) {
-	some := turns.New(4, nil)
-	var (
-		mu         sync.Mutex
-		have, most int
-		group      sync.WaitGroup
-	)
-	for range 500 {
-		group.Go(func() {
-			turn := take(t, some)
-			mu.Lock()
-			have++
-			most = max(most, have)
-			mu.Unlock()
-			mu.Lock()
-			have--
-			mu.Unlock()
-			turn.Done()
-		})
+	const count, callers = 4, 50
+	some := turns.New(count, nil)
+	got := make(chan *turns.Turn)
+	for range callers {
+		go func() {
+			turn, err := some.Take(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			got <- turn
+		}()
 	}
-	group.Wait()
-	if most > 4 {
-		t.Errorf("%d at a time", most)
+	waitFor(t, some, callers-count)
+	for left := callers - count; left >= 0; left-- {
+		waitFor(t, some, left)
+		(<-got).Done()
+	}
+	for range count - 1 {
+		(<-got).Done()
 	}
 }
 
@@ -142,6 +143,69 @@ func TestTurnIsLentWhileItWaits(t *testing.T) {
 	other.Wait()
 }
 
+// gaveUp asks for a turn, has its holder asked for it, and gives up.
+func gaveUp(t *testing.T, some *turns.Turns, holder *turns.Turn) {
+	t.Helper()
+	wanted := holder.Lend()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = some.Take(ctx)
+	}()
+	<-wanted
+	holder.Keep() // what it waited for has come meanwhile
+	cancel()
+	<-ended
+}
+
+// Who gave up wants nothing any more.
+func TestNobodyGivesWayToWhoGaveUp(t *testing.T) {
+	some := turns.New(1, nil)
+	holder := take(t, some)
+	gaveUp(t, some, holder)
+	select {
+	case <-holder.Lend():
+		t.Error("nobody waits, and the holder is asked to give way")
+	default:
+	}
+	holder.Done()
+}
+
+func TestWhoGaveUpHidesNobody(t *testing.T) {
+	some := turns.New(2, nil)
+	holder, other := take(t, some), take(t, some)
+	gaveUp(t, some, holder)
+	got := make(chan struct{})
+	go func() {
+		defer close(got)
+		take(t, some).Done()
+	}()
+	waitFor(t, some, 1)
+	<-other.Lend()
+	other.Done()
+	<-got
+	holder.Done()
+}
+
+// Of two that could give way, the one that still waits for its stranger does.
+func TestWhoHasGoneOnIsNotWaitedFor(t *testing.T) {
+	some := turns.New(2, nil)
+	holder, other := take(t, some), take(t, some)
+	first, second := holder.Lend(), other.Lend()
+	got := make(chan struct{})
+	go func() {
+		defer close(got)
+		take(t, some).Done()
+	}()
+	<-first
+	holder.Keep()
+	<-second
+	other.Done()
+	<-got
+	holder.Done()
+}
+
 func TestMemoryIsGivenBackWhenAllAreDone(t *testing.T) {
 	given := make(chan struct{}, 1)
 	some := turns.New(2, func() { given <- struct{}{} })
@@ -167,4 +231,28 @@ func TestTryTakeDoesNotWait(t *testing.T) {
 	}
 	held.Done()
 	take(t, some).Done()
+}
+
+func TestMemoryStaysWhileSomebodyWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var given atomic.Int64
+		some := turns.New(2, func() { given.Add(1) })
+		one, other := take(t, some), take(t, some)
+		other.Done()
+		<-time.After(time.Hour) // of the test's own clock
+		if given.Load() != 0 {
+			t.Error("memory was given back while one works")
+		}
+		one.Lend()
+		one.Keep()
+		<-time.After(time.Hour) // of the test's own clock
+		if given.Load() != 0 {
+			t.Error("memory was given back while one works again")
+		}
+		one.Done()
+		<-time.After(time.Hour) // of the test's own clock
+		if given.Load() != 1 {
+			t.Errorf("memory was given back %d times", given.Load())
+		}
+	})
 }
