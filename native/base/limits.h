@@ -87,7 +87,11 @@ struct layout_limits {
 /// The most features that a platform may list. Not for a caller to change: known platforms have one.
 inline constexpr std::size_t most_os_features = 64;
 
-/// Commas and colons of one document: an index of ten thousand entries has a quarter of them. Not for a caller to
+/// Platforms for which is looked what containerd would run, where all were pulled. Not for a caller to change: each is
+/// held against all entries.
+inline constexpr std::size_t most_compared_platforms = 256;
+
+/// Commas and colons of one document: an index of ten thousand entries has a quarter of that. Not for a caller to
 /// change: it bounds what reading takes.
 inline constexpr std::size_t most_json_values = 1'000'000;
 

@@ -56,13 +56,19 @@ constexpr range harmful[] = {
     {0x2000, 0x200F},     // spaces of all widths, of none too, joiners, marks of direction
     {0x2028, 0x202F},     // separators of lines, embeddings and overrides of direction, a narrow space
     {0x205F, 0x206F},     // a space, invisible operators, isolates of direction
+    {0x2800, 0x2800},     // a pattern of no Braille dot
     {0x3000, 0x3000},     // a wide space
     {0x3164, 0x3164},     // Hangul filler
     {0xE000, 0xF8FF},     // private use
+    {0xFDD0, 0xFDEF},     // no characters
+    {0xFE00, 0xFE0F},     // variation selectors
     {0xFEFF, 0xFEFF},     // byte-order mark
     {0xFFA0, 0xFFA0},     // Hangul filler
     {0xFFF0, 0xFFFB},     // annotations between lines
     {0xFFFE, 0xFFFF},     // no characters
+    {0x13430, 0x1345F},   // controls of hieroglyphs
+    {0x1BCA0, 0x1BCA3},   // controls of shorthand
+    {0x1D159, 0x1D159},   // a note that is not seen
     {0x1D173, 0x1D17A},   // invisible marks of music
     {0xE0000, 0x10FFFF},  // tags, further variation selectors, private use
 };

@@ -3,11 +3,10 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <cstdint>
 
 #include "base/result.h"
 #include "inspect/content.h"

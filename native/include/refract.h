@@ -283,7 +283,8 @@ REFRACT_API refract_status refract_walk_notes(refract_walk* walk, const refract_
 /* containerd selects again, whenever it runs an image, from what the image's record points at. REFRACT_DENIED if that
  * must not be the walk's root: if containerd, asked for a requested platform (if all were: for any that is declared) or
  * for the host's (NULL: none), would come to a manifest that was not selected, or to an index that was not read. What
- * of it is on the host plays no part, so that content which comes later changes nothing. Only after REFRACT_OK. */
+ * of it is on the host plays no part, so that content which comes later changes nothing. REFRACT_LIMIT_EXCEEDED if all
+ * were requested and more than 256 are declared. Only after REFRACT_OK. */
 REFRACT_API refract_status refract_walk_check_again(refract_walk* walk, const refract_platform* host,
                                                     refract_error* error) REFRACT_NOEXCEPT;
 

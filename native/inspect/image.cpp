@@ -47,6 +47,8 @@ result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::ima
     return made;
 }
 
+std::string image::shown_name() const { return printable(name_.text(), 1024); }
+
 outcome image::open_root(const limits& limits) {
     auto came = reader_.ask(oci::question_for(oci::question::kind::manifest, name_.reference(), limits.document_bytes));
     if (came.failed()) return std::move(came).take();
@@ -60,8 +62,8 @@ outcome image::open_root(const limits& limits) {
         root_.digest = std::move(digest).value();
     }
     oci::json_reader json(limits.json_depth);
-    auto what = oci::identify(json, bytes_of(root_.bytes));
-    if (what.failed()) return outcome(std::move(what).take()).in(printable(name_.text(), 1024));
+    auto what = oci::identify(json, bytes_of(root_.bytes), {}, limits.entries);
+    if (what.failed()) return outcome(std::move(what).take()).in(shown_name());
     root_.kind = what.value().kind;
     root_.media_type = what.value().media_type;
     reader_.keep(root_.digest, root_.bytes);
@@ -80,7 +82,7 @@ resolve::expected_document image::expected_root() const {
 result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
     auto walk = std::make_unique<resolve::walk>(request);
     outcome done = feed(reader_, *walk, walk->begin(expected_root(), bytes_of(root_.bytes)));
-    if (done.failed()) return std::move(done).in(printable(name_.text(), 1024));
+    if (done.failed()) return std::move(done).in(shown_name());
     return walk;
 }
 
@@ -90,7 +92,7 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
     // Clients go by what they are told, and refract by the bytes.
     if (oci::kind_of(root_.served_type) != oci::media_kind::other) root.media_type = root_.served_type;
     outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(root_.bytes)));
-    if (done.failed()) return std::move(done).in(printable(name_.text(), 1024));
+    if (done.failed()) return std::move(done).in(shown_name());
     return predictor.predicted();
 }
 
@@ -104,7 +106,7 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
     root.size = static_cast<std::int64_t>(index.size());
     resolve::predictor predictor(who, wanted, limits);
     outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(index)));
-    if (done.failed()) return std::move(done).in(printable(name_.text(), 1024));
+    if (done.failed()) return std::move(done).in(shown_name());
     return predictor.predicted();
 }
 
@@ -162,7 +164,7 @@ outcome image::read_artifacts(const listing_request& request, resolve::attached&
     if (answers.failed()) return std::move(answers).take();
     artifacts_->answer(questions, answers.value(), notices);
     artifacts_->complete(all);
-    for (auto& notice : notices.all()) listing_.notices.push_back(printable(name_.text(), 1024) + ": " + notice);
+    for (auto& notice : notices.all()) listing_.notices.push_back(shown_name() + ": " + notice);
     return {};
 }
 

@@ -82,6 +82,8 @@ public:
 private:
     image(oci::repository& from, oci::image_name name) : reader_(from), name_(std::move(name)) {}
 
+    /// The image's name as errors and notices show it.
+    std::string shown_name() const;
     outcome open_root(const limits& limits);
     resolve::expected_document expected_root() const;
     /// Reads artifacts of the index that do not say enough in their entries.

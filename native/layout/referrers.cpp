@@ -86,7 +86,7 @@ private:
     referrers found_;
 };
 
-/// Of more than are read so, the others are blobs like any.
+/// Manifests beyond the limit are left to add_others.
 outcome finder::add_listed(const oci::index& of, std::vector<std::string>& notices) {
     for (const auto& entry : of.entries()) {
         if (entry.kind == oci::media_kind::other || entry.algorithm == oci::digest_algorithm::other) continue;

@@ -89,18 +89,19 @@ outcome read_document_root(json_element value, document_root& into) {
     return {};
 }
 
-result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as) {
+result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as,
+                          std::uint32_t most_entries) {
     simdjson::dom::document document;
     auto root = reader.read(document, bytes);
     if (root.failed()) return std::move(root).take();
     document_root top;
     if (outcome done = read_document_root(root.value(), top); done.failed()) return done;
-    constexpr auto most = limits{}.entries;
     if (top.manifests) {
-        if (outcome done = check_count(*top.manifests, most); done.failed()) return std::move(done).in("manifests");
+        if (outcome done = check_count(*top.manifests, most_entries); done.failed())
+            return std::move(done).in("manifests");
     }
     if (top.layers) {
-        if (outcome done = check_count(*top.layers, most); done.failed()) return std::move(done).in("layers");
+        if (outcome done = check_count(*top.layers, most_entries); done.failed()) return std::move(done).in("layers");
     }
     auto type = top.media_type;
     if (type.empty()) type = kind_of(served_as) == top.structure ? served_as : default_type(top.structure);

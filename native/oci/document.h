@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "base/limits.h"
 #include "oci/json.h"
 #include "oci/media_type.h"
 
@@ -40,7 +41,8 @@ struct identity {
     std::string subject;  ///< digest of the subject, valid; or empty
 };
 /// Lists that are longer than limits::entries are refused.
-result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as = {});
+result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as = {},
+                          std::uint32_t most_entries = limits{}.entries);
 
 /// read_document_root, and a `type_mismatch` if the bytes are not of the wanted kind.
 outcome read_document_root(json_element value, media_kind wanted, document_root& into);

@@ -17,11 +17,6 @@ namespace {
 constexpr std::string_view windows = "windows";
 constexpr std::string_view win32k = "win32k";
 
-/// Go folds U+0130 and U+212A into ASCII when it lower-cases; no known platform needs anything beyond ASCII.
-bool is_ascii(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 template <class Number>
 bool parse_number(std::string_view text, Number& into) {
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), into);
@@ -130,7 +125,6 @@ platform_matcher::platform_matcher(const platform& wanted)
 }
 
 bool platform_matcher::match(const platform& declared) const {
-    if (!is_ascii(declared.os) || !is_ascii(declared.architecture) || !is_ascii(declared.variant)) return false;
     const lowered os(declared.os);
     if (normal_os(os.view()) != os_) return false;
     const lowered architecture(declared.architecture);

@@ -20,11 +20,18 @@ constexpr auto known_architectures = std::to_array<std::string_view>(
      "ppc64le", "loong64", "mips",     "mipsle", "mips64", "mips64le", "mips64p32", "mips64p32le",
      "ppc",     "riscv",   "riscv64",  "s390",   "s390x",  "sparc",    "sparc64",   "wasm"});
 
+void replace_all(std::string& in, std::string_view what, char with) {
+    for (auto at = in.find(what); at != std::string::npos; at = in.find(what, at)) in.replace(at, what.size(), 1, with);
+}
+
 }  // namespace
 
 lowered::lowered(std::string_view text) : view_(text) {
-    if (std::none_of(text.begin(), text.end(), is_upper)) return;
+    const auto is_plain = [](char c) { return static_cast<unsigned char>(c) < 0x80 && !is_upper(c); };
+    if (std::all_of(text.begin(), text.end(), is_plain)) return;
     copy_ = lower_case(text);
+    replace_all(copy_, "\u0130", 'i');
+    replace_all(copy_, "\u212A", 'k');
     view_ = copy_;
 }
 

@@ -25,24 +25,22 @@ struct block {
 };
 
 // IANA IPv4 Special-Purpose Address Registry, whatever is not globally reachable there; and multicast.
-constexpr std::array<block, 17> ipv4_blocks{{
-    {{0}, 8},                    // this network
-    {{10}, 8},                   // private
-    {{100, 64}, 10},             // shared, of carriers
-    {{127}, 8},                  // loopback
-    {{169, 254}, 16},            // link-local
-    {{172, 16}, 12},             // private
-    {{192, 0, 0}, 24},           // protocol assignments
-    {{192, 0, 2}, 24},           // documentation, TEST-NET-1
-    {{192, 88, 99}, 24},         // 6to4 relays, deprecated
-    {{192, 168}, 16},            // private
-    {{198, 18}, 15},             // benchmarking
-    {{198, 51, 100}, 24},        // documentation, TEST-NET-2
-    {{203, 0, 113}, 24},         // documentation, TEST-NET-3
-    {{233, 252, 0}, 24},         // documentation, MCAST-TEST-NET
-    {{224}, 4},                  // multicast
-    {{240}, 4},                  // reserved
-    {{255, 255, 255, 255}, 32},  // broadcast
+constexpr std::array<block, 15> ipv4_blocks{{
+    {{0}, 8},              // this network
+    {{10}, 8},             // private
+    {{100, 64}, 10},       // shared, of carriers
+    {{127}, 8},            // loopback
+    {{169, 254}, 16},      // link-local
+    {{172, 16}, 12},       // private
+    {{192, 0, 0}, 24},     // protocol assignments
+    {{192, 0, 2}, 24},     // documentation, TEST-NET-1
+    {{192, 88, 99}, 24},   // 6to4 relays, deprecated
+    {{192, 168}, 16},      // private
+    {{198, 18}, 15},       // benchmarking
+    {{198, 51, 100}, 24},  // documentation, TEST-NET-2
+    {{203, 0, 113}, 24},   // documentation, TEST-NET-3
+    {{224}, 4},            // multicast, MCAST-TEST-NET
+    {{240}, 4},            // reserved, broadcast
 }};
 
 // Of IPv6 only this is given out to anybody (IANA IPv6 Address Space): loopback, unspecified, discard-only, unique and

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "resolve/predict/models.h"
 
@@ -68,31 +69,51 @@ private:
     std::set<std::string_view> judged_;
 };
 
+using platform_fields =
+    std::tuple<std::string_view, std::string_view, std::string_view, std::string_view, std::vector<std::string_view>>;
+
+platform_fields fields_of(const oci::platform& one) {
+    return {one.os, one.architecture, one.variant, one.os_version, one.os_features};
+}
+
+bool is_ascii(const oci::platform& one) {
+    for (const auto text : {one.os, one.architecture, one.variant}) {
+        if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+            return false;
+    }
+    return true;
+}
+
 /// Where all platforms were wanted, people may ask for any that stands in an index. How many they are is bounded,
-/// because a stranger's index may name as many as it has entries.
+/// because a stranger's index may name as many as it has entries, and each is held against all entries.
 outcome compare_all(const walk& walk, const comparison& with) {
-    std::map<std::string, oci::platform> asked;
+    std::map<platform_fields, const oci::platform*> asked;
     for (const selection& one : walk.selections()) {
         const oci::platform& platform = walk.platform_of(one);
-        asked.try_emplace(oci::describe(platform), platform);
+        asked.try_emplace(fields_of(platform), &platform);
     }
     const documents& read = walk.read();
-    const std::uint32_t most = walk.asked().limits.documents;
     for (std::uint32_t number = 0; number < read.size(); ++number) {
         if (read[number].kind != document_kind::index) continue;
         const oci::index& index = *read[number].index;
         for (const oci::descriptor& entry : index.entries()) {
             const oci::platform* const declared = index.platform_of(entry);
             if (declared == nullptr || oci::is_unknown(*declared)) continue;
-            asked.try_emplace(oci::describe(*declared), *declared);
-            if (asked.size() <= most) continue;
-            return {status::limit_exceeded, "index " + read[0].digest + ": declares more than " + std::to_string(most) +
+            if (!is_ascii(*declared)) {
+                return {status::denied, "index " + read[0].digest + ": declares the platform " +
+                                            oci::describe(*declared) +
+                                            ", and it cannot be told what containerd takes for that"};
+            }
+            asked.try_emplace(fields_of(*declared), declared);
+            if (asked.size() <= most_compared_platforms) continue;
+            return {status::limit_exceeded, "index " + read[0].digest + ": declares more than " +
+                                                std::to_string(most_compared_platforms) +
                                                 " platforms, too many to tell what containerd takes for each"};
         }
     }
-    for (const auto& [name, platform] : asked) {
-        const auto runs = oci::platform_preference::compatible(platform);
-        if (outcome done = with.compare(name, runs, {}); done.failed()) return done;
+    for (const auto& [fields, platform] : asked) {
+        const auto runs = oci::platform_preference::compatible(*platform);
+        if (outcome done = with.compare(oci::describe(*platform), runs, {}); done.failed()) return done;
     }
     return {};
 }
@@ -111,7 +132,10 @@ outcome check_again(const walk& walk, const oci::platform* host) {
     }
     if (host != nullptr) {
         const auto runs = oci::platform_preference::compatible(*host);
-        if (outcome done = with.compare(oci::describe(*host) + ", this host's", runs, {}); done.failed()) return done;
+        const std::string name = oci::describe(*host);
+        if (outcome done = with.compare(name + ", this host's", runs, {}); done.failed()) {
+            return {done.why().code, done.why().message + ": ask for " + name + ", too"};
+        }
     }
     return wants.empty() ? compare_all(walk, with) : outcome();
 }

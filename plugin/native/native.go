@@ -45,6 +45,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/opencontainers/go-digest"
@@ -110,15 +111,25 @@ func VerifyDigest(digest string, bytes []byte) error {
 	return failure(C.refract_digest_verify(chars(digest), C.size_t(len(digest)), data(bytes), C.size_t(len(bytes)), &failed), &failed)
 }
 
-// GiveBackMemory lets the system have what neither Go nor the library uses any more. It takes some milliseconds.
-func GiveBackMemory() {
-	debug.FreeOSMemory()
-	C.give_back()
+// keepsLittle is for the whole process.
+var keepsLittle atomic.Bool
+
+// KeepLittleMemory has the C library give memory back as soon as a large document was read, and GiveBackMemory do something. It is for
+// a daemon, which decides for its whole process, before it reads any.
+func KeepLittleMemory() {
+	if !keepsLittle.Swap(true) {
+		C.keep_little()
+	}
 }
 
-// KeepLittleMemory has the C library give memory back as soon as a large document was read. It is for a program that decides for its
-// whole process, before it reads any.
-func KeepLittleMemory() { C.keep_little() }
+// GiveBackMemory lets the system have what neither Go nor the library uses any more, in a process that keeps little. It takes some
+// milliseconds.
+func GiveBackMemory() {
+	if keepsLittle.Load() {
+		debug.FreeOSMemory()
+		C.give_back()
+	}
+}
 
 // Limits bound what a walk reads. A zero field means the default.
 type Limits struct {

@@ -34,6 +34,7 @@ func Run(ctx context.Context, c config.Config) error {
 	if err := native.CheckABI(); err != nil {
 		return err
 	}
+	native.KeepLittleMemory()
 	if err := errors.Join(log.SetLevel(c.Log.Level), log.SetFormat(log.OutputFormat(c.Log.Format))); err != nil {
 		return fmt.Errorf("log: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/refract-oci/refract/plugin/metrics"
+	"github.com/refract-oci/refract/plugin/native"
 	refract "github.com/refract-oci/refract/plugin/transfer"
 )
 
@@ -23,6 +24,7 @@ func decorateTransfer(registration *plugin.Registration) {
 	stock := registration.InitFn
 	registration.Requires = append(slices.Clone(registration.Requires), PluginType)
 	registration.InitFn = func(ic *plugin.InitContext) (any, error) {
+		native.KeepLittleMemory()
 		// Asked for first: with a bad policy no pull is better than one without it.
 		policy, err := configuredPolicy(ic)
 		if err != nil {

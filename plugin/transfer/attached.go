@@ -5,6 +5,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/turns"
 )
 
 // concurrentReferences is how many references are asked for or downloaded at a time: enough to hide a registry's latency, few beside layers.
@@ -53,9 +55,14 @@ func wanting(options native.RequestOptions, p policy.Policy) native.RequestOptio
 }
 
 // findAttached looks where the policy says, and holds what is attached against it. Begin begins the search; waits is called before the
-// repository is asked, which may take long: if it returns false, all is to be done again later.
-func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), waits func() bool, from place, root ocispec.Descriptor, p policy.Policy) (attached, error) {
+// repository is asked, which may take long. It returns the turn with which the search may take much memory; where that is nil, the
+// search takes one if it comes to need it. Its error may be errLetGo, then all is to be done again later, or why nothing is asked.
+func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), waits func() (*turns.Turn, error), from place, root ocispec.Descriptor, p policy.Policy) (attached, error) {
 	found := attached{root: root, policy: p}
+	deadline, _ := p.LookupLimits()
+	asking := &elsewhere{place: from, deadline: deadline, read: map[digest.Digest][]byte{}}
+	// Last of all: what the turn is for is gone by then.
+	defer asking.rest()
 	search, err := native.NewSearch(request, sourcesOf(p), p.References == policy.ReferencesList)
 	if err != nil {
 		return found, err
@@ -66,14 +73,14 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 		return found, err
 	}
 	isAsked := len(round.Questions) > 0
-	deadline, _ := p.LookupLimits()
-	asking := &elsewhere{place: from, deadline: deadline, read: map[digest.Digest][]byte{}}
 	found.fetcher = asking
 	if isAsked {
-		if !waits() {
-			return found, errLetGo
+		turn, err := waits()
+		if errors.Is(err, errLetGo) {
+			return found, err
 		}
-		if found.cutOff = asking.search(ctx, search, round, root); ctx.Err() != nil {
+		asking.given = turn
+		if found.cutOff = asking.search(ctx, search, round, root, err); ctx.Err() != nil {
 			return found, ctx.Err()
 		}
 	}
@@ -96,6 +103,7 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 		}
 		found.wanted, found.listed = wantedOf(references.List), len(references.List)
 	}
+	asking.keepOnly(found.wanted)
 	return found, nil
 }
 
@@ -111,7 +119,7 @@ func attachedAlone(ctx context.Context, options native.RequestOptions, from plac
 	defer request.Close()
 	found, err := findAttached(ctx, request, func(search *native.Search) (*native.Round, error) {
 		return search.BeginManifest(root)
-	}, func() bool { return true }, from, root, p)
+	}, func() (*turns.Turn, error) { return nil, nil }, from, root, p)
 	if err != nil {
 		return nil, err
 	}

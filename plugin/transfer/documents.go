@@ -249,7 +249,7 @@ func (r *document) keep(ctx context.Context) (kept bool, err error) {
 	if !r.fresh {
 		return true, nil
 	}
-	if int64(len(r.bytes)) != r.desc.Size || native.VerifyDigest(r.desc.Digest.String(), r.bytes) != nil {
+	if r.isWrong() {
 		return false, nil
 	}
 	if r.writer == nil {
@@ -258,8 +258,16 @@ func (r *document) keep(ctx context.Context) (kept bool, err error) {
 	return true, artifact.Write(ctx, r.writer, r.bytes, r.desc)
 }
 
-// discard lets go of the document.
+// isWrong tells whether it came from the registry, and its bytes are not those that its descriptor names.
+func (r *document) isWrong() bool {
+	return r.fresh && (int64(len(r.bytes)) != r.desc.Size || native.VerifyDigest(r.desc.Digest.String(), r.bytes) != nil)
+}
+
+// discard lets go of the document. With none it does nothing.
 func (r *document) discard(ctx context.Context) {
+	if r == nil {
+		return
+	}
 	r.close(ctx)
 	r.bytes = nil
 	if r.turn != nil {

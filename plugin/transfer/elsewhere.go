@@ -26,6 +26,7 @@ import (
 	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/turns"
 )
 
 // elsewhere asks a pull's registry what a search wants to know, with the pull's own hosts, headers and credentials, and gets what
@@ -35,16 +36,25 @@ type elsewhere struct {
 	deadline time.Duration // for all questions
 
 	told  sync.Mutex // the search is told one answer at a time
-	large sync.Mutex // one answer at a time is read that is longer than most
+	large sync.Mutex // one answer at a time is read that takes more memory than most
+
+	given, taken *turns.Turn // with which answers take much memory; guarded by large
 
 	mu   sync.Mutex
 	left int64                    // bytes that answers may still take, whatever they are
+	held int64                    // bytes that they have taken
 	read map[digest.Digest][]byte // documents that were answered with: they are not asked for again
 }
 
-// smallAnswer is how long an answer may be that is read beside others. Manifests and lists of referrers are seldom longer; whoever
-// sends many that are gets them read one after the other.
-const smallAnswer = 64 << 10
+const (
+	// smallAnswer is how long an answer may be that is read beside others. Manifests and lists of referrers are seldom longer; whoever
+	// sends many that are gets them read one after the other.
+	smallAnswer = 64 << 10
+	// smallSearch is how much all answers of a search may take for which no turn is needed.
+	smallSearch = 256 << 10
+	// rememberedDocuments is how much of what was read may stay in memory until references are downloaded, after the layers.
+	rememberedDocuments = 64 << 10
+)
 
 // place is where a pull gets its image from.
 type place struct {
@@ -72,11 +82,14 @@ func sourcesOf(p policy.Policy) native.Source {
 }
 
 // search has all questions answered, as far as the registry does and the policy waits for it. What could not be looked for is warned
-// about, and returned: what is attached as far as anybody knows is known all the same.
-func (e *elsewhere) search(ctx context.Context, search *native.Search, round *native.Round, root ocispec.Descriptor) error {
+// about, and returned: what is attached as far as anybody knows is known all the same. why is the reason if nothing is to be asked.
+func (e *elsewhere) search(ctx context.Context, search *native.Search, round *native.Round, root ocispec.Descriptor, why error) error {
 	ctx, span := tracing.StartSpan(ctx, "refract.Search", tracing.WithAttribute("refract.root.digest", root.Digest.String()))
 	defer span.End()
-	err := e.inTime(ctx, search, round)
+	err := why
+	if err == nil {
+		err = e.inTime(ctx, search, round)
+	}
 	span.SetStatus(err)
 	if err != nil && ctx.Err() == nil {
 		log.G(ctx).WithError(err).WithField("root", root.Digest).Warn("not all that the repository has attached to the image is known")
@@ -140,7 +153,7 @@ type reply struct {
 func (e *elsewhere) reply(ctx context.Context, names *beside, question native.Question) reply {
 	var got reply
 	if ctx.Err() == nil {
-		ctx := asked(ctx, e.take)
+		ctx := asked(ctx, func(body io.Reader) ([]byte, error) { return e.take(ctx, body) })
 		got.raw, got.err = e.ask(ctx, names, question)
 		if why := askingOf(ctx).unanswered(); why != nil && errdefs.IsNotFound(got.err) {
 			// containerd tells what one host said, although another did not answer.
@@ -195,7 +208,7 @@ func (e *elsewhere) ask(ctx context.Context, names *beside, question native.Ques
 		return nil, err
 	}
 	defer body.Close()
-	raw, err := e.take(io.LimitReader(body, desc.Size))
+	raw, err := e.take(ctx, io.LimitReader(body, desc.Size))
 	if err != nil {
 		return nil, err
 	}
@@ -209,13 +222,22 @@ func (e *elsewhere) ask(ctx context.Context, names *beside, question native.Ques
 }
 
 // take reads an answer. All of them together may not take more than the search allows, right ones and wrong ones.
-func (e *elsewhere) take(body io.Reader) ([]byte, error) {
+func (e *elsewhere) take(ctx context.Context, body io.Reader) ([]byte, error) {
 	var raw bytes.Buffer
 	// One more than fits tells that there is more.
-	_, err := io.CopyN(&raw, body, smallAnswer+1)
-	if err == nil {
+	read, err := io.CopyN(&raw, body, smallAnswer+1)
+	e.mu.Lock()
+	e.held += read
+	isMuch := err == nil || e.held > smallSearch
+	e.mu.Unlock()
+	if isMuch {
 		e.large.Lock()
 		defer e.large.Unlock()
+		if failed := e.await(ctx); failed != nil {
+			return nil, failed
+		}
+	}
+	if err == nil {
 		e.mu.Lock()
 		left := e.left
 		e.mu.Unlock()
@@ -232,6 +254,41 @@ func (e *elsewhere) take(body io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("looking for what is attached would take more bytes than the limit: %w", errdefs.ErrResourceExhausted)
 	}
 	return raw.Bytes(), nil
+}
+
+// await waits until it is the search's turn to take much memory, as long as its deadline lets it.
+func (e *elsewhere) await(ctx context.Context) error {
+	if e.given != nil || e.taken != nil {
+		return nil
+	}
+	turn, err := lookups.Take(ctx)
+	if err != nil {
+		return context.Cause(ctx)
+	}
+	e.taken = turn
+	return nil
+}
+
+// rest gives back the turn that the search took itself.
+func (e *elsewhere) rest() {
+	e.large.Lock()
+	defer e.large.Unlock()
+	e.taken.Done()
+}
+
+// keepOnly forgets what was read, but for what is little and will be downloaded.
+func (e *elsewhere) keepOnly(wanted []native.Reference) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	read := e.read
+	e.read = map[digest.Digest][]byte{}
+	left := rememberedDocuments
+	for _, reference := range wanted {
+		if raw := read[reference.Descriptor.Digest]; len(raw) > 0 && len(raw) <= left {
+			left -= len(raw)
+			e.read[reference.Descriptor.Digest] = raw
+		}
+	}
 }
 
 // referrers has containerd list them, and passes on the list as it came. That has no digest of its own: each artifact in it has.
@@ -268,7 +325,7 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	if failed := encoder.Encode(index); failed != nil {
 		return nil, failed
 	}
-	page, failed := e.take(&raw)
+	page, failed := e.take(ctx, &raw)
 	if failed != nil {
 		return nil, failed
 	}

@@ -57,8 +57,9 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 	}
 	defer request.Close()
 	walking := &walking{request: request, from: &documents{store: store, fetcher: from.fetcher}, root: root}
-	defer walking.close()
+	defer walking.close(ctx)
 	chosen = &selection{platforms: options.Platforms, began: began}
+	deadline, _ := p.LookupLimits()
 	for {
 		if err := walking.run(ctx); err != nil {
 			return nil, err
@@ -69,7 +70,7 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 		if !errors.Is(err, errLetGo) {
 			break
 		}
-		if err := walking.again(ctx); err != nil {
+		if err := walking.again(ctx, deadline); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +86,7 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 	}
 	if p.Judges() {
 		if chosen.again = walk.CheckAgain(platforms.DefaultSpec()); chosen.again != nil && chosen.keepsIndex(ctx) {
-			return nil, chosen.unjudged()
+			return nil, chosen.unjudged(chosen.again)
 		}
 	}
 	if log.G(ctx).Logger.IsLevelEnabled(log.DebugLevel) {

@@ -6,12 +6,14 @@ package transfer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/images/usage"
+	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
@@ -25,8 +27,7 @@ import (
 // image, from whatever that is; and it does so as it always did.
 func (s *selection) target(ctx context.Context, store content.Store, fetched []digest.Digest) (ocispec.Descriptor, error) {
 	if s.isSeveral() {
-		s.warnOfOthers(ctx, store)
-		return s.root, nil
+		return s.root, s.holdAgainst(ctx, store)
 	}
 	selected := s.result.Selections[0]
 	manifest := selected.Target()
@@ -42,8 +43,7 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched []d
 			}
 			return s.root, nil
 		}
-		s.warnOfOthers(ctx, store)
-		return s.root, nil
+		return s.root, s.holdAgainst(ctx, store)
 	}
 	if len(selected.Path) > 1 {
 		// containerd runs an image of a nested index, but cannot export it ("unable to create manifests file").
@@ -66,12 +66,12 @@ func (s *selection) keepsIndex(ctx context.Context) bool {
 }
 
 // unjudged is what a pull ends with whose record would have to point at an index from which containerd runs something else than what was
-// judged. It ends before any layer is downloaded.
-func (s *selection) unjudged() error {
+// judged.
+func (s *selection) unjudged(why error) error {
 	if s.isSeveral() {
-		return fmt.Errorf("%w; pull one platform at a time, or put the image before what is attached to it", s.again)
+		return fmt.Errorf("%w; pull one platform at a time, or put the image before what is attached to it", why)
 	}
-	return fmt.Errorf("%w; set image_target to auto or manifest, or put the image before what is attached to it", s.again)
+	return fmt.Errorf("%w; set image_target to auto or manifest, or put the image before what is attached to it", why)
 }
 
 // usable tells why the index must not be the target of the one platform that was pulled; nil if it may be.
@@ -85,8 +85,19 @@ func (s *selection) usable(ctx context.Context, store content.Store, selected na
 // selectedAgain tells why containerd would not find the selected manifest in the index, or could not say how large it is;
 // nil if it does both.
 func (s *selection) selectedAgain(ctx context.Context, store content.Store, selected native.Selection, platform ocispec.Platform) error {
-	_, err := InTurn(ctx, s.root, func() (any, error) { return nil, s.selectsAgain(ctx, store, selected, platform) })
+	_, err := InTurn(ctx, s.largestIndex(), func() (any, error) { return nil, s.selectsAgain(ctx, store, selected, platform) })
 	return err
+}
+
+// largestIndex is the one that is longest of those that were read: who goes through them in Go may come to it.
+func (s *selection) largestIndex() ocispec.Descriptor {
+	largest := s.root
+	for _, document := range s.result.Documents {
+		if document.Kind == native.KindIndex && document.Size > largest.Size {
+			largest = document.Descriptor()
+		}
+	}
+	return largest
 }
 
 func (s *selection) selectsAgain(ctx context.Context, store content.Store, selected native.Selection, platform ocispec.Platform) error {
@@ -104,14 +115,22 @@ func (s *selection) selectsAgain(ctx context.Context, store content.Store, selec
 		return fmt.Errorf("manifest %s: %w", selected.Manifest.Digest, err)
 	}
 	if !reflect.DeepEqual(found, want) {
-		return fmt.Errorf("containerd finds another manifest, with config %s", found.Config.Digest)
+		return &otherManifest{config: found.Config.Digest}
 	}
 	_, err = usage.CalculateImageUsage(ctx, images.Image{Target: s.root}, store, usage.WithManifestLimit(matcher, 1), usage.WithManifestUsage())
 	return err
 }
 
-// warnOfOthers names the platforms for which containerd will not run what was pulled, where the index has to stay.
-func (s *selection) warnOfOthers(ctx context.Context, store content.Store) {
+// otherManifest is the error where containerd comes to another manifest than the selected one.
+type otherManifest struct{ config digest.Digest }
+
+func (o *otherManifest) Error() string {
+	return fmt.Sprintf("containerd finds another manifest, with config %s", o.config)
+}
+
+// holdAgainst warns of platforms for which containerd will not run what was pulled, where the index has to stay. What the index declares
+// was held against what was judged before (selection.again); should containerd come to something else in spite of that, it is an error.
+func (s *selection) holdAgainst(ctx context.Context, store content.Store) error {
 	for _, selected := range s.result.Selections {
 		platform := selected.Manifest.Platform
 		if selected.Requested >= 0 && selected.Requested < len(s.platforms) {
@@ -121,10 +140,14 @@ func (s *selection) warnOfOthers(ctx context.Context, store content.Store) {
 			continue
 		}
 		if err := s.selectedAgain(ctx, store, selected, *platform); err != nil {
+			if other := new(otherManifest); s.policy.Judges() && errors.As(err, &other) {
+				return s.unjudged(fmt.Errorf("index %s: asked for %s: %w: %w", s.root.Digest, platforms.FormatAll(*platform), other, errdefs.ErrPermissionDenied))
+			}
 			s.warnOfOther(ctx, err, selected, *platform,
 				"containerd will not run the selected image from this index: pull one platform with image_target = \"auto\" or \"manifest\"")
 		}
 	}
+	return nil
 }
 
 func (s *selection) warnOfOther(ctx context.Context, err error, selected native.Selection, platform ocispec.Platform, message string) {

@@ -42,9 +42,6 @@ type transferrer struct {
 // Only a pull from a registry into the image store is looked at; everything else is passed on as it is.
 func New(inner transfer.Transferrer, store content.Store, p policy.Policy, configTypes []string, options ...Option) transfer.Transferrer {
 	made := &transferrer{inner: inner, store: store, policies: p, configTypes: configTypes}
-	if !isDaemon.Swap(true) {
-		native.KeepLittleMemory()
-	}
 	for _, option := range options {
 		option(made)
 	}

@@ -8,30 +8,34 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	tlocal "github.com/containerd/containerd/v2/core/transfer/local"
+	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-// stuck answers with a document's first bytes, and never with the rest. It tells when it was asked.
+// stuck answers what ends so with the first bytes, and never with the rest. It tells when it was asked.
 type stuck struct {
-	document digest.Digest
-	size     int
-	asked    chan struct{}
+	path  string
+	first []byte
+	size  int
+	asked chan struct{}
 }
 
 func (s *stuck) answer(w http.ResponseWriter, r *http.Request) bool {
-	if digest.Digest(path.Base(r.URL.Path)) != s.document || r.Method != http.MethodGet {
+	if !strings.HasSuffix(r.URL.Path, s.path) || r.Method != http.MethodGet {
 		return false
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(s.size))
-	_, _ = w.Write([]byte("{"))
+	_, _ = w.Write(s.first)
 	w.(http.Flusher).Flush()
 	s.asked <- struct{}{}
 	<-r.Context().Done()
@@ -41,9 +45,13 @@ func (s *stuck) answer(w http.ResponseWriter, r *http.Request) bool {
 // hang begins pulls of images from a registry that gets stuck at a document of each, and returns when all wait for it.
 func hang(ctx context.Context, t *testing.T, node *node, shape shapes.Shape, document digest.Digest, count int) {
 	t.Helper()
+	hangAt(ctx, t, node, shape, &stuck{"/" + document.String(), []byte("{"), len(shape.Blobs[document]), make(chan struct{}, count)}, policy.Default())
+}
+
+func hangAt(ctx context.Context, t *testing.T, node *node, shape shapes.Shape, server *stuck, p policy.Policy) {
+	t.Helper()
 	// The transfer service has a limit of its own on downloads, however large.
 	node.stock = tlocal.NewTransferService(node.Content, node.Images, tlocal.TransferConfig{Leases: node.leases})
-	server := &stuck{document, len(shape.Blobs[document]), make(chan struct{}, count)}
 	ctx, cancel := context.WithCancel(ctx)
 	registry := serve(t, shape, server.answer)
 	var group sync.WaitGroup
@@ -51,14 +59,14 @@ func hang(ctx context.Context, t *testing.T, node *node, shape shapes.Shape, doc
 		cancel()
 		group.Wait()
 	})
-	for number := range count {
+	for number := range cap(server.asked) {
 		group.Go(func() {
-			if err := node.pull(ctx, registry.name(fmt.Sprintf("-%d:latest", number)), policy.Default()); !errors.Is(err, context.Canceled) {
+			if err := node.pull(ctx, registry.name(fmt.Sprintf("-%d:latest", number)), p); !errors.Is(err, context.Canceled) {
 				t.Errorf("pull that hangs: %v", err)
 			}
 		})
 	}
-	for range count {
+	for range cap(server.asked) {
 		<-server.asked
 	}
 }
@@ -96,6 +104,58 @@ func TestPullsThatWaitForARegistryHoldNoTurn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Of searches that take much memory there are few at a time; those that take little wait for none. Who gets no turn within its deadline
+// pulls without having looked.
+func TestSearchesThatHangHoldNoOthersUp(t *testing.T) {
+	ctx, node := newNode(t)
+	searching := policy.Default()
+	searching.Discover = []policy.Place{policy.PlaceReferrers}
+	shape := shapes.ByName("multi-platform")
+	list := filled(`{"schemaVersion":2,"manifests":[`, `{"mediaType":"a","size":1,"digest":"b:c"}`, `]}`)
+	asked := make(chan struct{}, 10)
+	hangAt(ctx, t, node, shape, &stuck{"/referrers/" + shape.Root.Digest.String(), list[:len(list)/2], len(list), asked}, searching)
+	for what, list := range map[string][]byte{"short": []byte(`{"schemaVersion":2,"manifests":[]}`), "long": list} {
+		t.Run(what, func(t *testing.T) {
+			listing := func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.Contains(r.URL.Path, "/referrers/") {
+					return false
+				}
+				w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
+				_, _ = w.Write(list)
+				return true
+			}
+			p := searching
+			if what == "long" {
+				p.Deadline = 100 * time.Millisecond
+			}
+			if err := node.pull(ctx, serve(t, shapes.ByName("sbom-and-signature-first"), listing).name(":latest"), p); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// So do pulls of large images, which hold what was read of their index while they search.
+func TestSearchesOfLargeImagesWaitUntilTheirDeadline(t *testing.T) {
+	ctx, node := newNode(t)
+	searching := policy.Default()
+	searching.Discover = []policy.Place{policy.PlaceReferrers}
+	shape := wide(shapes.ByName("artifact-first-same-platform"), 1000)
+	// So many can search, and no others.
+	asked := make(chan struct{}, 4)
+	hangAt(ctx, t, node, shape, &stuck{"/referrers/" + shape.Root.Digest.String(), []byte("{"), 100, asked}, searching)
+	searching.Deadline = 100 * time.Millisecond
+	name := serve(t, wide(shapes.ByName("sbom-and-signature-first"), 1001), nil).name(":latest")
+	if err := node.pull(ctx, name, searching); err != nil {
+		t.Fatal(err)
+	}
+	required := requiring(policy.RequiredRefuse, "signature-nobody-has")
+	required.Discover, required.Deadline = searching.Discover, searching.Deadline
+	if err := node.pull(ctx, name, required); !errdefs.IsUnavailable(err) || !strings.Contains(err.Error(), "look-ups") {
+		t.Errorf("what was not looked for is %v", err)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -19,28 +18,20 @@ import (
 
 const (
 	// concurrentSelections is how many walks through large documents there are at a time in this process. What one walk may read is
-	// 16 MiB, so that all hold no more than 64 MiB of documents.
+	// 16 MiB, so that they hold no more than 64 MiB of documents.
 	concurrentSelections = 4
-	// concurrentLookups is how many of them may be held, besides, for as long as their repositories are searched.
+	// concurrentLookups is how many searches of repositories may take much memory at a time: those that wait for what was read of a
+	// large index, and those whose answers are large. Each has until its deadline, so that the next one waits as long at most.
 	concurrentLookups = 4
 	// concurrentWrongDocuments is how many large documents are in memory that have turned out to be wrong.
 	concurrentWrongDocuments = 1
 )
 
 var (
-	selections     = turns.New(concurrentSelections, giveBackMemory)
+	selections     = turns.New(concurrentSelections, native.GiveBackMemory)
 	lookups        = turns.New(concurrentLookups, nil)
 	wrongDocuments = turns.New(concurrentWrongDocuments, nil)
 )
-
-// isDaemon tells that this process serves transfers: other programs' memory is their own business.
-var isDaemon atomic.Bool
-
-func giveBackMemory() {
-	if isDaemon.Load() {
-		native.GiveBackMemory()
-	}
-}
 
 // walking is a walk on its way, and what it holds for it.
 type walking struct {
@@ -51,39 +42,52 @@ type walking struct {
 	walk   *timed
 	turn   *turns.Turn // nil while all that was read is small
 	lookup *turns.Turn
-	bytes  int64
-	took   time.Duration
+	// crowded: there was no room for a search.
+	crowded bool
+	bytes   int64
+	took    time.Duration
 	// without are documents that cannot be had, and why: who begins again does not ask for them again.
 	without map[native.DescriptorKey]string
+	// wrong is a document that came while the turn was somebody else's, and is not what its descriptor names: the walk is yet to say so.
+	wrong *document
 }
 
-// search begins to wait for the repository, which may take as long as the policy lets it, and holds no turn for that. It returns false
-// where too many large walks are held by now: then the walk is to be begun again when there is room.
-func (w *walking) search() bool {
-	if w.turn == nil {
-		return true
+// search begins to wait for the repository, which may take as long as the policy lets it, and gives back the turn for a walk. It returns
+// the one for the search. Where too many large walks are held by now, it returns false: then the walk is to be begun again when there
+// is room, which is errLetGo. A small one needs none to be held.
+func (w *walking) search() (*turns.Turn, error) {
+	if w.crowded {
+		return nil, &silence{text: "other pulls' look-ups have taken all of the deadline"}
+	}
+	if w.turn == nil && w.lookup == nil {
+		return nil, nil
 	}
 	if w.lookup == nil {
 		if w.lookup = lookups.TryTake(); w.lookup == nil {
-			return false
+			return nil, errLetGo
 		}
 	}
 	w.turn.Done()
-	return true
+	return w.lookup, nil
 }
 
-// again frees the walk and waits until there is room for a search.
-func (w *walking) again(ctx context.Context) (err error) {
+// again frees the walk and waits until there is room for a search, but no longer than one may take.
+func (w *walking) again(ctx context.Context, deadline time.Duration) (err error) {
 	w.drop()
 	w.turn.Done()
 	w.turn = nil
-	w.lookup, err = lookups.Take(ctx)
+	inTime, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	if w.lookup, err = lookups.Take(inTime); err != nil && ctx.Err() == nil {
+		w.crowded, err = true, nil
+	}
 	return err
 }
 
 // close lets go of all.
-func (w *walking) close() {
+func (w *walking) close(ctx context.Context) {
 	w.drop()
+	w.wrong.discard(ctx)
 	w.turn.Done()
 	w.lookup.Done()
 }
@@ -115,12 +119,12 @@ var errLetGo = errors.New("the turn was given to another pull")
 func (w *walking) through(ctx context.Context) error {
 	root, err := w.from.get(ctx, w.root, native.DefaultLimits().DocumentBytes)
 	if err == nil {
+		defer root.discard(ctx)
 		err = w.load(ctx, root)
 	}
 	if err != nil {
 		return fmt.Errorf("index %s: %w", w.root.Digest, answers.Readable(err))
 	}
-	defer root.discard(ctx)
 	untimed, err := native.NewWalk(w.request)
 	if err != nil {
 		return err
@@ -150,9 +154,8 @@ func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, er
 	}
 	document, err := w.get(ctx, asked, need.MaxBytes)
 	if err == nil {
-		if err = w.load(ctx, document); err != nil {
-			document.discard(ctx)
-		}
+		defer document.discard(ctx)
+		err = w.load(ctx, document)
 	}
 	if errors.Is(err, errLetGo) {
 		return nil, err
@@ -165,7 +168,6 @@ func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, er
 		w.goWithout(asked, reason)
 		return w.walk.Missing(reason)
 	}
-	defer document.discard(ctx)
 	next, err := w.walk.Feed(document.bytes)
 	if err != nil {
 		return nil, err
@@ -193,6 +195,10 @@ func (w *walking) goWithout(desc ocispec.Descriptor, reason string) {
 // get waits for a document. If the turn went to somebody else meanwhile, it stays where the walk will find it when it begins again: in the
 // store, or among what it goes without.
 func (w *walking) get(ctx context.Context, desc ocispec.Descriptor, limit uint64) (got *document, err error) {
+	if wrong := w.wrong; wrong != nil && native.KeyOf(wrong.desc) == native.KeyOf(desc) {
+		w.wrong = nil
+		return wrong, nil
+	}
 	if w.turn == nil {
 		return w.from.get(ctx, desc, limit)
 	}
@@ -210,11 +216,11 @@ func (w *walking) get(ctx context.Context, desc ocispec.Descriptor, limit uint64
 			w.goWithout(desc, reason)
 			err = nil
 		}
+	} else if got.isWrong() {
+		w.wrong.discard(ctx)
+		w.wrong = got
 	} else {
-		var kept bool
-		if kept, err = got.keep(ctx); err == nil && !kept {
-			w.goWithout(desc, wrongBytes)
-		}
+		_, err = got.keep(ctx)
 	}
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ TEST(Platform, ExactMatches) {
         {"linux/arm/7", "linux/armhf"},      {"linux/arm/v6", "linux/armel"},       {"linux/386", "linux/i386"},
         {"darwin/arm64", "macos/arm64"},     {"linux/amd64", "LINUX/AMD64"},        {"linux/amd64", "/amd64"},
         {"linux/386", "linux/i386/v9"},      {"linux/riscv64", "linux/riscv64"},    {"freebsd/amd64", "freebsd/amd64"},
+        {"linux/amd64", "l\xC4\xB0nux/amd64"},
     };
     for (const auto& [host, entry] : same) EXPECT_TRUE(exactly(host, entry)) << host << ' ' << entry;
 
@@ -45,7 +46,7 @@ TEST(Platform, ExactMatches) {
         {"linux/amd64", "linux/amd64p"},
         {"linux/arm64", "linux/arm64/v9"},
         {"linux/amd64", "linux/amd\xC2\xB2"},
-        {"linux/amd64", "l\xC4\xB0nux/amd64"},
+        {"linux/amd64", "l\xC4\xB1nux/amd64"},
     };
     for (const auto& [host, entry] : different) EXPECT_FALSE(exactly(host, entry)) << host << ' ' << entry;
 }

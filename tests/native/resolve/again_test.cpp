@@ -68,6 +68,20 @@ TEST(Again, RefusesWhatTheHostWouldTake) {
     EXPECT_FALSE(again(from, root, {there}, "linux/s390x").failed());
 }
 
+/// containerd lower-cases names as Go does, which makes ASCII letters of two that are none.
+TEST(Again, RefusesATwinWhosePlatformBecomesOurs) {
+    for (const auto* const name : {"l\u0130nux", "LINUX", "l\u0130nUx"}) {
+        registry from;
+        const blob image = from.image(here);
+        const blob other = from.image(there);
+        json before = twin(from, image, here);
+        before["platform"]["os"] = name;
+        const blob root = from.index({before, image.on(here), other.on(there)});
+        EXPECT_TRUE(again(from, root, {here, there}).failed()) << name;
+        EXPECT_TRUE(again(from, root, {}).failed()) << name;
+    }
+}
+
 /// An image for a platform that containerd takes to be better than the requested one.
 TEST(Again, RefusesATwinOfABetterPlatform) {
     registry from;
@@ -118,6 +132,35 @@ TEST(Again, RefusesATwinOfAnotherPlatformWhereAllWerePulled) {
     EXPECT_FALSE(again(from, root, {here}).failed());
     // BuildKit's attestations are of no platform that anybody asks for.
     EXPECT_FALSE(again(from, from.index({image.on(here), twin(from, image, "unknown/unknown")}), {}).failed());
+}
+
+/// Two platforms may be written the same, and be two to containerd.
+TEST(Again, TellsPlatformsApartByAllTheirFields) {
+    registry from;
+    const blob image = from.image(here);
+    json strange = image.on(here);
+    strange["platform"] = {{"os", "linux/386"}, {"architecture", ""}};
+    const blob root = from.index({image.on(here), strange, twin(from, image, "linux/386")});
+    const outcome refused = again(from, root, {});
+    ASSERT_TRUE(refused.failed());
+    EXPECT_THAT(refused.why().message, HasSubstr("manifests[2]"));
+}
+
+/// What containerd takes for a name beyond ASCII depends on how Go lower-cases it.
+TEST(Again, RefusesPlatformsBeyondAscii) {
+    registry from;
+    const blob image = from.image(here);
+    json strange = image.on(here);
+    strange["platform"]["os"] = "\u00c4nderung";
+    EXPECT_TRUE(again(from, from.index({image.on(here), strange}), {}).failed());
+}
+
+TEST(Again, SaysWhatToAskForWhereTheHostsImageWasNotJudged) {
+    registry from;
+    const blob root = from.index({from.image(here).on(here), from.image(there).on(there)});
+    const outcome refused = again(from, root, {there}, here);
+    ASSERT_TRUE(refused.failed());
+    EXPECT_THAT(refused.why().message, HasSubstr(std::string("ask for ") + here + ", too"));
 }
 
 TEST(Again, BoundsThePlatformsOfAnIndex) {
