@@ -35,8 +35,9 @@ type Fetched struct {
 // Limits are how many bytes fetched references may take: each, with all that it consists of, and all together. Zero or less is no limit.
 type Limits struct{ Each, Together int64 }
 
-// Fetch downloads references whole and has the image's record keep them. What the store has already is not asked for. Of those
-// that fail the others know nothing; an error is returned only where nothing can be said about single ones.
+// Fetch downloads references whole and has the image's record keep them. What the store has already is not asked for. One that fails
+// keeps none of the others from being fetched, but those behind it wait until it was counted or has failed: what is left out for want
+// of room is then always the same. An error is returned only where nothing can be said about single ones.
 //
 // The caller holds a lease: until the record is changed, nothing else keeps the content.
 func (l *Listing) Fetch(ctx context.Context, store content.Store, records images.Store, fetcher remotes.Fetcher, wanted []Reference, most Limits) ([]Fetched, error) {

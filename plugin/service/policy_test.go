@@ -5,11 +5,13 @@ package service_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
+	"google.golang.org/grpc"
 
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/service"
@@ -43,6 +45,21 @@ func TestPolicyIsTold(t *testing.T) {
 	}
 	if got := reflect.TypeFor[policy.Policy]().NumField() - 1; got != (&refractv1.PolicyResponse{}).ProtoReflect().Descriptor().Fields().Len() {
 		t.Errorf("a policy has %d keys besides its rules, and they do not all have a field", got)
+	}
+}
+
+// A service that is older than the method has a policy all the same; where there is no service, there is none.
+func TestPolicyOfAnOlderServiceIsNotTakenForNone(t *testing.T) {
+	ctx := namespaces.WithNamespace(t.Context(), "test")
+	older := refractv1.References_ServiceDesc
+	older.Methods = slices.DeleteFunc(slices.Clone(older.Methods), func(method grpc.MethodDesc) bool { return method.MethodName == "Policy" })
+	server := grpc.NewServer()
+	server.RegisterService(&older, refractv1.UnimplementedReferencesServer{})
+	if got, err := service.NewClient(connect(t, server)).Policy(ctx, "h.example/app:v1"); !errdefs.IsFailedPrecondition(err) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := service.NewClient(connect(t, grpc.NewServer())).Policy(ctx, "h.example/app:v1"); !errdefs.IsNotImplemented(err) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

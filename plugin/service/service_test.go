@@ -56,10 +56,19 @@ func newPlaceWith(t *testing.T, before func(service.Events) service.Events, opti
 		events = before(events)
 	}
 	p.server = service.New(p.Images, p.Content, events, options...)
-	server, listener := grpc.NewServer(), bufconn.Listen(1<<20)
+	server := grpc.NewServer()
 	if err := p.server.Register(server); err != nil {
 		t.Fatal(err)
 	}
+	connection := connect(t, server)
+	p.raw, p.client = refractv1.NewReferencesClient(connection), service.NewClient(connection)
+	return p
+}
+
+// connect serves until the test ends.
+func connect(t *testing.T, server *grpc.Server) *grpc.ClientConn {
+	t.Helper()
+	listener := bufconn.Listen(1 << 20)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	connection, err := grpc.NewClient("passthrough:node", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -76,8 +85,7 @@ func newPlaceWith(t *testing.T, before func(service.Events) service.Events, opti
 			t.Error(err)
 		}
 	})
-	p.raw, p.client = refractv1.NewReferencesClient(connection), service.NewClient(connection)
-	return p
+	return connection
 }
 
 // pull pulls a shape from a registry that is gone then.
