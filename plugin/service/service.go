@@ -23,6 +23,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"github.com/refract-oci/refract/plugin/answers"
+	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
@@ -43,6 +45,7 @@ type Server struct {
 	content  content.Provider
 	events   Events
 	reads    *turns.Turns
+	reading  *turns.Turns
 	contents *turns.Turns
 	watches  atomic.Int64
 	policy   *policy.Policy // nil: the node has none
@@ -55,7 +58,7 @@ type Server struct {
 func New(images images.Store, content content.InfoReaderProvider, events Events, options ...Option) *Server {
 	made := &Server{
 		stores: references.Stores{Images: images, Content: content}, content: content, events: events,
-		reads: newReads(), contents: turns.New(concurrentContents, nil), stopping: make(chan struct{}),
+		reads: newReads(), reading: turns.New(1, native.GiveBackMemory), contents: turns.New(concurrentContents, nil), stopping: make(chan struct{}),
 	}
 	for _, option := range options {
 		option(made)
@@ -86,6 +89,11 @@ func (s *Server) list(ctx context.Context, name string) (*references.Listing, er
 	if name == "" {
 		return nil, fmt.Errorf("the name of an image is missing: %w", errdefs.ErrInvalidArgument)
 	}
+	reading, err := s.reading.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer reading.Done()
 	return s.stores.List(ctx, name)
 }
 
@@ -98,6 +106,6 @@ func answered(err error) error {
 	if errors.Is(err, references.ErrSeveral) || errors.Is(err, errUnchosen) {
 		err = fmt.Errorf("%w: %w", err, errdefs.ErrFailedPrecondition)
 	}
-	told := status.Convert(errgrpc.ToGRPC(err))
-	return status.Error(told.Code(), valid(told.Message()))
+	told := status.Convert(errgrpc.ToGRPC(answers.Shown(err)))
+	return status.Error(told.Code(), told.Message())
 }

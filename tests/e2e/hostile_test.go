@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
+	"github.com/refract-oci/refract/tests/programs"
 	"github.com/refract-oci/refract/tests/registry"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -178,7 +178,7 @@ func TestEndlessBodiesCostNoMemory(t *testing.T) {
 	}
 	for _, part := range []string{"index", "manifest", "config"} {
 		// The peak is counted from here.
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", daemon.PID()), []byte("5"), 0); err != nil {
+		if err := programs.ForgetPeak(daemon.PID()); err != nil {
 			t.Fatal(err)
 		}
 		before, _, err := daemon.Memory()

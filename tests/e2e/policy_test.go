@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +21,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/tests/e2e/harness"
+	"github.com/refract-oci/refract/tests/programs"
 	"github.com/refract-oci/refract/tests/registry"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -121,7 +121,7 @@ func TestLargeReferencesAreStreamed(t *testing.T) {
 		}
 		return true
 	})
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", daemon.PID()), []byte("5"), 0); err != nil {
+	if err := programs.ForgetPeak(daemon.PID()); err != nil {
 		t.Fatal(err)
 	}
 	before, _, err := daemon.Memory()

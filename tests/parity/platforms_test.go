@@ -64,7 +64,7 @@ func beyondUse(variant string) bool {
 }
 
 var (
-	systems  = []string{"", "linux", "Linux", "LINUX", "windows", "Windows", "darwin", "macos", "MacOS", "freebsd", "unknown", "lin ux", "wasip1",
+	systems = []string{"", "linux", "Linux", "LINUX", "windows", "Windows", "darwin", "macos", "MacOS", "freebsd", "unknown", "lin ux", "wasip1",
 		"l\u0130nux", "W\u0130NDOWS", "dar\u212Ain", "lınux"}
 	variants = []string{"", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v99", "V7", "V8", "1", "3", "5", "6", "7", "8", "9",
 		"v8.0", "v8.1", "v8.5", "v8.9", "v8.10", "8.0", "8.1", "v9.0", "v9.1", "v9.4", "v9.5", "v9.7", "v9.8", "9.0", "v0", "v", "v-1", "v+3", "v100", "110",

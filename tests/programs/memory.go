@@ -9,7 +9,12 @@ import (
 	"strings"
 )
 
-// Memory is a process's own memory now, in bytes (VmRSS); peak is the most it ever was (VmHWM).
+// ForgetPeak begins anew with the most memory that a process had.
+func ForgetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+}
+
+// Memory is a process's own memory now, in bytes (VmRSS); peak is the most it was since it began, or since ForgetPeak (VmHWM).
 func Memory(pid int) (now, peak int64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
