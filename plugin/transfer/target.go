@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -106,26 +107,43 @@ func (s *selection) selectsAgain(ctx context.Context, store content.Store, selec
 	if err != nil {
 		return err
 	}
-	raw, err := content.ReadBlob(ctx, store, selected.Manifest)
+	want, err := manifestOf(ctx, store, selected)
 	if err != nil {
 		return err
 	}
-	var want ocispec.Manifest
-	if err := json.Unmarshal(raw, &want); err != nil {
-		return fmt.Errorf("manifest %s: %w", selected.Manifest.Digest, err)
-	}
 	if !reflect.DeepEqual(found, want) {
-		return &otherManifest{config: found.Config.Digest}
+		return &otherManifest{found}
 	}
 	_, err = usage.CalculateImageUsage(ctx, images.Image{Target: s.root}, store, usage.WithManifestLimit(matcher, 1), usage.WithManifestUsage())
 	return err
 }
 
+// manifestOf reads a selected image's manifest as containerd does.
+func manifestOf(ctx context.Context, store content.Store, selected native.Selection) (ocispec.Manifest, error) {
+	var manifest ocispec.Manifest
+	raw, err := content.ReadBlob(ctx, store, selected.Manifest)
+	if err != nil {
+		return manifest, err
+	}
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return manifest, fmt.Errorf("manifest %s: %w", selected.Manifest.Digest, err)
+	}
+	return manifest, nil
+}
+
 // otherManifest is the error where containerd comes to another manifest than the selected one.
-type otherManifest struct{ config digest.Digest }
+type otherManifest struct{ ocispec.Manifest }
 
 func (o *otherManifest) Error() string {
-	return fmt.Sprintf("containerd finds another manifest, with config %s", o.config)
+	return fmt.Sprintf("containerd finds another manifest, with config %s", o.Config.Digest)
+}
+
+// isJudged tells whether that was selected as well, so that it was judged.
+func (s *selection) isJudged(ctx context.Context, store content.Store, other *otherManifest) bool {
+	return slices.ContainsFunc(s.result.Selections, func(selected native.Selection) bool {
+		manifest, err := manifestOf(ctx, store, selected)
+		return err == nil && reflect.DeepEqual(manifest, other.Manifest)
+	})
 }
 
 // holdAgainst warns of platforms for which containerd will not run what was pulled, where the index has to stay. What the index declares
@@ -140,7 +158,7 @@ func (s *selection) holdAgainst(ctx context.Context, store content.Store) error 
 			continue
 		}
 		if err := s.selectedAgain(ctx, store, selected, *platform); err != nil {
-			if other := new(otherManifest); s.policy.Judges() && errors.As(err, &other) {
+			if other := new(otherManifest); s.policy.Judges() && errors.As(err, &other) && !s.isJudged(ctx, store, other) {
 				return s.unjudged(fmt.Errorf("index %s: asked for %s: %w: %w", s.root.Digest, platforms.FormatAll(*platform), other, errdefs.ErrPermissionDenied))
 			}
 			s.warnOfOther(ctx, err, selected, *platform,

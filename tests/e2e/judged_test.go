@@ -73,7 +73,7 @@ var twinning = []struct {
 		return []ocispec.Descriptor{h.twin(image, &host)}, nil
 	}},
 	{"after", func(h *hostile, image ocispec.Descriptor) (before, after []ocispec.Descriptor) {
-		return nil, []ocispec.Descriptor{h.twin(image, &host), h.twin(image, nil), h.inner(image, h.twin(image, &host))}
+		return nil, []ocispec.Descriptor{h.twin(image, &host), h.twin(image, nil), h.inner(h.twin(image, &host))}
 	}},
 	{"before, of no platform", func(h *hostile, image ocispec.Descriptor) (before, after []ocispec.Descriptor) {
 		return []ocispec.Descriptor{h.twin(image, nil)}, nil
@@ -81,8 +81,15 @@ var twinning = []struct {
 	{"before, of other platforms", func(h *hostile, image ocispec.Descriptor) (before, after []ocispec.Descriptor) {
 		return []ocispec.Descriptor{h.twin(image, &otherPlatform), h.twin(image, &ocispec.Platform{OS: "linux", Architecture: "s390x"})}, nil
 	}},
+	{"before, spelled so that lower-casing makes it ours", func(h *hostile, image ocispec.Descriptor) (before, after []ocispec.Descriptor) {
+		return []ocispec.Descriptor{h.twin(image, &ocispec.Platform{OS: "l\u0130nux", Architecture: goarch})}, nil
+	}},
+	{"of a platform that is written like another", func(h *hostile, image ocispec.Descriptor) (before, after []ocispec.Descriptor) {
+		image.Platform = &ocispec.Platform{OS: "linux/386"}
+		return []ocispec.Descriptor{image}, []ocispec.Descriptor{h.twin(image, &ocispec.Platform{OS: "linux", Architecture: "386"})}
+	}},
 	{"before, nested", func(h *hostile, image ocispec.Descriptor) (before, after []ocispec.Descriptor) {
-		return []ocispec.Descriptor{h.inner(image, h.twin(image, &host))}, nil
+		return []ocispec.Descriptor{h.inner(h.twin(image, &host))}, nil
 	}},
 	{"before the image, nested", func(h *hostile, image ocispec.Descriptor) (before, after []ocispec.Descriptor) {
 		image.Platform = &host
@@ -119,7 +126,7 @@ func (h *hostile) twin(image ocispec.Descriptor, platform *ocispec.Platform) oci
 }
 
 // inner adds an index of these, marked as an artifact of the image's platform.
-func (h *hostile) inner(_ ocispec.Descriptor, entries ...ocispec.Descriptor) ocispec.Descriptor {
+func (h *hostile) inner(entries ...ocispec.Descriptor) ocispec.Descriptor {
 	index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: entries}
 	index.SchemaVersion = 2
 	made := addDocument(&h.Shape, index.MediaType, index)
