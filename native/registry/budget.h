@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 #include "oci/repository.h"
-#include "registry/transport.h"
+#include "registry/http/transport.h"
 
 namespace refract::registry {
 

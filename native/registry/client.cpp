@@ -5,17 +5,10 @@
 
 #include <algorithm>
 
+#include "registry/docker_hub.h"
 #include "registry/remote_repository.h"
 
 namespace refract::registry {
-namespace {
-
-/// Docker Hub answers at another name than the one that images and credentials go by.
-constexpr std::string_view hub = "docker.io";
-constexpr std::string_view hub_endpoint = "registry-1.docker.io";
-
-}  // namespace
-
 client::client(client_options options)
     : options_(std::move(options)),
       transport_(options_.transport),
@@ -32,7 +25,7 @@ result<std::unique_ptr<client>> client::create(client_options options) {
 }
 
 result<credentials> client::find_credentials(const url& at, const std::string& repository, clock::time_point deadline) {
-    const std::string host = at.authority() == hub_endpoint ? std::string(hub) : at.authority();
+    const std::string host = at.authority() == docker_hub::endpoint ? std::string(docker_hub::name) : at.authority();
     if (const auto given = options_.given.find(host); given != options_.given.end()) return given->second;
     // Read only where they are asked for: a broken file is no hindrance to what needs none.
     if (!store_is_read_) {

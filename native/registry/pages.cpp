@@ -9,8 +9,8 @@
 #include "oci/digest.h"
 #include "oci/image_name.h"
 #include "oci/json.h"
-#include "registry/challenge.h"
-#include "registry/refusal.h"
+#include "registry/auth/challenge.h"
+#include "registry/response_error.h"
 
 namespace refract::registry {
 namespace {

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "registry/authorizer.h"
+#include "registry/auth/authorizer.h"
 #include "registry/budget.h"
-#include "registry/hosts.h"
-#include "registry/transport.h"
+#include "registry/hosts/hosts.h"
+#include "registry/http/transport.h"
 
 namespace refract::registry {
 
@@ -53,7 +53,7 @@ public:
     const network_limits& limits() const noexcept { return transport_.options().limits; }
 
 private:
-    class pursuit;
+    class request_state;
 
     /// For token servers: redirects and retries, without authentication of ours.
     result<http_response> exchange(const http_request& request, oci::lookup_budget* budget);

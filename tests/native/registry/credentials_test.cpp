@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/credentials.h"
+#include "registry/auth/credentials.h"
 
 #include <gmock/gmock.h>
 

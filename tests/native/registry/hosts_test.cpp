@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What containerd 2.4.2 makes of the same files is the measure here: core/remotes/docker/config.
-#include "registry/hosts.h"
+#include "registry/hosts/hosts.h"
 
 #include <gmock/gmock.h>
 
 #include "directory.h"
-#include "registry/hosts_file.h"
+#include "registry/hosts/hosts_file.h"
 
 namespace refract::registry {
 namespace {

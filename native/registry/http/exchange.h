@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "registry/transport.h"
+#include "registry/http/transport.h"
 
 namespace refract::registry {
 

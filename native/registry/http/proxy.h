@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-#include "registry/address.h"
-#include "registry/url.h"
+#include "registry/http/address.h"
+#include "registry/http/url.h"
 
 namespace refract::registry {
 

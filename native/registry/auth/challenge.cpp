@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/challenge.h"
+#include "registry/auth/challenge.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/address.h"
+#include "registry/http/address.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -1,16 +1,16 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/authorizer.h"
+#include "registry/auth/authorizer.h"
 
 #include <algorithm>
 
 #include "base/printable.h"
 #include "oci/base64.h"
 #include "oci/json.h"
+#include "registry/auth/scope.h"
 #include "registry/budget.h"
-#include "registry/scope.h"
-#include "registry/url.h"
+#include "registry/http/url.h"
 
 namespace refract::registry {
 namespace {

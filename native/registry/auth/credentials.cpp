@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/credentials.h"
+#include "registry/auth/credentials.h"
 
 #include <sys/stat.h>
 
@@ -16,22 +16,21 @@
 #include "base/printable.h"
 #include "oci/base64.h"
 #include "oci/json.h"
-#include "registry/file.h"
-#include "registry/helper.h"
-#include "registry/url.h"
+#include "registry/auth/credential_helper.h"
+#include "registry/config_file.h"
+#include "registry/docker_hub.h"
+#include "registry/http/url.h"
 
 namespace refract::registry {
 namespace {
 
-constexpr std::string_view docker_hub = "docker.io";
-constexpr std::string_view docker_hub_key = "https://index.docker.io/v1/";  // where `docker login` puts it
 constexpr const char* environment_auths = "DOCKER_AUTH_CONFIG";
 constexpr std::string_view blanks = " \t\r\n";
 
 /// Docker Hub goes by three names, of which log-ins are kept under any.
 std::string canonical(std::string host) {
     host = lower_case(host);
-    if (host == "index.docker.io" || host == "registry-1.docker.io") return std::string(docker_hub);
+    if (host == docker_hub::old_name || host == docker_hub::endpoint) return std::string(docker_hub::name);
     return host;
 }
 
@@ -247,10 +246,10 @@ result<credentials> decode(const std::string& auth, credentials them) {
 
 result<credentials> credential_store::ask(std::string_view key, const std::string& helper, const std::string& host,
                                           std::uint32_t timeout) const {
-    const bool hub = canonical(host) == docker_hub;
+    const bool hub = canonical(host) == docker_hub::name;
     network_limits limits = limits_;
     limits.helper_timeout = std::min(limits.helper_timeout, timeout);
-    auto answer = ask_helper(helper, hub ? std::string(docker_hub_key) : host, limits);
+    auto answer = ask_helper(helper, hub ? std::string(docker_hub::login) : host, limits);
     if (answer.ok()) return answer;
     return outcome(std::move(answer).take()).in(key).in(quote(file_));
 }

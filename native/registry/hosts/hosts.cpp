@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/hosts.h"
+#include "registry/hosts/hosts.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -13,16 +13,14 @@
 #include <system_error>
 
 #include "base/printable.h"
-#include "registry/file.h"
-#include "registry/hosts_file.h"
+#include "registry/config_file.h"
+#include "registry/docker_hub.h"
+#include "registry/hosts/hosts_file.h"
 
 namespace refract::registry {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view docker_hub = "docker.io";
-constexpr std::string_view docker_hub_host = "registry-1.docker.io";
 
 struct address {
     std::string name;  ///< IPv6 addresses without brackets
@@ -57,8 +55,8 @@ void name_host(written_host& into, std::string_view name, bool plain_http) {
     what.pull = what.resolve = what.referrers = true;
     what.host = name;
     what.scheme = plain_http ? "http" : "https";
-    if (name == docker_hub) {
-        what.host = docker_hub_host;
+    if (name == docker_hub::name) {
+        what.host = docker_hub::endpoint;
         what.scheme = "https";
         return;
     }
@@ -135,7 +133,7 @@ result<std::vector<written_host>> read_directory(const std::string& directory) {
 }
 
 /// It becomes the name of a directory.
-bool is_plain(std::string_view host) {
+bool is_plain_host(std::string_view host) {
     return !host.empty() && host != "." && host != ".." && std::all_of(host.begin(), host.end(), [](char c) {
         return static_cast<unsigned char>(c) > 0x20 && c != '/' && c != '\x7F';
     });
@@ -144,7 +142,7 @@ bool is_plain(std::string_view host) {
 }  // namespace
 
 result<std::vector<host>> hosts_for(std::string_view host, std::string_view directories, bool plain_http) {
-    if (!is_plain(host)) return error{status::invalid_argument, quote(host) + " is not the host of a registry"};
+    if (!is_plain_host(host)) return error{status::invalid_argument, quote(host) + " is not the host of a registry"};
     auto directory = find_directory(host, directories);
     if (directory.failed()) return std::move(directory).take();
     auto written = directory.value().empty() ? result<std::vector<written_host>>(std::vector<written_host>(1))
@@ -158,7 +156,7 @@ result<std::vector<host>> hosts_for(std::string_view host, std::string_view dire
             one.what.scheme = "https";
             one.what.http_fallback = true;
         }
-        const bool own = one.what.host == host || (host == docker_hub && one.what.host == docker_hub_host);
+        const bool own = one.what.host == host || (host == docker_hub::name && one.what.host == docker_hub::endpoint);
         one.what.is_mirror = !own;
         hosts.push_back(std::move(one.what));
     }

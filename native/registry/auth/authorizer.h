@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "oci/repository.h"
-#include "registry/challenge.h"
-#include "registry/credentials.h"
-#include "registry/transport.h"
+#include "registry/auth/challenge.h"
+#include "registry/auth/credentials.h"
+#include "registry/http/transport.h"
 
 namespace refract::registry {
 

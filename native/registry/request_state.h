@@ -4,7 +4,7 @@
 #pragma once
 
 #include "registry/budget.h"
-#include "registry/refusal.h"
+#include "registry/response_error.h"
 #include "registry/session.h"
 
 namespace refract::registry {
@@ -20,13 +20,13 @@ result<std::chrono::milliseconds> pause_before(unsigned tries, const http_respon
                                                const network_limits& limits);
 
 /// One job on its way: which host it is at, how often it was sent elsewhere, what it waits for.
-class session::pursuit {
+class session::request_state {
 public:
-    pursuit(const job& job, std::span<host> hosts, authorizer& authorizer, silent_hosts& silent,
-            const network_limits& limits);
-    ~pursuit();
-    pursuit(const pursuit&) = delete;
-    pursuit& operator=(const pursuit&) = delete;
+    request_state(const job& job, std::span<host> hosts, authorizer& authorizer, silent_hosts& silent,
+                  const network_limits& limits);
+    ~request_state();
+    request_state(const request_state&) = delete;
+    request_state& operator=(const request_state&) = delete;
 
     bool is_done() const noexcept { return done_.has_value(); }
     bool is_under_way() const noexcept { return under_way_; }

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/url.h"
+#include "registry/http/url.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "registry/transport.h"
+#include "registry/http/transport.h"
 
 namespace refract::registry {
 

@@ -1,14 +1,14 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/transport.h"
+#include "registry/http/transport.h"
 
 #include <signal.h>
 
 #include <algorithm>
 
 #include "base/printable.h"
-#include "registry/exchange.h"
+#include "registry/http/exchange.h"
 
 namespace refract::registry {
 namespace {

@@ -17,8 +17,8 @@
 
 #include "base/limits.h"
 #include "base/result.h"
-#include "registry/address.h"
-#include "registry/url.h"
+#include "registry/http/address.h"
+#include "registry/http/url.h"
 
 namespace refract::registry {
 

@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "base/result.h"
-#include "registry/credentials.h"
+#include "registry/auth/credentials.h"
 
 namespace refract::registry {
 

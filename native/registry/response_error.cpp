@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/refusal.h"
+#include "registry/response_error.h"
 
 #include "base/printable.h"
 #include "oci/json.h"

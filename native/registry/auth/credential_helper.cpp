@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/helper.h"
+#include "registry/auth/credential_helper.h"
 
 #include <fcntl.h>
 #include <poll.h>

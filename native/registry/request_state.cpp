@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/pursuit.h"
+#include "registry/request_state.h"
 
 #include <algorithm>
 #include <charconv>
@@ -45,22 +45,22 @@ result<std::chrono::milliseconds> pause_before(unsigned tries, const http_respon
                     std::chrono::milliseconds(std::uint64_t{limits.first_backoff} << tries));
 }
 
-session::pursuit::pursuit(const job& job, std::span<host> hosts, authorizer& authorizer, silent_hosts& silent,
-                          const network_limits& limits)
+session::request_state::request_state(const job& job, std::span<host> hosts, authorizer& authorizer,
+                                      silent_hosts& silent, const network_limits& limits)
     : job_(job), hosts_(hosts), authorizer_(authorizer), silent_(silent), limits_(limits) {
     go_to(0);
 }
 
-session::pursuit::~pursuit() { end_probe(false); }
+session::request_state::~request_state() { end_probe(false); }
 
-std::size_t session::pursuit::next_host(std::size_t number) const {
+std::size_t session::request_state::next_host(std::size_t number) const {
     while (number < hosts_.size() && (!(hosts_[number].*job_.capability) || job_.only.value_or(number) != number)) {
         ++number;
     }
     return number;
 }
 
-void session::pursuit::go_to(std::size_t number) {
+void session::request_state::go_to(std::size_t number) {
     tries_ = challenges_ = 0;
     number_ = next_host(number);
     if (number_ >= hosts_.size()) {
@@ -77,7 +77,7 @@ void session::pursuit::go_to(std::size_t number) {
     begin();
 }
 
-void session::pursuit::begin() {
+void session::request_state::begin() {
     redirects_ = 0;
     challenged_ = false;
     current_ = base_;
@@ -86,7 +86,7 @@ void session::pursuit::begin() {
     current_.target += escape_url(job_.registry);
 }
 
-void session::pursuit::give_up(error why) {
+void session::request_state::give_up(error why) {
     authorizer_.admitted(base_, job_.repository);  // others need not wait for what it asks for
     // Who served the image and has nothing besides has answered what is optional: hosts behind it need not.
     const bool answered = job_.budget != nullptr && why.code == status::missing && job_.served == number_;
@@ -98,16 +98,16 @@ void session::pursuit::give_up(error why) {
     go_to(next);
 }
 
-void session::pursuit::end(error why) {
+void session::request_state::end(error why) {
     if (!mirrors_.empty()) why.message += " (before that: " + shortened(mirrors_, 600) + ')';
     done_ = std::move(why);
 }
 
-void session::pursuit::cancel() {
+void session::request_state::cancel() {
     if (!done_) done_ = error{status::cancelled, "cancelled"};
 }
 
-outcome session::pursuit::add_authorization() {
+outcome session::request_state::add_authorization() {
     sent_.reset();
     // Where a redirect leads there may be a signature in the URL, beside which nothing else is taken.
     if (probing_ || (!is_at_base() && !challenged_)) return {};
@@ -118,7 +118,7 @@ outcome session::pursuit::add_authorization() {
     return {};
 }
 
-const http_request* session::pursuit::prepare() {
+const http_request* session::request_state::prepare() {
     if (waiting_) {
         resume();
         if (done_) return nullptr;
@@ -168,7 +168,7 @@ const http_request* session::pursuit::prepare() {
     return &request_;
 }
 
-outcome session::pursuit::take_bytes(const http_response& response, std::span<const std::byte> bytes) {
+outcome session::request_state::take_bytes(const http_response& response, std::span<const std::byte> bytes) {
     if (!placed_) {
         placed_ = true;
         position_ = 0;
@@ -193,7 +193,7 @@ outcome session::pursuit::take_bytes(const http_response& response, std::span<co
     return done;
 }
 
-void session::pursuit::step(result<http_response> came) {
+void session::request_state::step(result<http_response> came) {
     under_way_ = false;
     if (came.failed()) {
         if (delivered_ == 0) silent_.note(current_.origin(), came.why(), begun_, deadline());
@@ -224,12 +224,12 @@ void session::pursuit::step(result<http_response> came) {
     refuse(response);
 }
 
-void session::pursuit::deliver(http_response response) {
+void session::request_state::deliver(http_response response) {
     authorizer_.admitted(base_, job_.repository);
     done_ = delivery{std::move(response), base_, number_};
 }
 
-void session::pursuit::retry(const http_response& response) {
+void session::request_state::retry(const http_response& response) {
     const bool broken = response.ending == http_response::ending::broken;
     error why = broken ? error{status::unreachable, current_.authority() + ": " + response.body}
                        : refusal_of(response, current_, login::unknown);
@@ -247,7 +247,7 @@ void session::pursuit::retry(const http_response& response) {
     begin();
 }
 
-void session::pursuit::redirect(const http_response& response) {
+void session::request_state::redirect(const http_response& response) {
     auto next = follow(current_, response, ++redirects_, limits_);
     if (next.failed()) return give_up(std::move(next).take());
     if (is_at_base()) authorizer_.admitted(base_, job_.repository);
@@ -255,7 +255,7 @@ void session::pursuit::redirect(const http_response& response) {
     current_ = std::move(next).value();
 }
 
-void session::pursuit::authenticate(const http_response& response) {
+void session::request_state::authenticate(const http_response& response) {
     auto again = authorizer_.refused(who(), response, sent_);
     if (again.failed()) return give_up(std::move(again).take());
     // Each host on the way may ask for credentials and refuse a token that has become old.
@@ -263,7 +263,7 @@ void session::pursuit::authenticate(const http_response& response) {
     challenged_ = true;
 }
 
-void session::pursuit::refuse(const http_response& response) {
+void session::request_state::refuse(const http_response& response) {
     const int code = response.status;
     const bool about_who = code == 401 || code == 403;
     login how = sent_ ? login::used : login::unknown;
@@ -298,7 +298,7 @@ void session::pursuit::refuse(const http_response& response) {
     }
 }
 
-void session::pursuit::begin_probe(error why) {
+void session::request_state::begin_probe(error why) {
     static constexpr std::string_view api = "/v2";
     probing_ = true;
     refusal_ = std::move(why);
@@ -306,12 +306,12 @@ void session::pursuit::begin_probe(error why) {
     current_.target = (at().path.ends_with(api) ? at().path : std::string(api)) + '/';
 }
 
-void session::pursuit::end_probe(bool made) {
+void session::request_state::end_probe(bool made) {
     if (!std::exchange(probing_, false)) return;
     authorizer_.end_probe(base_, job_.repository, made);
 }
 
-void session::pursuit::take_probe(const result<http_response>& came) {
+void session::request_state::take_probe(const result<http_response>& came) {
     end_probe(came.ok());
     error why = *std::exchange(refusal_, std::nullopt);
     if (came.failed() || came.value().status != 401) return give_up(std::move(why));
@@ -321,7 +321,7 @@ void session::pursuit::take_probe(const result<http_response>& came) {
     begin();
 }
 
-void session::pursuit::resume() {
+void session::request_state::resume() {
     waiting_ = false;
     error why = *std::exchange(refusal_, std::nullopt);
     const auto remedy = authorizer_.remedy_for(who());

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/exchange.h"
+#include "registry/http/exchange.h"
 
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 #include "base/ascii.h"
 #include "base/limits.h"
 #include "base/printable.h"
-#include "registry/proxy.h"
+#include "registry/http/proxy.h"
 
 namespace refract::registry {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "registry/hosts.h"
+#include "registry/hosts/hosts.h"
 
 namespace refract::registry {
 

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/hosts_file.h"
+#include "registry/hosts/hosts_file.h"
 
 #include <toml++/toml.h>
 
@@ -14,7 +14,7 @@
 
 #include "base/ascii.h"
 #include "base/printable.h"
-#include "registry/url.h"
+#include "registry/http/url.h"
 
 namespace refract::registry {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "registry/url.h"
+#include "registry/http/url.h"
 
 namespace refract::registry {
 

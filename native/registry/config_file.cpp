@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/file.h"
+#include "registry/config_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
