@@ -16,7 +16,7 @@ static_assert(static_cast<int>(REFRACT_KIND_NYDUS) == static_cast<int>(oci::kind
 static_assert(static_cast<int>(REFRACT_UNKNOWN) == static_cast<int>(resolve::answer::unknown));
 static_assert(static_cast<int>(REFRACT_NODE_SUBJECT) == static_cast<int>(resolve::node::kind::subject));
 static_assert(static_cast<int>(REFRACT_NODE_SELECTED) == static_cast<int>(resolve::node::selected));
-static_assert(static_cast<int>(REFRACT_CANCELLED) == static_cast<int>(status::cancelled));
+static_assert(static_cast<int>(REFRACT_CANCELLED) == static_cast<int>(status_code::cancelled));
 
 refract_place place_of(resolve::place from) noexcept { return {from.document, from.position}; }
 

@@ -13,18 +13,18 @@ using oci::question;
 using resolve::role;
 
 /// Whether an error is about whoever was asked, and not about what was asked for.
-bool is_no_answer(status code) {
-    return code == status::unreachable || code == status::denied || code == status::cancelled ||
-           code == status::internal || code == status::out_of_memory;
+bool is_no_answer(status_code code) {
+    return code == status_code::unreachable || code == status_code::denied || code == status_code::cancelled ||
+           code == status_code::internal || code == status_code::out_of_memory;
 }
 
 /// What is wrong with a document whose bytes did or did not come as its descriptor says; nothing if they did.
 std::optional<error> wrong_size(const result<oci::answer>& came, std::int64_t size) {
-    const bool longer = came.failed() && came.why().code == status::limit_exceeded;
+    const bool longer = came.failed() && came.why().code == status_code::limit_exceeded;
     if (!longer && (came.failed() || came.value().documents.front().size() == static_cast<std::uint64_t>(size))) {
         return std::nullopt;
     }
-    return error{status::size_mismatch,
+    return error{status_code::size_mismatch,
                  "size mismatch: want " + std::to_string(size) + " bytes, got " +
                      (longer ? std::string("more") : std::to_string(came.value().documents.front().size()))};
 }
@@ -41,21 +41,21 @@ examination::examination(inspect::image& image, const limits& limits) : image_(i
 
 result<std::unique_ptr<examination>> examination::of(inspect::image& image, const limits& limits, bool registry) {
     std::unique_ptr<examination> made(new examination(image, limits));
-    if (outcome done = made->read_root(); done.failed()) return done;
+    REFRACT_TRY(made->read_root());
     if (made->walk_) {
-        if (outcome done = made->read_entries(); done.failed()) return done;
-        if (outcome done = made->compare_all(); done.failed()) return done;
+        REFRACT_TRY(made->read_entries());
+        REFRACT_TRY(made->compare_all());
     }
     if (registry) {
-        if (outcome done = made->ask_registry(); done.failed()) return done;
+        REFRACT_TRY(made->ask_registry());
     }
     return made;
 }
 
-outcome examination::read_root() {
+status examination::read_root() {
     if (!image_.is_index()) {
         oci::manifest manifest;
-        outcome done = manifest.read(json_, bytes_of(image_.root().bytes), facts_.limits);
+        status done = manifest.read(json_, bytes_of(image_.root().bytes), facts_.limits);
         if (done.failed()) facts_.refused = std::move(done).in("manifest " + facts_.digest).why();
         return {};
     }
@@ -84,9 +84,9 @@ void examination::note_nested(resolve::place where, const oci::descriptor& entry
     if (walk_->read().find(entry.digest) != resolve::none) known.present = resolve::answer::yes;
     const auto* const rejected = walk_->rejected(where);
     if (rejected == nullptr) return;
-    if (rejected->code == status::missing) {
+    if (rejected->code == status_code::missing) {
         known.present = resolve::answer::no;
-    } else if (rejected->code != status::unsupported) {
+    } else if (rejected->code != status_code::unsupported) {
         known.refused = error{rejected->code, rejected->reason};
     }
 }
@@ -101,8 +101,8 @@ std::vector<examination::wanted> examination::list_entries() {
         if (!seen.insert(entry.digest).second) return;
         if (static_cast<std::uint64_t>(entry.size) > facts_.limits.document_bytes) {
             facts_.contents[std::string(entry.digest)].refused =
-                error{status::limit_exceeded, std::to_string(entry.size) + " bytes are over the limit of " +
-                                                  std::to_string(facts_.limits.document_bytes)};
+                error{status_code::limit_exceeded, std::to_string(entry.size) + " bytes are over the limit of " +
+                                                       std::to_string(facts_.limits.document_bytes)};
             return;
         }
         all.push_back({entry.digest, entry.media_type, entry.size, is == role::image});
@@ -110,7 +110,7 @@ std::vector<examination::wanted> examination::list_entries() {
     return all;
 }
 
-outcome examination::read_entries() {
+status examination::read_entries() {
     const auto all = list_entries();
     std::vector<wanted> read;
     std::set<std::string> unread;
@@ -122,15 +122,15 @@ outcome examination::read_entries() {
             unread.emplace(one.digest);
         }
     }
-    if (outcome done = read_manifests(read); done.failed()) return done;
-    if (outcome done = read_configs(read); done.failed()) return done;
+    REFRACT_TRY(read_manifests(read));
+    REFRACT_TRY(read_configs(read));
     for (const auto& one : facts_.attached.references) {
         if (one.weak == resolve::answer::yes) unread.emplace(one.subject);
     }
     return ask_presence(unread);
 }
 
-outcome examination::read_manifests(const std::vector<wanted>& all) {
+status examination::read_manifests(const std::vector<wanted>& all) {
     std::vector<question> questions;
     questions.reserve(all.size());
     for (const auto& one : all) {
@@ -145,7 +145,7 @@ outcome examination::read_manifests(const std::vector<wanted>& all) {
         if (known.refused) continue;
         if (answers[i].failed()) {
             if (is_no_answer(answers[i].why().code)) return std::move(answers[i]).take();
-            if (answers[i].why().code == status::missing) {
+            if (answers[i].why().code == status_code::missing) {
                 known.present = resolve::answer::no;
             } else {
                 known.refused = std::move(answers[i]).take();
@@ -154,7 +154,7 @@ outcome examination::read_manifests(const std::vector<wanted>& all) {
         }
         known.present = resolve::answer::yes;
         auto manifest = std::make_unique<oci::manifest>();
-        outcome done = manifest->read(json_, bytes_of(answers[i].value().documents.front()), facts_.limits);
+        status done = manifest->read(json_, bytes_of(answers[i].value().documents.front()), facts_.limits);
         if (done.failed()) {
             known.refused = std::move(done).take();
             continue;
@@ -165,7 +165,7 @@ outcome examination::read_manifests(const std::vector<wanted>& all) {
     return {};
 }
 
-outcome examination::read_configs(const std::vector<wanted>& all) {
+status examination::read_configs(const std::vector<wanted>& all) {
     std::vector<question> questions;
     std::vector<lint::content*> of;
     for (const auto& one : all) {
@@ -184,16 +184,16 @@ outcome examination::read_configs(const std::vector<wanted>& all) {
         lint::content& known = *of[i];
         const std::string what = "config " + std::string(known.manifest->config().digest);
         if (auto why = wrong_size(answers[i], known.manifest->config().size)) {
-            known.refused = outcome(std::move(*why)).in(what).why();
+            known.refused = status(std::move(*why)).in(what).why();
             continue;
         }
         if (answers[i].failed()) {
             if (is_no_answer(answers[i].why().code)) return std::move(answers[i]).take();
-            known.refused = outcome(std::move(answers[i]).take()).in(what).why();
+            known.refused = status(std::move(answers[i]).take()).in(what).why();
             continue;
         }
         auto config = std::make_unique<oci::config>();
-        outcome done = config->read(json_, bytes_of(answers[i].value().documents.front()));
+        status done = config->read(json_, bytes_of(answers[i].value().documents.front()));
         if (done.failed()) {
             known.refused = std::move(done).in(what).why();
             continue;
@@ -204,7 +204,7 @@ outcome examination::read_configs(const std::vector<wanted>& all) {
     return {};
 }
 
-outcome examination::ask_presence(const std::set<std::string>& digests) {
+status examination::ask_presence(const std::set<std::string>& digests) {
     std::vector<question> questions;
     for (const auto& digest : digests) {
         oci::digest_algorithm algorithm{};
@@ -213,7 +213,7 @@ outcome examination::ask_presence(const std::set<std::string>& digests) {
     }
     auto answers = image_.documents().ask(questions);
     for (std::size_t i = 0; i < questions.size(); ++i) {
-        const bool missing = answers[i].failed() && answers[i].why().code == status::missing;
+        const bool missing = answers[i].failed() && answers[i].why().code == status_code::missing;
         if (answers[i].failed() && !missing) return std::move(answers[i]).take();
         facts_.contents[questions[i].reference].present = missing ? resolve::answer::no : resolve::answer::yes;
     }
@@ -221,7 +221,7 @@ outcome examination::ask_presence(const std::set<std::string>& digests) {
 }
 
 /// Each platform of an image once, whether its entry declares it or only its config does.
-outcome examination::compare_all() {
+status examination::compare_all() {
     std::map<std::string, oci::platform> platforms;
     lint::for_each_entry(facts_, [&](resolve::place where, const oci::descriptor& entry, role is) {
         if (is != role::image) return;
@@ -232,18 +232,18 @@ outcome examination::compare_all() {
         platforms.emplace(oci::describe(*of), *of);
     });
     if (platforms.size() > facts_.limits.documents && !facts_.refused) {
-        facts_.refused =
-            error{status::limit_exceeded, std::to_string(platforms.size()) + " platforms are more than the limit of " +
-                                              std::to_string(facts_.limits.documents)};
+        facts_.refused = error{status_code::limit_exceeded, std::to_string(platforms.size()) +
+                                                                " platforms are more than the limit of " +
+                                                                std::to_string(facts_.limits.documents)};
         return {};
     }
     for (const auto& [text, platform] : platforms) {
-        if (outcome done = compare(platform); done.failed()) return done;
+        REFRACT_TRY(compare(platform));
     }
     return {};
 }
 
-outcome examination::compare(const oci::platform& platform) {
+status examination::compare(const oci::platform& platform) {
     lint::comparison& made = facts_.comparisons.emplace_back();
     made.platform = oci::describe(platform);
     made.versioned = !platform.os_version.empty();
@@ -274,13 +274,13 @@ outcome examination::compare(const oci::platform& platform) {
     return {};
 }
 
-outcome examination::ask_registry() {
+status examination::ask_registry() {
     lint::registry_facts made;
     auto came = image_.documents().ask(
         oci::question_for(question::kind::referrers, facts_.digest, facts_.limits.document_bytes));
     if (came.ok()) {
         made.referrers_api = resolve::answer::yes;
-    } else if (came.why().code == status::missing || came.why().code == status::unsupported) {
+    } else if (came.why().code == status_code::missing || came.why().code == status_code::unsupported) {
         made.referrers_api = resolve::answer::no;
     } else {
         return std::move(came).take();

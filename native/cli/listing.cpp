@@ -180,19 +180,20 @@ result<inspect::listing_request> listing_options::request(const limits& limits) 
     for (const auto& one : annotations) {
         const auto equals = one.find('=');
         if (equals == std::string::npos || equals == 0) {
-            return error{status::invalid_argument, "--annotation is " + quote(one) + ", want KEY=VALUE"};
+            return error{status_code::invalid_argument, "--annotation is " + quote(one) + ", want KEY=VALUE"};
         }
         made.annotations.emplace_back(one.substr(0, equals), one.substr(equals + 1));
     }
     if (!sources.empty()) made.sources = 0;
     for (const auto& one : sources) {
         const auto bit = source_of(one);
-        if (bit == 0) return error{status::invalid_argument, "--source is " + quote(one) + ": there is no such source"};
+        if (bit == 0)
+            return error{status_code::invalid_argument, "--source is " + quote(one) + ": there is no such source"};
         made.sources |= bit;
     }
     if (!platform.empty()) {
         auto parsed = oci::parse_platform(platform);
-        if (parsed.failed()) return outcome(std::move(parsed).take()).in("--platform");
+        if (parsed.failed()) return status(std::move(parsed).take()).in("--platform");
         platform_ = std::move(parsed).value();
         made.platform = platform_.view();
     }

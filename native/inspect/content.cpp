@@ -23,7 +23,7 @@ result<artifact> read_document(const resolve::reference& reference, std::string 
     }
     oci::json_reader json(limits.json_depth);
     oci::manifest manifest;
-    outcome read = manifest.read(json, std::as_bytes(std::span(opened.manifest)), limits);
+    status read = manifest.read(json, std::as_bytes(std::span(opened.manifest)), limits);
     if (read.failed()) return std::move(read).in("manifest " + opened.digest);
     for (const auto& layer : manifest.layers()) {
         opened.pieces.push_back({std::string(layer.digest),

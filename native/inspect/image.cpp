@@ -14,14 +14,14 @@ namespace refract::inspect {
 namespace {
 
 /// Whether what came instead of a document will come again: it is not there, or is not what its digest names.
-bool is_lost(status code) {
-    return code == status::missing || code == status::digest_mismatch || code == status::size_mismatch;
+bool is_lost(status_code code) {
+    return code == status_code::missing || code == status_code::digest_mismatch || code == status_code::size_mismatch;
 }
 
 /// Reads for a walk or a prediction what it needs, until it is done. Only what it cannot do without ends it with the
 /// reader's own error.
 template <class Machine>
-outcome feed(reader& from, Machine& into, result<typename Machine::step> step) {
+status feed(reader& from, Machine& into, result<typename Machine::step> step) {
     while (step.ok() && step.value() == Machine::step::need) {
         const auto& need = into.needed();
         const bool is_config = need.expected.kind == resolve::document_kind::config;
@@ -29,7 +29,7 @@ outcome feed(reader& from, Machine& into, result<typename Machine::step> step) {
                                                need.expected.digest, need.max_bytes));
         if (came.ok()) {
             step = into.feed(bytes_of(came.value().documents.front()));
-        } else if (came.why().code == status::missing || (is_lost(came.why().code) && !need.required)) {
+        } else if (came.why().code == status_code::missing || (is_lost(came.why().code) && !need.required)) {
             step = into.missing(came.why().message);
         } else {
             return std::move(came).take();
@@ -43,19 +43,19 @@ outcome feed(reader& from, Machine& into, result<typename Machine::step> step) {
 
 result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::image_name& name, const limits& limits) {
     std::unique_ptr<image> made(new image(from, name));
-    if (outcome done = made->open_root(limits); done.failed()) return done;
+    REFRACT_TRY(made->open_root(limits));
     return made;
 }
 
 std::string image::shown_name() const { return printable(name_.text(), 1024); }
 
-outcome image::open_root(const limits& limits) {
-    auto came = reader_.ask(oci::question_for(oci::question::kind::manifest, name_.reference(), limits.document_bytes));
-    if (came.failed()) return std::move(came).take();
-    root_.bytes = std::move(came.value().documents.front());
-    root_.served_type = std::move(came.value().media_type);
-    root_.etag = std::move(came.value().etag);
-    root_.digest = name_.digest.empty() ? std::move(came.value().digest) : name_.digest;
+status image::open_root(const limits& limits) {
+    REFRACT_ASSIGN(auto came, reader_.ask(oci::question_for(oci::question::kind::manifest, name_.reference(),
+                                                            limits.document_bytes)));
+    root_.bytes = std::move(came.documents.front());
+    root_.served_type = std::move(came.media_type);
+    root_.etag = std::move(came.etag);
+    root_.digest = name_.digest.empty() ? std::move(came.digest) : name_.digest;
     if (root_.digest.empty()) {
         auto digest = oci::sha256_digest(bytes_of(root_.bytes));
         if (digest.failed()) return std::move(digest).take();
@@ -63,7 +63,7 @@ outcome image::open_root(const limits& limits) {
     }
     oci::json_reader json(limits.json_depth);
     auto what = oci::identify(json, bytes_of(root_.bytes), {}, limits.entries);
-    if (what.failed()) return outcome(std::move(what).take()).in(shown_name());
+    if (what.failed()) return status(std::move(what).take()).in(shown_name());
     root_.kind = what.value().kind;
     root_.media_type = what.value().media_type;
     reader_.keep(root_.digest, root_.bytes);
@@ -81,7 +81,7 @@ resolve::expected_document image::expected_root() const {
 
 result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
     auto walk = std::make_unique<resolve::walk>(request);
-    outcome done = feed(reader_, *walk, walk->begin(expected_root(), bytes_of(root_.bytes)));
+    status done = feed(reader_, *walk, walk->begin(expected_root(), bytes_of(root_.bytes)));
     if (done.failed()) return std::move(done).in(shown_name());
     return walk;
 }
@@ -91,7 +91,7 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
     auto root = expected_root();
     // Clients go by what they are told, and refract by the bytes.
     if (oci::kind_of(root_.served_type) != oci::media_kind::other) root.media_type = root_.served_type;
-    outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(root_.bytes)));
+    status done = feed(reader_, predictor, predictor.begin(root, bytes_of(root_.bytes)));
     if (done.failed()) return std::move(done).in(shown_name());
     return predictor.predicted();
 }
@@ -105,7 +105,7 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
     root.digest = digest.value();
     root.size = static_cast<std::int64_t>(index.size());
     resolve::predictor predictor(who, wanted, limits);
-    outcome done = feed(reader_, predictor, predictor.begin(root, bytes_of(index)));
+    status done = feed(reader_, predictor, predictor.begin(root, bytes_of(index)));
     if (done.failed()) return std::move(done).in(shown_name());
     return predictor.predicted();
 }
@@ -116,30 +116,28 @@ result<const listing*> image::list(const listing_request& request) {
     walk_.reset();
     budget_.requests = request.discovery.requests;
     budget_.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(request.discovery.deadline);
-    auto subjects = focus(request);
-    if (subjects.failed()) return std::move(subjects).take();
+    REFRACT_ASSIGN(auto subjects, focus(request));
     listing_walk_ = {};
     listing_walk_.mode = resolve::mode::list;
     listing_walk_.limits = request.limits;
     artifacts_ = std::make_unique<resolve::artifact_reader>(listing_walk_, request.discovery.found);
     if (is_index()) {
-        auto walked = walk(listing_walk_);
-        if (walked.failed()) return std::move(walked).take();
-        walk_ = std::move(walked).value();
+        REFRACT_ASSIGN(auto walked, walk(listing_walk_));
+        walk_ = std::move(walked);
         auto all = resolve::find_attached(*walk_);
-        if (outcome done = read_artifacts(request, all); done.failed()) return done;
+        REFRACT_TRY(read_artifacts(request, all));
         listing_.unread_indexes = all.unread_indexes;
         listing_.references = std::move(all.references);
     }
-    if (outcome done = discover(request); done.failed()) return done;
+    REFRACT_TRY(discover(request));
     for (auto& notice : reader_.notices()) listing_.notices.push_back(std::move(notice));
     std::erase_if(listing_.references, [&](const auto& one) { return (one.sources & request.sources) == 0; });
     resolve::merge(listing_.references);
     settle_weakness();
     if (request.check_presence) {
-        if (outcome done = check_presence(); done.failed()) return done;
+        REFRACT_TRY(check_presence());
     }
-    if (outcome done = narrow(request, subjects.value()); done.failed()) return done;
+    REFRACT_TRY(narrow(request, subjects));
     return &listing_;
 }
 
@@ -147,12 +145,12 @@ result<std::vector<result<oci::answer>>> image::ask_optional(std::vector<oci::qu
     for (auto& one : questions) one.budget = &budget_;
     auto answers = reader_.ask(questions);
     for (auto& one : answers) {
-        if (one.failed() && one.why().code == status::cancelled) return std::move(one).take();
+        if (one.failed() && one.why().code == status_code::cancelled) return std::move(one).take();
     }
     return answers;
 }
 
-outcome image::read_artifacts(const listing_request& request, resolve::attached& all) {
+status image::read_artifacts(const listing_request& request, resolve::attached& all) {
     std::vector<std::string> types;
     for (const auto& type : {request.type, request.artifact_type}) {
         if (!type.empty()) types.push_back(type);
@@ -160,15 +158,14 @@ outcome image::read_artifacts(const listing_request& request, resolve::attached&
     resolve::notice_list notices;
     artifacts_->want(all, types, notices);
     const auto questions = artifacts_->questions();
-    auto answers = ask_optional(questions);
-    if (answers.failed()) return std::move(answers).take();
-    artifacts_->answer(questions, answers.value(), notices);
+    REFRACT_ASSIGN(auto answers, ask_optional(questions));
+    artifacts_->answer(questions, answers, notices);
     artifacts_->complete(all);
     for (auto& notice : notices.all()) listing_.notices.push_back(shown_name() + ": " + notice);
     return {};
 }
 
-outcome image::discover(const listing_request& request) {
+status image::discover(const listing_request& request) {
     const bool outside = (request.sources & ~resolve::in_index_sources) != 0 || request.scan_tags;
     if (!outside) return {};
     discovery_request_ = {};
@@ -182,9 +179,8 @@ outcome image::discover(const listing_request& request) {
     discovery_->add_subject(root_.digest);
     if (walk_) discovery_->add_subjects(*walk_, listing_.references);
     for (auto questions = discovery_->next(); !questions.empty(); questions = discovery_->next()) {
-        auto answers = ask_optional(std::move(questions));
-        if (answers.failed()) return std::move(answers).take();
-        if (outcome done = discovery_->answer(std::move(answers).value()); done.failed()) return done;
+        REFRACT_ASSIGN(auto answers, ask_optional(std::move(questions)));
+        REFRACT_TRY(discovery_->answer(std::move(answers)));
     }
     auto& found = discovery_->found();
     listing_.references.insert(listing_.references.end(), found.begin(), found.end());
@@ -214,7 +210,7 @@ void image::settle_weakness() {
     }
 }
 
-outcome image::check_presence() {
+status image::check_presence() {
     std::vector<oci::question> questions;
     std::vector<std::size_t> numbers;
     for (std::size_t number = 0; number < listing_.references.size(); ++number) {
@@ -227,15 +223,14 @@ outcome image::check_presence() {
         questions.push_back(oci::question_for(oci::question::kind::presence, one.digest(), 0));
         numbers.push_back(number);
     }
-    auto asked = ask_optional(std::move(questions));
-    if (asked.failed()) return std::move(asked).take();
-    const auto& answers = asked.value();
+    REFRACT_ASSIGN(auto asked, ask_optional(std::move(questions)));
+    const auto& answers = asked;
     resolve::notice_list unknown;
     for (std::size_t i = 0; i < answers.size(); ++i) {
         auto& present = listing_.references[numbers[i]].present;
         if (answers[i].ok()) {
             present = resolve::answer::yes;
-        } else if (answers[i].why().code == status::missing) {
+        } else if (answers[i].why().code == status_code::missing) {
             present = resolve::answer::no;
         } else {
             unknown.add("whether it is there is not known: " + answers[i].why().message);

@@ -20,7 +20,7 @@ public:
     std::vector<std::string> notices() const { return from_.notices(); }
     std::vector<result<oci::answer>> ask(std::span<const oci::question> questions);
     result<oci::answer> ask(const oci::question& question);
-    std::vector<outcome> read(std::span<const oci::blob> blobs) { return from_.read(blobs); }
+    std::vector<status> read(std::span<const oci::blob> blobs) { return from_.read(blobs); }
 
     /// What was got by tag is known by its digest, too.
     void keep(const std::string& digest, const std::string& bytes) { kept_.emplace(digest, bytes); }

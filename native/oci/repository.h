@@ -82,7 +82,7 @@ struct answer {
 struct blob {
     std::string digest;
     std::int64_t size = 0;
-    std::function<outcome(std::span<const std::byte>)> sink;
+    std::function<status(std::span<const std::byte>)> sink;
 };
 
 /// Where manifests, blobs and tags of one name are read from: a repository of a registry, or an image layout. Whatever
@@ -104,9 +104,9 @@ public:
     /// Answers in the order of the questions, which may be asked at the same time.
     virtual std::vector<result<answer>> ask(std::span<const question> questions) = 0;
 
-    /// Reads blobs, several at the same time where that helps. An outcome is a success only if all bytes went to the
+    /// Reads blobs, several at the same time where that helps. A status is a success only if all bytes went to the
     /// sink and were those that digest and size name; after a failure the sink may have seen wrong ones.
-    virtual std::vector<outcome> read(std::span<const blob> blobs) = 0;
+    virtual std::vector<status> read(std::span<const blob> blobs) = 0;
 
     /// What people should know of it that was no reason to fail; a line each. More may come with each answer.
     virtual std::vector<std::string> notices() const { return {}; }

@@ -17,7 +17,7 @@ namespace {
 
 error cannot_read(const std::string& path, int number) {
     const bool denied = number == EACCES || number == EPERM;
-    return {denied ? status::denied : status::invalid_argument,
+    return {denied ? status_code::denied : status_code::invalid_argument,
             "cannot read " + quote(path) + ": " + std::generic_category().message(number)};
 }
 
@@ -43,7 +43,7 @@ result<std::optional<std::string>> read_config_file(const std::string& path) {
         text.append(piece.data(), static_cast<std::size_t>(got));
         if (text.size() > most_config_bytes) {
             ::close(file);
-            return error{status::limit_exceeded,
+            return error{status_code::limit_exceeded,
                          quote(path) + " is longer than the limit of " + std::to_string(most_config_bytes) + " bytes"};
         }
     }

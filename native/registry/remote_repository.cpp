@@ -137,9 +137,9 @@ std::vector<std::string> remote_repository::notices() const {
     return {unread + "; it was passed over"};
 }
 
-std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
+std::vector<status> remote_repository::read(std::span<const oci::blob> blobs) {
     std::vector<std::optional<oci::content_check>> checks(blobs.size());
-    std::vector<outcome> done(blobs.size());
+    std::vector<status> done(blobs.size());
     std::vector<job> jobs;
     std::vector<std::size_t> numbers;
     const auto describe_blob = [&](const oci::blob& blob) { return "blob " + name_ + '@' + printable(blob.digest); };
@@ -158,7 +158,7 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
         next.target = target("/blobs/" + blob.digest);
         next.max_bytes = std::numeric_limits<std::uint64_t>::max();  // the check ends it at its own size
         next.sink = [&into, &blob](std::span<const std::byte> bytes) {
-            if (outcome fine = into->update(bytes); fine.failed()) return fine;
+            REFRACT_TRY(into->update(bytes));
             return blob.sink(bytes);
         };
         jobs.push_back(std::move(next));
@@ -174,7 +174,7 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
             done[number] = checks[number]->finish().in(what);
         }
     }
-    return done;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
+    return done;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved status owns
 }
 
 }  // namespace refract::registry

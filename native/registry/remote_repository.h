@@ -29,7 +29,7 @@ public:
 
     const std::string& name() const noexcept override { return name_; }
     std::vector<result<oci::answer>> ask(std::span<const oci::question> questions) override;
-    std::vector<outcome> read(std::span<const oci::blob> blobs) override;
+    std::vector<status> read(std::span<const oci::blob> blobs) override;
     std::vector<std::string> notices() const override;
 
 private:

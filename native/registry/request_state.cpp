@@ -18,16 +18,16 @@ bool is_redirect(const http_response& response) {
 
 result<url> follow(const url& from, const http_response& response, unsigned redirects, const network_limits& limits) {
     if (redirects > limits.redirects) {
-        return error{status::limit_exceeded,
+        return error{status_code::limit_exceeded,
                      from.authority() + " redirects once more after " + std::to_string(limits.redirects) + " times"};
     }
     const std::string location = response.header("location");
     auto next = resolve_url(from, location);
     if (next.failed()) {
-        return error{status::malformed, from.authority() + " redirects to nowhere: " + next.why().message};
+        return error{status_code::malformed, from.authority() + " redirects to nowhere: " + next.why().message};
     }
     if (from.scheme == "https" && next.value().scheme != "https") {
-        return error{status::denied,
+        return error{status_code::denied,
                      from.authority() + " redirects to " + next.value().authority() + " without TLS, which is refused"};
     }
     return next;
@@ -37,9 +37,10 @@ result<std::chrono::milliseconds> pause_before(unsigned tries, const http_respon
                                                const network_limits& limits) {
     const std::chrono::milliseconds longest(limits.longest_retry_after);
     if (response.retry_after > std::chrono::duration_cast<std::chrono::seconds>(longest)) {  // it may overflow as ms
-        return error{status::unreachable, "it asks to come back in " + std::to_string(response.retry_after.count()) +
-                                              " s, which is longer than the limit of " +
-                                              std::to_string(limits.longest_retry_after / 1000) + " s"};
+        return error{status_code::unreachable, "it asks to come back in " +
+                                                   std::to_string(response.retry_after.count()) +
+                                                   " s, which is longer than the limit of " +
+                                                   std::to_string(limits.longest_retry_after / 1000) + " s"};
     }
     return std::max(std::chrono::milliseconds(response.retry_after),
                     std::chrono::milliseconds(std::uint64_t{limits.first_backoff} << tries));
@@ -64,8 +65,8 @@ void session::request_state::go_to(std::size_t number) {
     tries_ = challenges_ = 0;
     number_ = next_host(number);
     if (number_ >= hosts_.size()) {
-        done_ = error{status::unsupported, "no host of this registry may be asked for it" +
-                                               (mirrors_.empty() ? std::string() : ": " + mirrors_)};
+        done_ = error{status_code::unsupported, "no host of this registry may be asked for it" +
+                                                    (mirrors_.empty() ? std::string() : ": " + mirrors_)};
         return;
     }
     auto parsed = parse_url(at().scheme + "://" + at().host + at().path + job_.target);
@@ -89,9 +90,9 @@ void session::request_state::begin() {
 void session::request_state::give_up(error why) {
     authorizer_.admitted(base_, job_.repository);  // others need not wait for what it asks for
     // Who served the image and has nothing besides has answered what is optional: hosts behind it need not.
-    const bool answered = job_.budget != nullptr && why.code == status::missing && job_.served == number_;
+    const bool answered = job_.budget != nullptr && why.code == status_code::missing && job_.served == number_;
     const bool final =
-        answered || why.code == status::cancelled || why.code == status::invalid_argument || delivered_ > 0;
+        answered || why.code == status_code::cancelled || why.code == status_code::invalid_argument || delivered_ > 0;
     const std::size_t next = next_host(number_ + 1);
     if (final || next >= hosts_.size()) return end(std::move(why));
     mirrors_ += (mirrors_.empty() ? "" : "; ") + why.message;
@@ -104,16 +105,15 @@ void session::request_state::end(error why) {
 }
 
 void session::request_state::cancel() {
-    if (!done_) done_ = error{status::cancelled, "cancelled"};
+    if (!done_) done_ = error{status_code::cancelled, "cancelled"};
 }
 
-outcome session::request_state::add_authorization() {
+status session::request_state::add_authorization() {
     sent_.reset();
     // Where a redirect leads there may be a signature in the URL, beside which nothing else is taken.
     if (probing_ || (!is_at_base() && !challenged_)) return {};
-    auto authorization = authorizer_.authorization(who());
-    if (authorization.failed()) return std::move(authorization).take();
-    sent_ = std::move(authorization).value();
+    REFRACT_ASSIGN(auto authorization, authorizer_.authorization(who()));
+    sent_ = std::move(authorization);
     if (sent_) request_.headers.push_back(*sent_);
     return {};
 }
@@ -138,7 +138,7 @@ const http_request* session::request_state::prepare() {
             line.append(": ").append(value);
         }
     }
-    outcome may = job_.budget == nullptr ? outcome{} : silent_.check(current_);
+    status may = job_.budget == nullptr ? status{} : silent_.check(current_);
     if (may.ok()) may = add_authorization();
     bool has_means = true;
     if (may.ok()) {
@@ -168,7 +168,7 @@ const http_request* session::request_state::prepare() {
     return &request_;
 }
 
-outcome session::request_state::take_bytes(const http_response& response, std::span<const std::byte> bytes) {
+status session::request_state::take_bytes(const http_response& response, std::span<const std::byte> bytes) {
     if (!placed_) {
         placed_ = true;
         position_ = 0;
@@ -178,7 +178,7 @@ outcome session::request_state::take_bytes(const http_response& response, std::s
             const char* const begin = range.data() + std::min(unit.size(), range.size());
             const auto [end, code] = std::from_chars(begin, range.data() + range.size(), position_);
             if (!range.starts_with(unit) || code != std::errc{} || end == begin || position_ > delivered_) {
-                return {status::unreachable,
+                return {status_code::unreachable,
                         current_.authority() + " goes on at another place than it was asked for: " + quote(range, 80)};
             }
         }
@@ -188,7 +188,7 @@ outcome session::request_state::take_bytes(const http_response& response, std::s
     position_ += bytes.size();
     const auto fresh = bytes.subspan(skipped);
     if (fresh.empty()) return {};
-    outcome done = job_.sink(fresh);
+    status done = job_.sink(fresh);
     delivered_ += fresh.size();
     return done;
 }
@@ -203,7 +203,7 @@ void session::request_state::step(result<http_response> came) {
     if (probing_) return take_probe(came);
     if (came.failed()) {
         error why = std::move(came).take();
-        const bool about_host = why.code == status::unreachable || why.code == status::unsupported;
+        const bool about_host = why.code == status_code::unreachable || why.code == status_code::unsupported;
         if (about_host) why.message = current_.authority() + ": " + why.message;
         return give_up(std::move(why));
     }
@@ -213,8 +213,8 @@ void session::request_state::step(result<http_response> came) {
             at().scheme = "http";
             return go_to(number_);
         }
-        return give_up({status::unreachable, current_.authority() + " does not speak TLS as it should (" +
-                                                 response.body + "): if it has none, say --plain-http"});
+        return give_up({status_code::unreachable, current_.authority() + " does not speak TLS as it should (" +
+                                                      response.body + "): if it has none, say --plain-http"});
     }
     whole_ = whole_ || response.encoded;
     if (is_passing(response)) return retry(response);
@@ -231,7 +231,7 @@ void session::request_state::deliver(http_response response) {
 
 void session::request_state::retry(const http_response& response) {
     const bool broken = response.ending == http_response::ending::broken;
-    error why = broken ? error{status::unreachable, current_.authority() + ": " + response.body}
+    error why = broken ? error{status_code::unreachable, current_.authority() + ": " + response.body}
                        : refusal_of(response, current_, login::unknown);
     if (job_.budget != nullptr) return give_up(std::move(why));
     if (tries_ >= limits_.retries) {

@@ -70,8 +70,8 @@ private:
     void end_probe(bool made);
     /// After another one's probe.
     void resume();
-    outcome add_authorization();
-    outcome take_bytes(const http_response& response, std::span<const std::byte> bytes);
+    status add_authorization();
+    status take_bytes(const http_response& response, std::span<const std::byte> bytes);
 
     const job& job_;
     std::span<host> hosts_;

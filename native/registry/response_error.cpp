@@ -28,21 +28,22 @@ namespace {
 error denial(const std::string& host, const std::string& says, login how) {
     switch (how) {
         case login::used:
-            return {status::denied, host + " refuses the credentials" + says};
+            return {status_code::denied, host + " refuses the credentials" + says};
         case login::not_asked_for:
-            return {status::denied,
+            return {status_code::denied,
                     host + " refuses to answer" + says +
                         ": there are credentials for it, but it asks for none in a way that refract knows"};
         case login::withheld:
-            return {status::denied,
+            return {status_code::denied,
                     host + " wants credentials" + says + ", and none are sent to where a redirect leads without TLS"};
         case login::unknown:
-            return {status::denied, host + " refuses to answer" + says};
+            return {status_code::denied, host + " refuses to answer" + says};
         case login::none:
             break;
     }
-    return {status::denied, host + " wants credentials, and there are none for it" + says +
-                                ": log in with docker login " + host + ", or give --username and --password-stdin"};
+    return {status_code::denied, host + " wants credentials, and there are none for it" + says +
+                                     ": log in with docker login " + host +
+                                     ", or give --username and --password-stdin"};
 }
 
 }  // namespace
@@ -53,29 +54,29 @@ error refusal_of(const http_response& response, const url& asked, login how) {
     const std::string says = words.empty() ? "" : " (" + words + ')';
     switch (response.status) {
         case 404:
-            return {status::missing, host + " does not have it" + says};
+            return {status_code::missing, host + " does not have it" + says};
         case 401:
         case 403:
             return denial(host, says, how);
         case 429:
-            return {status::unreachable, host + " says that it is asked too often" + says + ": try again later"};
+            return {status_code::unreachable, host + " says that it is asked too often" + says + ": try again later"};
         case 400:
         case 405:
         case 406:
         case 415:
         case 501:
             // How registries answer that lack a part of the API, such as the list of tags or referrers.
-            return {status::unsupported,
+            return {status_code::unsupported,
                     host + " does not offer this: it answers with status " + std::to_string(response.status) + says};
         case 201:
         case 202:
         case 203:
         case 204:
         case 205:
-            return {status::unsupported, host + " does not offer this: it answers with status " +
-                                             std::to_string(response.status) + ", which brings nothing"};
+            return {status_code::unsupported, host + " does not offer this: it answers with status " +
+                                                  std::to_string(response.status) + ", which brings nothing"};
         default:
-            return {status::unreachable, host + " answers with status " + std::to_string(response.status) + says};
+            return {status_code::unreachable, host + " answers with status " + std::to_string(response.status) + says};
     }
 }
 

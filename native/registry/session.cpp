@@ -88,7 +88,7 @@ result<http_response> session::exchange(const http_request& first, oci::lookup_b
     unsigned redirects = 0;
     unsigned tries = 0;
     for (;;) {
-        outcome may = budget == nullptr ? outcome{} : silent_.check(request.url);
+        status may = budget == nullptr ? status{} : silent_.check(request.url);
         if (may.ok()) may = spend(budget);
         if (may.failed()) return may;
         const auto begun = clock::now();
@@ -99,9 +99,8 @@ result<http_response> session::exchange(const http_request& first, oci::lookup_b
         }
         const http_response& response = came.value();
         if (is_passing(response) && tries < limits.retries && budget == nullptr) {
-            auto pause = pause_before(tries++, response, limits);
-            if (pause.failed()) return std::move(pause).take();
-            const auto not_before = clock::now() + pause.value();
+            REFRACT_ASSIGN(auto pause, pause_before(tries++, response, limits));
+            const auto not_before = clock::now() + pause;
             while (clock::now() < not_before && !transport_.is_cancelled()) {
                 auto finished = transport_.wait(not_before);
                 early_.insert(early_.end(), std::make_move_iterator(finished.begin()),
@@ -109,14 +108,13 @@ result<http_response> session::exchange(const http_request& first, oci::lookup_b
             }
             continue;
         }
-        if (response.ending != http_response::ending::answered) return error{status::unreachable, response.body};
+        if (response.ending != http_response::ending::answered) return error{status_code::unreachable, response.body};
         silent_.forget(request.url.origin());
         if (!is_redirect(response)) return came;
-        auto next = follow(request.url, response, ++redirects, limits);
-        if (next.failed()) return std::move(next).take();
-        if (!request.form.empty()) return error{status::unreachable, "it redirects a POST, which is not followed"};
-        if (next.value().origin() != request.url.origin()) request.headers.clear();
-        request.url = next.value();
+        REFRACT_ASSIGN(auto next, follow(request.url, response, ++redirects, limits));
+        if (!request.form.empty()) return error{status_code::unreachable, "it redirects a POST, which is not followed"};
+        if (next.origin() != request.url.origin()) request.headers.clear();
+        request.url = next;
     }
 }
 

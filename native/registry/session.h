@@ -27,7 +27,7 @@ struct job {
     std::uint64_t max_bytes = 0;
     std::uint64_t* left = nullptr;  ///< of what may be held of all answers; taken from it as they come
     /// Where the body goes: each byte once and in order, also where a connection broke between two of them.
-    std::function<outcome(std::span<const std::byte>)> sink;
+    std::function<status(std::span<const std::byte>)> sink;
     bool registry::host::*capability = &registry::host::pull;
     /// Set: it is optional, is tried once on each host, and takes its requests from there.
     oci::lookup_budget* budget = nullptr;

@@ -50,12 +50,12 @@ public:
     /// What was wanted since the last call.
     std::vector<oci::question> questions();
     /// The answer about a digest. What cannot be read is an error to tell of, and stays unknown.
-    outcome answer(std::string_view digest, const result<oci::answer>& came);
+    status answer(std::string_view digest, const result<oci::answer>& came);
     /// All answers to questions. What is missing is known to be; what cannot be read is a notice.
     void answer(std::span<const oci::question> asked, const std::vector<result<oci::answer>>& came,
                 notice_list& notices);
     /// Bytes that are at hand.
-    outcome take(std::string_view digest, oci::media_kind kind, std::string_view media_type, std::string_view bytes);
+    status take(std::string_view digest, oci::media_kind kind, std::string_view media_type, std::string_view bytes);
 
     /// Whether it was wanted, and the answer has not come yet.
     bool is_waiting_for(std::string_view digest) const;
@@ -77,7 +77,7 @@ private:
     };
 
     std::string_view keep(std::string_view text) { return text.empty() ? text : strings_.emplace_back(text); }
-    outcome keep(artifact_facts facts, entry& into);
+    status keep(artifact_facts facts, entry& into);
 
     const request& request_;
     std::uint32_t most_;

@@ -216,11 +216,11 @@ void discovery::add_scanned() {
     }
 }
 
-outcome discovery::answer(std::vector<result<oci::answer>> answers) {
+status discovery::answer(std::vector<result<oci::answer>> answers) {
     const std::vector<asked> round = std::exchange(under_way_, {});
     for (std::size_t i = 0; i < round.size(); ++i) {
-        if (answers[i].failed() && answers[i].why().code == status::cancelled) return std::move(answers[i]).take();
-        outcome done = stopped_ ? outcome() : take(round[i], std::move(answers[i]));
+        if (answers[i].failed() && answers[i].why().code == status_code::cancelled) return std::move(answers[i]).take();
+        status done = stopped_ ? status() : take(round[i], std::move(answers[i]));
         if (done.failed()) problems_.add(std::move(done).take().message);
     }
     return {};

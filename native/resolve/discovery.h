@@ -54,7 +54,7 @@ public:
     /// What to ask next; nothing: it is done.
     std::vector<oci::question> next();
     /// What the repository said, in the order of the questions. Only `cancelled` and what is no answer at all ends it.
-    outcome answer(std::vector<result<oci::answer>> answers);
+    status answer(std::vector<result<oci::answer>> answers);
 
     /// How much more may be read.
     std::uint64_t bytes_left() const noexcept {
@@ -104,25 +104,25 @@ private:
     bool is_wanted_tag(const subject& about, std::string_view tag) const;
 
     /// An error is what could not be had or read.
-    outcome take(const asked& one, result<oci::answer> came);
-    outcome take_listing(const asked& one, result<oci::answer> came);
-    outcome take_referrers(const asked& one, result<oci::answer> came);
-    outcome take_page(const std::string& page, const std::string& about);
+    status take(const asked& one, result<oci::answer> came);
+    status take_listing(const asked& one, result<oci::answer> came);
+    status take_referrers(const asked& one, result<oci::answer> came);
+    status take_page(const std::string& page, const std::string& about);
     /// The entries of a page that may be of use, as an index by themselves: the page goes.
     result<std::string> sift(const std::string& page, const std::string& about);
     void add_listed(const oci::index& index, const std::string& about);
-    outcome take_tag(const asked& one, const std::string& bytes);
-    outcome take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
-                                 const std::string& digest);
-    outcome take_scanned(const asked& one, const std::string& bytes);
-    outcome take_nested(const asked& one, result<oci::answer> came);
-    outcome take_entry(const asked& one, result<oci::answer> came);
+    status take_tag(const asked& one, const std::string& bytes);
+    status take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
+                                const std::string& digest);
+    status take_scanned(const asked& one, const std::string& bytes);
+    status take_nested(const asked& one, result<oci::answer> came);
+    status take_entry(const asked& one, result<oci::answer> came);
     void take_artifact(const std::string& digest);
-    outcome begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
-                       std::string media_type);
-    outcome go_on(tagged_index& index, result<walk::step> step);
+    status begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
+                      std::string media_type);
+    status go_on(tagged_index& index, result<walk::step> step);
     /// All of the index has been read: takes what it holds.
-    outcome read_index(tagged_index& index);
+    status read_index(tagged_index& index);
     enum class standing { referrer, unsure, other };
     standing standing_of(const oci::descriptor& entry, std::string_view about) const;
     /// Adds what was found as soon as its bytes have said what its listing does not. `unsure`: and only if they say

@@ -25,14 +25,14 @@ result<std::uint32_t> documents::add(const expected_document& expected, std::spa
     const bool is_config = expected.kind == document_kind::config;
     const std::uint64_t most = is_config ? limits_.config_bytes : limits_.document_bytes;
     if (bytes.size() > most) {
-        return error{status::limit_exceeded, "takes " + std::to_string(bytes.size()) +
-                                                 " bytes, more than the limit of " + std::to_string(most)};
+        return error{status_code::limit_exceeded, "takes " + std::to_string(bytes.size()) +
+                                                      " bytes, more than the limit of " + std::to_string(most)};
     }
     if (static_cast<std::int64_t>(bytes.size()) != expected.size) {
-        return error{status::size_mismatch, "size mismatch: want " + std::to_string(expected.size) + " bytes, got " +
-                                                std::to_string(bytes.size())};
+        return error{status_code::size_mismatch, "size mismatch: want " + std::to_string(expected.size) +
+                                                     " bytes, got " + std::to_string(bytes.size())};
     }
-    if (outcome done = oci::verify_digest(expected.digest, bytes); done.failed()) return done;
+    REFRACT_TRY(oci::verify_digest(expected.digest, bytes));
 
     if (kept_.size() == count_) kept_.push_back(std::make_unique<document>());
     document& next = *kept_[count_];
@@ -43,12 +43,12 @@ result<std::uint32_t> documents::add(const expected_document& expected, std::spa
     next.place = expected.place;
     next.depth = expected.depth;
     next.is_artifact = false;
-    if (outcome done = read(next, bytes); done.failed()) return done;
+    REFRACT_TRY(read(next, bytes));
     numbers_.emplace(next.digest, count_);
     return count_++;
 }
 
-outcome documents::read(document& into, std::span<const std::byte> bytes) {
+status documents::read(document& into, std::span<const std::byte> bytes) {
     switch (into.kind) {
         case document_kind::index:
             if (!into.index) into.index = std::make_unique<oci::index>();

@@ -104,7 +104,7 @@ public:
     std::string describe(place where) const;
 
 private:
-    outcome read(document& into, std::span<const std::byte> bytes);
+    status read(document& into, std::span<const std::byte> bytes);
 
     limits limits_;
     oci::json_reader reader_;

@@ -353,7 +353,7 @@ attached find_attached(const walk& walk) {
     return all;
 }
 
-outcome check_wanted(const told_image& image, const request& policy, const attached& all) {
+status check_wanted(const told_image& image, const request& policy, const attached& all) {
     std::set<std::string_view> artifacts;  // one may be about several subjects
     for (const reference& one : all.references) {
         if (one.wanted) artifacts.insert(one.digest());
@@ -361,9 +361,9 @@ outcome check_wanted(const told_image& image, const request& policy, const attac
     const auto wanted = artifacts.size();
     const auto most = policy.limits.fetched_references;
     if (wanted <= most) return {};
-    return {status::limit_exceeded, describe(image) + ": " + std::to_string(wanted) +
-                                        " references are to be fetched, more than the limit of " +
-                                        std::to_string(most) + " (narrow the types that the policy fetches)"};
+    return {status_code::limit_exceeded, describe(image) + ": " + std::to_string(wanted) +
+                                             " references are to be fetched, more than the limit of " +
+                                             std::to_string(most) + " (narrow the types that the policy fetches)"};
 }
 
 std::string describe(const told_image& image) {

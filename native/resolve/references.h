@@ -114,6 +114,6 @@ void settle(const told_image& image, const request& policy, attached& all);
 void merge(std::vector<reference>& references);
 
 /// Refuses more wanted references than the request allows: better nothing is fetched than an arbitrary part.
-outcome check_wanted(const told_image& image, const request& policy, const attached& all);
+status check_wanted(const told_image& image, const request& policy, const attached& all);
 
 }  // namespace refract::resolve

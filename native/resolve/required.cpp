@@ -30,11 +30,11 @@ std::string with_platform(const std::string& name, std::string_view platform) {
     return platform.empty() ? name : name + " for " + std::string(platform);
 }
 
-outcome refusal(const std::string& image, const std::set<std::string_view>& missing,
-                const std::set<std::string_view>& types, std::string_view but, std::string_view remedy) {
-    return {status::denied, image + " lacks what the policy requires: " + listed(missing, "") +
-                                " (attached: " + listed(types, "nothing") + std::string(but) + "); " +
-                                std::string(remedy) + ", or change required"};
+status refusal(const std::string& image, const std::set<std::string_view>& missing,
+               const std::set<std::string_view>& types, std::string_view but, std::string_view remedy) {
+    return {status_code::denied, image + " lacks what the policy requires: " + listed(missing, "") +
+                                     " (attached: " + listed(types, "nothing") + std::string(but) + "); " +
+                                     std::string(remedy) + ", or change required"};
 }
 
 /// What may hold what is missing.
@@ -110,7 +110,7 @@ std::set<std::string_view> missing_of(const std::vector<std::string>& wanted,
 
 }  // namespace
 
-outcome check_required(const told_image& image, const request& policy, const attached& all, std::string_view but) {
+status check_required(const told_image& image, const request& policy, const attached& all, std::string_view but) {
     if (policy.required_types.empty()) return {};
     const bool alone = image.walk == nullptr;
     for (const chosen_image& chosen : chosen_of(image, policy)) {

@@ -56,13 +56,12 @@ result<token_answer> read_token(std::string_view body) {
     static constexpr std::array<std::string_view, 3> keys{"token", "access_token", "expires_in"};
     oci::json_reader reader(limits{}.json_depth);
     simdjson::dom::document document;
-    auto root = reader.read(document, std::as_bytes(std::span(body)));
-    if (root.failed()) return std::move(root).take();
+    REFRACT_ASSIGN(auto root, reader.read(document, std::as_bytes(std::span(body))));
     token_answer answer;
     std::string_view plain;
     std::string_view oauth;
     std::int64_t life = 0;
-    outcome done = oci::read_object(root.value(), keys, [&](std::size_t key, oci::json_element field) -> outcome {
+    status done = oci::read_object(root, keys, [&](std::size_t key, oci::json_element field) -> status {
         if (key == 0) return oci::read_string(field, plain);
         if (key == 1) return oci::read_string(field, oauth);
         if (field.get(life) != simdjson::SUCCESS) life = 0;
@@ -70,8 +69,9 @@ result<token_answer> read_token(std::string_view body) {
     });
     if (done.failed()) return done;
     answer.value = plain.empty() ? oauth : plain;
-    if (answer.value.empty()) return error{status::malformed, "it has no token"};
-    if (!is_header_safe(answer.value)) return error{status::malformed, "its token has characters that no token has"};
+    if (answer.value.empty()) return error{status_code::malformed, "it has no token"};
+    if (!is_header_safe(answer.value))
+        return error{status_code::malformed, "its token has characters that no token has"};
     answer.life = std::clamp(std::chrono::seconds(life), shortest_life, std::chrono::seconds(longest_life));
     return answer;
 }
@@ -99,22 +99,20 @@ result<const credentials*> authorizer::credentials_of(place& at, const asker& wh
     static const credentials nobody;
     if (is_withheld(who)) return &nobody;
     if (!at.login) {
-        auto found = find_(who.at, who.repository, deadline_of(who.budget));
-        if (found.failed()) return std::move(found).take();
-        if (!is_header_safe(found.value().registry_token)) {
-            return error{status::malformed,
+        REFRACT_ASSIGN(auto found, find_(who.at, who.repository, deadline_of(who.budget)));
+        if (!is_header_safe(found.registry_token)) {
+            return error{status_code::malformed,
                          "registrytoken of " + who.at.authority() + " has characters that no token has; log in again"};
         }
-        at.login = std::move(found).value();
+        at.login = std::move(found);
     }
     return &*at.login;
 }
 
 result<authorizer::standing> authorizer::standing_of(const asker& who) {
     if (is_withheld(who)) return standing::withheld;
-    auto with = credentials_of(place_of(who), who);
-    if (with.failed()) return std::move(with).take();
-    return with.value()->empty() ? standing::none : standing::known;
+    REFRACT_ASSIGN(auto with, credentials_of(place_of(who), who));
+    return with->empty() ? standing::none : standing::known;
 }
 
 std::string authorizer::unread_for(const asker& who) {
@@ -137,20 +135,18 @@ result<std::optional<std::string>> authorizer::authorization(const asker& who) {
     const auto found = places_.find(key_of(who.at, who.repository));
     if (found == places_.end() || !found->second.asked) return std::optional<std::string>();
     place& at = found->second;
-    auto with = credentials_of(at, who);
-    if (with.failed()) return std::move(with).take();
-    const std::string& as_it_is = with.value()->registry_token;
+    REFRACT_ASSIGN(auto with, credentials_of(at, who));
+    const std::string& as_it_is = with->registry_token;
     if (!as_it_is.empty()) return std::optional(bearer(as_it_is));
     if (at.asked->scheme == challenge::scheme::basic) {
-        return with.value()->has_login() ? std::optional(basic(*with.value())) : std::nullopt;
+        return with->has_login() ? std::optional(basic(*with)) : std::nullopt;
     }
     const std::vector<std::string> scopes = scopes_for(at, who);
     const auto kept = at.tokens.find(set_of(scopes));
     if (kept != at.tokens.end() && kept->second.expires > clock::now())
         return std::optional(bearer(kept->second.value));
-    auto fetched = fetch_token(at, who, scopes);
-    if (fetched.failed()) return std::move(fetched).take();
-    return std::optional(bearer(fetched.value()));
+    REFRACT_ASSIGN(auto fetched, fetch_token(at, who, scopes));
+    return std::optional(bearer(fetched));
 }
 
 result<bool> authorizer::refused(const asker& who, const http_response& response,
@@ -168,11 +164,10 @@ result<bool> authorizer::refused(const asker& who, const http_response& response
     if (kept != at.tokens.end() && sent == bearer(kept->second.value)) at.tokens.erase(kept);
     add_scopes(at.scopes, read_scopes(asked->scope));
     at.asked = std::move(asked);
-    auto with = credentials_of(at, who);
-    if (with.failed()) return std::move(with).take();
-    if (!with.value()->registry_token.empty()) return sent != bearer(with.value()->registry_token);
+    REFRACT_ASSIGN(auto with, credentials_of(at, who));
+    if (!with->registry_token.empty()) return sent != bearer(with->registry_token);
     if (at.asked->scheme == challenge::scheme::bearer) return true;
-    return with.value()->has_login() && (!sent || is_new);
+    return with->has_login() && (!sent || is_new);
 }
 
 result<authorizer::remedy> authorizer::remedy_for(const asker& who) {
@@ -201,13 +196,12 @@ void authorizer::end_probe(const url& host, const std::string& repository, bool 
 
 result<http_response> authorizer::ask_for_token(const place& at, const asker& who, const credentials& secret,
                                                 const std::vector<std::string>& scopes) {
-    auto realm = parse_url(at.asked->realm);
-    if (realm.failed()) return std::move(realm).take();
-    if (who.at.scheme == "https" && realm.value().scheme != "https") {
-        return error{status::denied, "it is without TLS, so it gets no credentials"};
+    REFRACT_ASSIGN(auto realm, parse_url(at.asked->realm));
+    if (who.at.scheme == "https" && realm.scheme != "https") {
+        return error{status_code::denied, "it is without TLS, so it gets no credentials"};
     }
     http_request request;
-    request.url = realm.value();
+    request.url = realm;
     request.max_bytes = limits_.token_bytes;
     request.deadline = deadline_of(who.budget);
     if (!secret.identity_token.empty()) {  // OAuth2, distribution's "Docker Registry v2 authentication using OAuth2"
@@ -228,26 +222,24 @@ result<http_response> authorizer::ask_for_token(const place& at, const asker& wh
 
 result<std::string> authorizer::fetch_token(place& at, const asker& who, const std::vector<std::string>& scopes) {
     const std::string host = who.at.authority();
-    const auto failed = [&](status code, std::string_view why) {
+    const auto failed = [&](status_code code, std::string_view why) {
         return error{code, "token server " + shown_url(at.asked->realm) + " of " + host + ": " + std::string(why)};
     };
-    auto with = credentials_of(at, who);
-    if (with.failed()) return std::move(with).take();
+    REFRACT_ASSIGN(auto with, credentials_of(at, who));
     const auto asked_at = clock::now();
-    auto came = ask_for_token(at, who, *with.value(), scopes);
+    auto came = ask_for_token(at, who, *with, scopes);
     if (came.failed()) return failed(came.why().code, came.why().message);
     const int code = came.value().status;
     if (code == 401 || code == 403) {
-        if (!with.value()->empty()) return failed(status::denied, "it refuses the credentials for " + host);
-        return failed(status::denied, is_withheld(who)
-                                          ? "it wants credentials, and none are sent for " + host +
-                                                ", to which a redirect without TLS led"
-                                          : "it wants credentials, and there are none for " + host +
-                                                (with.value()->unread.empty() ? "" : ": ") + with.value()->unread);
+        if (!with->empty()) return failed(status_code::denied, "it refuses the credentials for " + host);
+        return failed(status_code::denied, is_withheld(who) ? "it wants credentials, and none are sent for " + host +
+                                                                  ", to which a redirect without TLS led"
+                                                            : "it wants credentials, and there are none for " + host +
+                                                                  (with->unread.empty() ? "" : ": ") + with->unread);
     }
-    if (code != 200) return failed(status::unreachable, "it answers with status " + std::to_string(code));
+    if (code != 200) return failed(status_code::unreachable, "it answers with status " + std::to_string(code));
     auto answer = read_token(came.value().body);
-    if (answer.failed()) return failed(status::malformed, answer.why().message);
+    if (answer.failed()) return failed(status_code::malformed, answer.why().message);
     const std::string value = answer.value().value;
     at.tokens[set_of(scopes)] = {value, asked_at + answer.value().life - margin};
     return value;

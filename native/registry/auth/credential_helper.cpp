@@ -59,7 +59,7 @@ private:
 };
 
 /// Both ends above the standard descriptors, which the program's side is about to replace.
-outcome open_pipe(descriptor_handle& reading, descriptor_handle& writing) {
+status open_pipe(descriptor_handle& reading, descriptor_handle& writing) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) == 0) {
         reading.reset(::fcntl(ends[0], F_DUPFD_CLOEXEC, 3));
@@ -68,7 +68,7 @@ outcome open_pipe(descriptor_handle& reading, descriptor_handle& writing) {
         ::close(ends[1]);
         if (reading.get() >= 0 && writing.get() >= 0) return {};
     }
-    return {status::internal, "cannot open a pipe: " + std::generic_category().message(errno)};
+    return {status_code::internal, "cannot open a pipe: " + std::generic_category().message(errno)};
 }
 
 /// A program that was started; killed with all that it started, and reaped, unless it ended by itself.
@@ -148,12 +148,12 @@ int spawn(const std::string& program, int input, int output, pid_t& number) {
 }
 
 error no_answer(const std::string& program, std::uint32_t timeout) {
-    return {status::unreachable, program + " did not answer in " + std::to_string(timeout) + " ms and was killed"};
+    return {status_code::unreachable, program + " did not answer in " + std::to_string(timeout) + " ms and was killed"};
 }
 
 /// Reads all that it writes, up to the limit and the deadline.
-outcome read_output(int from, const std::string& program, const network_limits& limits, clock::time_point deadline,
-                    std::string& into) {
+status read_output(int from, const std::string& program, const network_limits& limits, clock::time_point deadline,
+                   std::string& into) {
     std::array<char, 4096> piece{};
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
@@ -165,12 +165,13 @@ outcome read_output(int from, const std::string& program, const network_limits& 
         if (got == 0) return {};
         if (got < 0) {
             if (errno == EINTR) continue;
-            return {status::internal, "cannot read from " + program + ": " + std::generic_category().message(errno)};
+            return {status_code::internal,
+                    "cannot read from " + program + ": " + std::generic_category().message(errno)};
         }
         into.append(piece.data(), static_cast<std::size_t>(got));
         if (into.size() > limits.token_bytes) {
-            return {status::limit_exceeded, program + " wrote more than the limit of " +
-                                                std::to_string(limits.token_bytes) + " bytes and was killed"};
+            return {status_code::limit_exceeded, program + " wrote more than the limit of " +
+                                                     std::to_string(limits.token_bytes) + " bytes and was killed"};
         }
     }
 }
@@ -185,8 +186,8 @@ std::string_view trimmed(std::string_view text) {
 error failed_helper(const std::string& program, const std::string& server, int state) {
     const std::string how = WIFEXITED(state) ? "failed with exit code " + std::to_string(WEXITSTATUS(state))
                                              : "was ended by signal " + std::to_string(WTERMSIG(state));
-    return {status::denied, program + " " + how + " for " + quote(server) + "; to see why, run: echo " +
-                                printable(server) + " | " + program + " get"};
+    return {status_code::denied, program + " " + how + " for " + quote(server) + "; to see why, run: echo " +
+                                     printable(server) + " | " + program + " get"};
 }
 
 result<credentials> read_answer(const std::string& program, const std::string& text) {
@@ -195,11 +196,11 @@ result<credentials> read_answer(const std::string& program, const std::string& t
     simdjson::dom::document document;
     auto root = reader.read(document, std::as_bytes(std::span(text)));
     const std::string place = "what " + program + " answered";
-    if (root.failed()) return outcome(std::move(root).take()).in(place);
+    if (root.failed()) return status(std::move(root).take()).in(place);
     credentials answer;
-    outcome done = oci::read_object(root.value(), keys, [&](std::size_t key, oci::json_element value) -> outcome {
+    status done = oci::read_object(root.value(), keys, [&](std::size_t key, oci::json_element value) -> status {
         std::string_view field;
-        if (outcome got = oci::read_string(value, field); got.failed()) return got;
+        REFRACT_TRY(oci::read_string(value, field));
         if (key == 1) answer.username = field;
         if (key == 2) answer.password = field;
         return {};
@@ -218,23 +219,23 @@ result<credentials> read_answer(const std::string& program, const std::string& t
 
 result<credentials> ask_helper(const std::string& name, const std::string& server, const network_limits& limits) {
     if (!is_helper_name(name)) {
-        return error{status::invalid_argument, quote(name) +
-                                                   " does not name a credential helper: want the NAME of a "
-                                                   "program docker-credential-NAME in PATH"};
+        return error{status_code::invalid_argument, quote(name) +
+                                                        " does not name a credential helper: want the NAME of a "
+                                                        "program docker-credential-NAME in PATH"};
     }
     const std::string program = std::string(program_prefix) + name;
     if (server.empty() || server.size() > longest_server || server.find_first_of("\r\n") != std::string::npos) {
-        return error{status::invalid_argument, "cannot ask " + program + " about the host " + quote(server)};
+        return error{status_code::invalid_argument, "cannot ask " + program + " about the host " + quote(server)};
     }
     descriptor_handle input;
     descriptor_handle question;
     descriptor_handle answer;
     descriptor_handle output;
-    if (outcome done = open_pipe(input, question); done.failed()) return done;
-    if (outcome done = open_pipe(answer, output); done.failed()) return done;
+    REFRACT_TRY(open_pipe(input, question));
+    REFRACT_TRY(open_pipe(answer, output));
     // Written while the other end is still ours: it fits into the pipe, and there can be no SIGPIPE.
     if (::write(question.get(), server.data(), server.size()) != static_cast<ssize_t>(server.size())) {
-        return error{status::internal, "cannot write to a pipe: " + std::generic_category().message(errno)};
+        return error{status_code::internal, "cannot write to a pipe: " + std::generic_category().message(errno)};
     }
     question.reset(-1);
 
@@ -242,17 +243,17 @@ result<credentials> ask_helper(const std::string& name, const std::string& serve
     pid_t number = -1;
     if (const int failed = spawn(program, input.get(), output.get(), number); failed != 0) {
         if (failed == ENOENT) {
-            return error{status::denied, "there is no program " + program +
-                                             " in PATH: install it, or take it out of the configuration"};
+            return error{status_code::denied, "there is no program " + program +
+                                                  " in PATH: install it, or take it out of the configuration"};
         }
-        return error{status::denied, "cannot run " + program + ": " + std::generic_category().message(failed)};
+        return error{status_code::denied, "cannot run " + program + ": " + std::generic_category().message(failed)};
     }
     process helper(number);
     input.reset(-1);
     output.reset(-1);
 
     std::string text;
-    if (outcome done = read_output(answer.get(), program, limits, deadline, text); done.failed()) return done;
+    REFRACT_TRY(read_output(answer.get(), program, limits, deadline, text));
     const auto state = helper.wait_until(deadline);
     if (!state) return no_answer(program, limits.helper_timeout);
     if (WIFEXITED(*state) && WEXITSTATUS(*state) == 0) return read_answer(program, text);

@@ -88,41 +88,43 @@ std::vector<std::string> usual_places() {
 
 /// Each member of an object, once: `each(key, value)`. Its errors get "[key]".
 template <class Each>
-outcome read_members(oci::json_element value, Each&& each) {
+status read_members(oci::json_element value, Each&& each) {
     if (value.is_null()) return {};
     simdjson::dom::object object;
     if (value.get(object) != simdjson::SUCCESS) return oci::wrong_type("an object", value);
     oci::key_set keys;
     for (const auto [key, field] : object) {
-        if (!keys.add(key)) return outcome(status::ambiguous, "key " + shown_url(key) + " stands there twice");
-        if (outcome done = each(std::string(key), field); done.failed()) {
+        if (!keys.add(key)) return status(status_code::ambiguous, "key " + shown_url(key) + " stands there twice");
+        if (status done = each(std::string(key), field); done.failed()) {
             return std::move(done).in('[' + shown_url(key) + ']');
         }
     }
-    return keys.has_duplicate() ? oci::duplicate_key("") : outcome{};
+    return keys.has_duplicate() ? oci::duplicate_key("") : status{};
 }
 
-outcome read_text(oci::json_element value, std::string& into) {
+status read_text(oci::json_element value, std::string& into) {
     std::string_view text;
-    if (outcome done = oci::read_string(value, text); done.failed()) return done;
+    REFRACT_TRY(oci::read_string(value, text));
     into = text;
     return {};
 }
 
 }  // namespace
 
-outcome check(const credentials& them) {
+status check(const credentials& them) {
     const std::array<std::pair<const std::string*, const char*>, 4> fields{{{&them.username, "the user's name"},
                                                                             {&them.password, "the password"},
                                                                             {&them.identity_token, "the token"},
                                                                             {&them.registry_token, "the token"}}};
     for (const auto& [text, what] : fields) {
         if (has_control(*text)) {
-            return {status::malformed, std::string(what) + " has control characters, perhaps a line end; log in again"};
+            return {status_code::malformed,
+                    std::string(what) + " has control characters, perhaps a line end; log in again"};
         }
     }
     if (them.username.find(':') == std::string::npos) return {};
-    return {status::malformed, "the user's name has a colon, after which a registry would take it for the password"};
+    return {status_code::malformed,
+            "the user's name has a colon, after which a registry would take it for the password"};
 }
 
 result<credential_store> credential_store::open(std::string_view config, const network_limits& limits) {
@@ -133,25 +135,25 @@ result<credential_store> credential_store::open(std::string_view config, const n
         std::string place(config);
         struct stat found {};
         if (::stat(place.c_str(), &found) != 0) {
-            return error{status::invalid_argument, quote(config) +
-                                                       " does not exist, so there are no credentials to read; give "
-                                                       "a docker config directory or file"};
+            return error{status_code::invalid_argument,
+                         quote(config) +
+                             " does not exist, so there are no credentials to read; give "
+                             "a docker config directory or file"};
         }
         if (S_ISDIR(found.st_mode)) place += "/config.json";
         places = {std::move(place)};
     }
     for (const auto& place : places) {
-        auto text = read_config_file(place);
-        if (text.failed()) return std::move(text).take();
-        if (!text.value()) continue;
+        REFRACT_ASSIGN(auto text, read_config_file(place));
+        if (!text) continue;
         store.file_ = place;
-        if (outcome done = store.read(*text.value()); done.failed()) return std::move(done).in(quote(place));
+        if (status done = store.read(*text); done.failed()) return std::move(done).in(quote(place));
         break;
     }
     // Only its auths: a helper that it names would run, and docker runs none either.
     if (const std::string text = from_environment(environment_auths); !text.empty()) {
         credential_store given;
-        if (outcome done = given.read(text); done.failed()) {
+        if (status done = given.read(text); done.failed()) {
             // As docker has it: it is told of, and what is kept in files counts. Most images need no log-in.
             store.unread_ = std::move(done).in(environment_auths).take().message;
         } else {
@@ -161,18 +163,18 @@ result<credential_store> credential_store::open(std::string_view config, const n
     return store;
 }
 
-outcome credential_store::read(std::string_view text) {
+status credential_store::read(std::string_view text) {
     static constexpr std::array<std::string_view, 3> keys{"auths", "credHelpers", "credsStore"};
     static constexpr std::array<std::string_view, 5> entry_keys{"auth", "username", "password", "identitytoken",
                                                                 "registrytoken"};
     if (text.find_first_not_of(blanks) == std::string_view::npos) return {};  // docker takes an empty file for no file
 
-    const auto read_entry = [&](const std::string& key, oci::json_element value) -> outcome {
+    const auto read_entry = [&](const std::string& key, oci::json_element value) -> status {
         entry made{key, {}, {}, {}, {}};
         split_key(key, made.host, made.path);
         const std::array<std::string*, 5> fields{&made.auth, &made.plain.username, &made.plain.password,
                                                  &made.plain.identity_token, &made.plain.registry_token};
-        outcome done = oci::read_object(value, entry_keys, [&](std::size_t field, oci::json_element what) {
+        status done = oci::read_object(value, entry_keys, [&](std::size_t field, oci::json_element what) {
             return read_text(what, *fields[field]);
         });
         if (done.failed()) return done;
@@ -180,21 +182,20 @@ outcome credential_store::read(std::string_view text) {
         if (tells && !made.host.empty()) entries_.push_back(std::move(made));
         return {};
     };
-    const auto read_helper = [&](const std::string& key, oci::json_element value) -> outcome {
+    const auto read_helper = [&](const std::string& key, oci::json_element value) -> status {
         std::string host;
         std::string path;
         std::string name;
         split_key(key, host, path);
-        if (outcome done = read_text(value, name); done.failed()) return done;
+        REFRACT_TRY(read_text(value, name));
         if (!host.empty()) helpers_.emplace_back(std::move(host), std::move(name));
         return {};
     };
 
     oci::json_reader reader(64);
     simdjson::dom::document document;
-    auto root = reader.read(document, std::as_bytes(std::span(text)));
-    if (root.failed()) return std::move(root).take();
-    return oci::read_object(root.value(), keys, [&](std::size_t key, oci::json_element value) -> outcome {
+    REFRACT_ASSIGN(auto root, reader.read(document, std::as_bytes(std::span(text))));
+    return oci::read_object(root, keys, [&](std::size_t key, oci::json_element value) -> status {
         if (key == 0) return read_members(value, read_entry);
         if (key == 1) return read_members(value, read_helper);
         return read_text(value, store_);
@@ -233,12 +234,12 @@ result<credentials> decode(const std::string& auth, credentials them) {
         const auto colon = pair.find(':');
         if (colon == std::string_view::npos) {
             const char* const why = decoded ? "holds no colon between user and password" : "is not base64";
-            return error{status::malformed, "auth " + std::string(why) + "; log in again"};
+            return error{status_code::malformed, "auth " + std::string(why) + "; log in again"};
         }
         them.username = pair.substr(0, colon);
         them.password = pair.substr(colon + 1);
     }
-    if (outcome done = check(them); done.failed()) return done;
+    REFRACT_TRY(check(them));
     return them;
 }
 
@@ -251,7 +252,7 @@ result<credentials> credential_store::ask(std::string_view key, const std::strin
     limits.helper_timeout = std::min(limits.helper_timeout, timeout);
     auto answer = ask_helper(helper, hub ? std::string(docker_hub::login) : host, limits);
     if (answer.ok()) return answer;
-    return outcome(std::move(answer).take()).in(key).in(quote(file_));
+    return status(std::move(answer).take()).in(key).in(quote(file_));
 }
 
 result<credentials> credential_store::find(const std::string& host, const std::string& repository,
@@ -259,7 +260,7 @@ result<credentials> credential_store::find(const std::string& host, const std::s
     const auto read_entry = [](const entry& from, const std::string& place) -> result<credentials> {
         auto decoded = decode(from.auth, from.plain);
         if (decoded.ok()) return decoded;
-        return outcome(std::move(decoded).take()).in("auths[" + shown_url(from.key) + ']').in(place);
+        return status(std::move(decoded).take()).in("auths[" + shown_url(from.key) + ']').in(place);
     };
     if (const entry* const kept = best_of(of_environment_, host, repository); kept != nullptr) {
         auto given = read_entry(*kept, environment_auths);

@@ -28,7 +28,7 @@ struct credentials {
 
 /// Whether these can be sent: no control characters, and no colon in the user's name, where Basic would read it as the
 /// password's beginning (RFC 7617). The message holds none of them.
-outcome check(const credentials& them);
+status check(const credentials& them);
 
 /// What docker and podman keep about log-ins: one config.json or auth.json, and the helpers that it names. Before
 /// these goes what $DOCKER_AUTH_CONFIG holds: the `auths` of a config.json, as docker has it.
@@ -64,7 +64,7 @@ private:
         std::string auth;  ///< base64 of "user:password"
         credentials plain;
     };
-    outcome read(std::string_view text);
+    status read(std::string_view text);
     static const entry* best_of(const std::vector<entry>& entries, const std::string& host,
                                 const std::string& repository);
     result<credentials> ask(std::string_view key, const std::string& helper, const std::string& host,

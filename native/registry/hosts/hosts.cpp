@@ -88,7 +88,7 @@ result<std::string> find_directory(std::string_view host, std::string_view direc
             struct stat found {};
             if (::stat(path.c_str(), &found) == 0) return path;
             if (errno == ENOENT) continue;
-            return error{errno == EACCES ? status::denied : status::invalid_argument,
+            return error{errno == EACCES ? status_code::denied : status_code::invalid_argument,
                          "cannot look into " + quote(path) + ": " + std::generic_category().message(errno)};
         }
     }
@@ -96,14 +96,14 @@ result<std::string> find_directory(std::string_view host, std::string_view direc
 }
 
 /// Docker's way of old: CA certificates in *.crt, our own in *.cert, the keys to these in *.key.
-outcome add_certificates(const std::string& directory, written_host& into) {
+status add_certificates(const std::string& directory, written_host& into) {
     std::error_code failed;
     std::vector<fs::path> files;
     for (fs::directory_iterator at(directory, failed), end; !failed && at != end; at.increment(failed)) {
         std::error_code gone;
         if (at->symlink_status(gone).type() != fs::file_type::directory) files.push_back(at->path());
     }
-    if (failed) return {status::invalid_argument, "cannot read " + quote(directory) + ": " + failed.message()};
+    if (failed) return {status_code::invalid_argument, "cannot read " + quote(directory) + ": " + failed.message()};
     std::sort(files.begin(), files.end());
     for (const auto& file : files) {
         const std::string name = file.string();
@@ -111,7 +111,7 @@ outcome add_certificates(const std::string& directory, written_host& into) {
         if (!name.ends_with(".cert")) continue;
         std::string key = name.substr(0, name.size() - 5) + ".key";
         if (!fs::exists(key, failed)) key.clear();
-        if (failed) return {status::invalid_argument, "cannot look at " + quote(key) + ": " + failed.message()};
+        if (failed) return {status_code::invalid_argument, "cannot look at " + quote(key) + ": " + failed.message()};
         into.what.client_certificates.emplace_back(name, std::move(key));
     }
     into.tells_tls = !into.what.ca_files.empty() || !into.what.client_certificates.empty();
@@ -120,15 +120,14 @@ outcome add_certificates(const std::string& directory, written_host& into) {
 
 result<std::vector<written_host>> read_directory(const std::string& directory) {
     const std::string file = (fs::path(directory) / "hosts.toml").string();
-    auto text = read_config_file(file);
-    if (text.failed()) return std::move(text).take();
-    if (text.value() && !text.value()->empty()) {
-        auto hosts = parse_hosts_file(*text.value(), directory);
-        if (hosts.failed()) return outcome(std::move(hosts).take()).in(quote(file));
+    REFRACT_ASSIGN(auto text, read_config_file(file));
+    if (text && !text->empty()) {
+        auto hosts = parse_hosts_file(*text, directory);
+        if (hosts.failed()) return status(std::move(hosts).take()).in(quote(file));
         return hosts;
     }
     std::vector<written_host> hosts(1);
-    if (outcome done = add_certificates(directory, hosts.front()); done.failed()) return done;
+    REFRACT_TRY(add_certificates(directory, hosts.front()));
     return hosts;
 }
 
@@ -142,15 +141,14 @@ bool is_plain_host(std::string_view host) {
 }  // namespace
 
 result<std::vector<host>> hosts_for(std::string_view host, std::string_view directories, bool plain_http) {
-    if (!is_plain_host(host)) return error{status::invalid_argument, quote(host) + " is not the host of a registry"};
-    auto directory = find_directory(host, directories);
-    if (directory.failed()) return std::move(directory).take();
-    auto written = directory.value().empty() ? result<std::vector<written_host>>(std::vector<written_host>(1))
-                                             : read_directory(directory.value());
-    if (written.failed()) return std::move(written).take();
+    if (!is_plain_host(host))
+        return error{status_code::invalid_argument, quote(host) + " is not the host of a registry"};
+    REFRACT_ASSIGN(auto directory, find_directory(host, directories));
+    REFRACT_ASSIGN(auto written, directory.empty() ? result<std::vector<written_host>>(std::vector<written_host>(1))
+                                                   : read_directory(directory));
 
     std::vector<registry::host> hosts;
-    for (auto& one : written.value()) {
+    for (auto& one : written) {
         if (one.what.host.empty()) name_host(one, host, plain_http);
         if (one.what.scheme == "http" && one.tells_tls && split(one.what.host).port != "80") {
             one.what.scheme = "https";

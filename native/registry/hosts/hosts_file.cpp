@@ -28,20 +28,20 @@ const toml::node* find(const toml::table& in, std::string_view name) {
     return nullptr;
 }
 
-error wrong_type(std::string_view wanted) { return {status::malformed, "want " + std::string(wanted)}; }
+error wrong_type(std::string_view wanted) { return {status_code::malformed, "want " + std::string(wanted)}; }
 
 template <class Value>
-outcome read_value(const toml::table& from, std::string_view key, std::string_view wanted, Value& into) {
+status read_value(const toml::table& from, std::string_view key, std::string_view wanted, Value& into) {
     const toml::node* const node = find(from, key);
     if (node == nullptr) return {};
     const auto value = node->value_exact<Value>();
-    if (!value) return outcome(wrong_type(wanted)).in(key);
+    if (!value) return status(wrong_type(wanted)).in(key);
     into = *value;
     return {};
 }
 
 /// One string, or an array of them.
-outcome read_strings(const toml::node& node, std::vector<std::string>& into) {
+status read_strings(const toml::node& node, std::vector<std::string>& into) {
     if (auto one = node.value_exact<std::string>()) {
         into.push_back(std::move(*one));
         return {};
@@ -61,11 +61,11 @@ std::string absolute(const std::string& file, const std::string& directory) {
     return path.is_absolute() ? file : (std::filesystem::path(directory) / path).lexically_normal().string();
 }
 
-outcome read_endpoint(std::string url, bool override_path, host& into) {
+status read_endpoint(std::string url, bool override_path, host& into) {
     if (url.find("://") == std::string::npos) url.insert(0, "https://");
     auto parts = parse_endpoint(url);
     if (!parts) {
-        return {status::malformed, shown_url(url) + " is not the http or https URL of a registry, nor a host"};
+        return {status_code::malformed, shown_url(url) + " is not the http or https URL of a registry, nor a host"};
     }
     into.scheme = std::move(parts->scheme);
     into.host = std::move(parts->host);
@@ -75,7 +75,7 @@ outcome read_endpoint(std::string url, bool override_path, host& into) {
     return {};
 }
 
-outcome read_capabilities(const toml::table& from, host& into) {
+status read_capabilities(const toml::table& from, host& into) {
     const toml::node* const node = find(from, "capabilities");
     if (node == nullptr) return {};
     const toml::array* const names = node->as_array();
@@ -92,7 +92,7 @@ outcome read_capabilities(const toml::table& from, host& into) {
         } else if (equal_but_for_case(*name, "referrers")) {
             into.referrers = true;
         } else if (!equal_but_for_case(*name, "push")) {
-            return {status::malformed,
+            return {status_code::malformed,
                     "there is no capability " + quote(*name, 64) + ": want pull, resolve, push or referrers"};
         }
     }
@@ -100,7 +100,7 @@ outcome read_capabilities(const toml::table& from, host& into) {
 }
 
 /// A file, files, or pairs of files; a pair's key may be empty.
-outcome read_client(const toml::table& from, const std::string& directory, host& into) {
+status read_client(const toml::table& from, const std::string& directory, host& into) {
     static constexpr std::string_view wanted = "a string, or an array of strings or of pairs of them";
     const toml::node* const node = find(from, "client");
     if (node == nullptr) return {};
@@ -116,7 +116,7 @@ outcome read_client(const toml::table& from, const std::string& directory, host&
     if (several == nullptr) return wrong_type(wanted);
     for (const auto& element : *several) {
         std::vector<std::string> pair;
-        if (outcome done = read_strings(element, pair); done.failed()) return wrong_type(wanted);
+        if (status done = read_strings(element, pair); done.failed()) return wrong_type(wanted);
         if (element.is_array() && pair.size() != 2) return wrong_type("pairs of a certificate and its key");
         add(pair[0], element.is_array() ? pair[1] : "");
     }
@@ -133,7 +133,7 @@ bool is_header_value(std::string_view value) {
                        [](char c) { return (static_cast<unsigned char>(c) >= 0x20 || c == '\t') && c != '\x7F'; });
 }
 
-outcome read_headers(const toml::table& from, host& into) {
+status read_headers(const toml::table& from, host& into) {
     const toml::node* const node = find(from, "header");
     if (node == nullptr) return {};
     const toml::table* const headers = node->as_table();
@@ -141,10 +141,10 @@ outcome read_headers(const toml::table& from, host& into) {
     for (const auto& [key, value] : *headers) {
         const std::string name(key.str());
         std::vector<std::string> values;
-        if (!is_header_name(name)) return {status::malformed, quote(name, 64) + " cannot be a header's name"};
-        if (outcome done = read_strings(value, values); done.failed()) return std::move(done).in(name);
+        if (!is_header_name(name)) return {status_code::malformed, quote(name, 64) + " cannot be a header's name"};
+        if (status done = read_strings(value, values); done.failed()) return std::move(done).in(name);
         for (auto& text : values) {
-            if (!is_header_value(text)) return {status::malformed, name + ": the value has control characters"};
+            if (!is_header_value(text)) return {status_code::malformed, name + ": the value has control characters"};
             into.headers.emplace_back(name, std::move(text));
         }
     }
@@ -182,36 +182,36 @@ std::optional<std::uint32_t> parse_duration(std::string_view text) {
     return static_cast<std::uint32_t>(std::ceil(milliseconds));
 }
 
-outcome read_dial_timeout(const toml::table& from, host& into) {
+status read_dial_timeout(const toml::table& from, host& into) {
     std::string text;
-    if (outcome done = read_value(from, "dial_timeout", "a string", text); done.failed()) return done;
+    REFRACT_TRY(read_value(from, "dial_timeout", "a string", text));
     if (text.empty()) return {};
     const auto milliseconds = parse_duration(text);
     if (!milliseconds) {
-        return {status::malformed, "dial_timeout: " + quote(text, 64) + R"( is no time such as "3s" or "500ms")"};
+        return {status_code::malformed, "dial_timeout: " + quote(text, 64) + R"( is no time such as "3s" or "500ms")"};
     }
     if (*milliseconds > 0) into.dial_timeout_ms = *milliseconds;  // Go has none with 0, and we have our own then
     return {};
 }
 
 /// What may stand in a host's table and outside of them.
-outcome read_host(const toml::table& from, const std::string& url, const std::string& directory, written_host& into) {
+status read_host(const toml::table& from, const std::string& url, const std::string& directory, written_host& into) {
     bool override_path = false;
-    if (outcome done = read_value(from, "override_path", "true or false", override_path); done.failed()) return done;
+    REFRACT_TRY(read_value(from, "override_path", "true or false", override_path));
     if (!url.empty()) {
-        if (outcome done = read_endpoint(url, override_path, into.what); done.failed()) return done;
+        REFRACT_TRY(read_endpoint(url, override_path, into.what));
     }
-    if (outcome done = read_value(from, "skip_verify", "true or false", into.what.skip_verify); done.failed()) {
+    if (status done = read_value(from, "skip_verify", "true or false", into.what.skip_verify); done.failed()) {
         return done;
     }
-    if (outcome done = read_capabilities(from, into.what); done.failed()) return std::move(done).in("capabilities");
+    if (status done = read_capabilities(from, into.what); done.failed()) return std::move(done).in("capabilities");
     const toml::node* const ca = find(from, "ca");
     if (ca != nullptr) {
-        if (outcome done = read_strings(*ca, into.what.ca_files); done.failed()) return std::move(done).in("ca");
+        if (status done = read_strings(*ca, into.what.ca_files); done.failed()) return std::move(done).in("ca");
         for (auto& file : into.what.ca_files) file = absolute(file, directory);
     }
-    if (outcome done = read_client(from, directory, into.what); done.failed()) return std::move(done).in("client");
-    if (outcome done = read_headers(from, into.what); done.failed()) return std::move(done).in("header");
+    if (status done = read_client(from, directory, into.what); done.failed()) return std::move(done).in("client");
+    if (status done = read_headers(from, into.what); done.failed()) return std::move(done).in("header");
     into.tells_tls = ca != nullptr || !into.what.client_certificates.empty() || find(from, "skip_verify") != nullptr;
     return read_dial_timeout(from, into.what);
 }
@@ -220,7 +220,7 @@ result<std::vector<written_host>> read_hosts(const toml::table& root, const std:
     std::vector<written_host> hosts;
     if (const toml::node* const node = root.get("host")) {
         const toml::table* const tables = node->as_table();
-        if (tables == nullptr) return outcome(wrong_type("a table")).in("host");
+        if (tables == nullptr) return status(wrong_type("a table")).in("host");
         std::vector<std::pair<toml::source_position, const toml::key*>> order;
         for (const auto& [key, table] : *tables) order.emplace_back(key.source().begin, &key);
         std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -228,15 +228,15 @@ result<std::vector<written_host>> read_hosts(const toml::table& root, const std:
             const std::string url(key->str());
             const toml::table* const table = tables->get(url)->as_table();
             written_host& made = hosts.emplace_back();
-            outcome done = table == nullptr ? outcome(wrong_type("a table"))
-                           : url.empty()    ? outcome(status::malformed, "want a URL or a host")
-                                            : read_host(*table, url, directory, made);
+            status done = table == nullptr ? status(wrong_type("a table"))
+                          : url.empty()    ? status(status_code::malformed, "want a URL or a host")
+                                           : read_host(*table, url, directory, made);
             if (done.failed()) return std::move(done).in("host." + shown_url(url));
         }
     }
     std::string server;
-    if (outcome done = read_value(root, "server", "a string", server); done.failed()) return done;
-    if (outcome done = read_host(root, server, directory, hosts.emplace_back()); done.failed()) return done;
+    REFRACT_TRY(read_value(root, "server", "a string", server));
+    REFRACT_TRY(read_host(root, server, directory, hosts.emplace_back()));
     return hosts;
 }
 
@@ -249,7 +249,7 @@ result<std::vector<written_host>> parse_hosts_file(std::string_view text, const 
     } catch (const toml::parse_error& failure) {
         // What toml++ says may repeat what stands there, and that may be a secret.
         const auto at = failure.source().begin;
-        return error{status::malformed,
+        return error{status_code::malformed,
                      "not TOML, at line " + std::to_string(at.line) + ", column " + std::to_string(at.column)};
     }
 }

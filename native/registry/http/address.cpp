@@ -124,11 +124,11 @@ bool is_own_address(const sockaddr& address) noexcept {
     return false;
 }
 
-outcome named_hosts::allow(std::string_view what) {
+status named_hosts::allow(std::string_view what) {
     const auto slash = what.find('/');
     if (slash == std::string_view::npos) {
         auto parsed = parse_url("https://" + std::string(what));
-        if (parsed.failed()) return outcome(std::move(parsed).take()).in("allowed host " + quote(what));
+        if (parsed.failed()) return status(std::move(parsed).take()).in("allowed host " + quote(what));
         const bool has_port = what.ends_with(':' + parsed.value().port);
         if (has_port) {
             origins_.push_back(parsed.value().host + ':' + parsed.value().port);
@@ -145,7 +145,7 @@ outcome named_hosts::allow(std::string_view what) {
     const auto [end, code] = std::from_chars(bits.data(), bits.data() + bits.size(), next.bits);
     if (inet_pton(next.family, address.c_str(), next.bytes) != 1 || code != std::errc{} ||
         end != bits.data() + bits.size() || next.bits > most) {
-        return {status::invalid_argument, quote(what) + " is no network: want one like 10.0.0.0/8 or fd00::/8"};
+        return {status_code::invalid_argument, quote(what) + " is no network: want one like 10.0.0.0/8 or fd00::/8"};
     }
     networks_.push_back(next);
     return {};

@@ -28,7 +28,7 @@ bool is_own_address(const sockaddr& address) noexcept;
 class named_hosts {
 public:
     /// "host", "host:port" or a network, "10.0.0.0/8".
-    outcome allow(std::string_view what);
+    status allow(std::string_view what);
     void add(const url& named);
 
     /// Whether a request to this host may go wherever the name leads. On loopback only the port that was named counts:

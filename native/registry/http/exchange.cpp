@@ -45,11 +45,12 @@ bool transport::exchange::is_readable() {
         // A part of what is encoded cannot be decoded by itself: to be asked anew, for the whole.
         cut = "the answer is a part of what is encoded with " + printable(coding, 40);
     } else if (codings > 1) {
-        refuse(status::unsupported, "the answer is encoded " + std::to_string(codings) + " times, the last time with " +
-                                        quote(coding, 40) + "; it was asked for without, and may be so once");
+        refuse(status_code::unsupported, "the answer is encoded " + std::to_string(codings) +
+                                             " times, the last time with " + quote(coding, 40) +
+                                             "; it was asked for without, and may be so once");
     } else {
-        refuse(status::unsupported, "the answer is encoded with " + quote(coding, 40) +
-                                        ", though it was asked for without; only gzip and deflate can be decoded");
+        refuse(status_code::unsupported, "the answer is encoded with " + quote(coding, 40) +
+                                             ", though it was asked for without; only gzip and deflate can be decoded");
     }
     return false;
 }
@@ -67,8 +68,8 @@ std::size_t transport::exchange::on_header(char* data, std::size_t, std::size_t 
     me.answering = true;
     me.header_bytes += size;
     if (me.header_bytes > me.options->limits.header_bytes) {
-        me.refuse(status::limit_exceeded, "the headers take more than the limit of " +
-                                              std::to_string(me.options->limits.header_bytes) + " bytes");
+        me.refuse(status_code::limit_exceeded, "the headers take more than the limit of " +
+                                                   std::to_string(me.options->limits.header_bytes) + " bytes");
         return 0;
     }
     std::string_view line(data, size);
@@ -100,16 +101,16 @@ std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t si
         return me.enough ? 0 : size;
     }
     if (me.body_bytes > me.request->max_bytes) {
-        me.refuse(status::limit_exceeded, "the answer is longer than " + std::to_string(me.request->max_bytes) +
-                                              " bytes, which is all it may have");
+        me.refuse(status_code::limit_exceeded, "the answer is longer than " + std::to_string(me.request->max_bytes) +
+                                                   " bytes, which is all it may have");
         return 0;
     }
     if (!me.request->sink) {
         if (std::uint64_t* const left = me.request->left; left != nullptr) {
             if (size > *left) {
-                me.refuse(status::limit_exceeded, "this answer and others take more than the limit of " +
-                                                      std::to_string(me.options->limits.answers_bytes) +
-                                                      " bytes together");
+                me.refuse(status_code::limit_exceeded, "this answer and others take more than the limit of " +
+                                                           std::to_string(me.options->limits.answers_bytes) +
+                                                           " bytes together");
                 return 0;
             }
             *left -= size;
@@ -117,7 +118,7 @@ std::size_t transport::exchange::on_body(char* data, std::size_t, std::size_t si
         me.response.body.append(data, size);
         return size;
     }
-    outcome done = me.request->sink(me.response, std::as_bytes(std::span(data, size)));
+    status done = me.request->sink(me.response, std::as_bytes(std::span(data, size)));
     if (done.ok()) return size;
     me.failure = std::move(done).take();
     return 0;
@@ -129,9 +130,9 @@ curl_socket_t transport::exchange::on_socket(void* self, curlsocktype, curl_sock
     if (!me.by_proxy && !me.named->contains(me.request->url) && !me.named->contains(address->addr)) {
         const bool is_private = is_private_address(address->addr);
         if (is_private || is_own_address(address->addr)) {
-            me.refuse(status::denied, "host " + me.request->url.authority() +
-                                          (is_private ? " is in a private network" : " is this machine itself") +
-                                          ", and only the registry named it: allow it if it is right");
+            me.refuse(status_code::denied, "host " + me.request->url.authority() +
+                                               (is_private ? " is in a private network" : " is this machine itself") +
+                                               ", and only the registry named it: allow it if it is right");
             return CURL_SOCKET_BAD;
         }
     }
@@ -143,7 +144,7 @@ CURLcode transport::exchange::on_tls(CURL*, void* context, void* self) {
     auto* const tls = static_cast<SSL_CTX*>(context);
     for (const auto& file : me.request->tls.ca_files) {
         if (SSL_CTX_load_verify_locations(tls, file.c_str(), nullptr) == 1) continue;
-        me.refuse(status::invalid_argument, "cannot read CA certificates from " + quote(file));
+        me.refuse(status_code::invalid_argument, "cannot read CA certificates from " + quote(file));
         return CURLE_SSL_CACERT_BADFILE;
     }
     return CURLE_OK;

@@ -39,7 +39,7 @@ struct transport::exchange {
 
     void prepare();
     void prepare_tls();
-    void refuse(status code, std::string why) { failure = error{code, std::move(why)}; }
+    void refuse(status_code code, std::string why) { failure = error{code, std::move(why)}; }
     /// Counts what a Content-Encoding or Transfer-Encoding names; libcurl counts them through interim answers, too.
     void note_codings(std::string_view value);
     /// Whether the body can be read, when all headers have come. If not: a success is refused, an error stays one

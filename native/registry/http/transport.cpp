@@ -147,7 +147,8 @@ void transport::finish(ticket which, int code) {
         part.body = one->cut;
         came = std::move(part);
     } else if (code == CURLE_BAD_CONTENT_ENCODING && one->is_success()) {
-        came = error{status::malformed, "the answer is not encoded with " + quote(one->coding, 40) + " as it says"};
+        came =
+            error{status_code::malformed, "the answer is not encoded with " + quote(one->coding, 40) + " as it says"};
     } else if (code == CURLE_OK || one->enough || code == CURLE_BAD_CONTENT_ENCODING) {
         curl_off_t pause = 0;
         curl_easy_getinfo(one->easy.get(), CURLINFO_RETRY_AFTER, &pause);
@@ -155,7 +156,7 @@ void transport::finish(ticket which, int code) {
         came = std::move(one->response);
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
         const bool asked = reached(one->easy.get(), CURLINFO_PRETRANSFER_TIME_T) > std::chrono::microseconds::zero();
-        came = error{status::unreachable,
+        came = error{status_code::unreachable,
                      one->answering ? "the answer stalled: fewer than " + std::to_string(options_.limits.slowest) +
                                           " bytes a second for " + seconds(options_.limits.stall_timeout)
                      : asked ? "no answer within " + seconds(options_.limits.first_byte_timeout)
@@ -170,7 +171,7 @@ void transport::finish(ticket which, int code) {
         if (none.ending == http_response::ending::not_tls || is_broken(code)) {
             came = std::move(none);
         } else {
-            came = error{status::unreachable, why};
+            came = error{status_code::unreachable, why};
         }
     }
     if (options_.trace) {
@@ -194,18 +195,18 @@ void transport::check_times() {
         const bool is_tls = one->request->url.scheme == "https";
         const auto none = std::chrono::microseconds::zero();
         if (cancelled) {
-            one->refuse(status::cancelled, "cancelled");
+            one->refuse(status_code::cancelled, "cancelled");
         } else if (clock::now() >= one->request->deadline) {
-            one->refuse(status::unreachable, "no whole answer before the time for optional look-ups was over");
+            one->refuse(status_code::unreachable, "no whole answer before the time for optional look-ups was over");
         } else if (one->is_hollow()) {
-            one->refuse(status::limit_exceeded,
+            one->refuse(status_code::limit_exceeded,
                         "what is encoded with " + quote(one->coding, 40) + " is longer than what it holds");
         } else if (!one->answering && sent > none &&
                    since - sent > std::chrono::milliseconds(limits.first_byte_timeout)) {
-            one->refuse(status::unreachable, "no answer within " + seconds(limits.first_byte_timeout));
+            one->refuse(status_code::unreachable, "no answer within " + seconds(limits.first_byte_timeout));
         } else if (is_tls && sent == none && secured == none && connected > none &&
                    since - connected > std::chrono::milliseconds(limits.tls_timeout)) {
-            one->refuse(status::unreachable, "no TLS within " + seconds(limits.tls_timeout));
+            one->refuse(status_code::unreachable, "no TLS within " + seconds(limits.tls_timeout));
         } else {
             continue;
         }

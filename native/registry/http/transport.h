@@ -57,7 +57,7 @@ struct http_request {
     std::uint64_t max_bytes = 0;       ///< of the body of an answer that is no error
     std::uint64_t* left = nullptr;     ///< of what this one and others may have together, where there is no sink
     /// Where the body of a 200 or 206 goes; without it, into the answer, which is given as far as it has come.
-    std::function<outcome(const http_response&, std::span<const std::byte>)> sink;
+    std::function<status(const http_response&, std::span<const std::byte>)> sink;
     tls_settings tls;
     std::uint32_t dial_timeout = 0;  ///< milliseconds; 0: the limit's
     /// When it is given up, however far it has come.

@@ -51,18 +51,18 @@ result<url> read(CURLU* from, std::string_view shown) {
     url into;
     into.scheme = part(from, CURLUPART_SCHEME);
     if (into.scheme != "https" && into.scheme != "http") {
-        return error{status::malformed, shown_url(shown) + " is no http or https URL"};
+        return error{status_code::malformed, shown_url(shown) + " is no http or https URL"};
     }
     into.host = canonical(part(from, CURLUPART_HOST));
     // The parser decodes what is escaped in a host: what comes out of that must still be one.
     const bool named = !into.host.empty() &&
                        into.host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_[]:") == std::string::npos;
-    if (!named) return error{status::malformed, shown_url(shown) + " has no proper host"};
+    if (!named) return error{status_code::malformed, shown_url(shown) + " has no proper host"};
     into.port = part(from, CURLUPART_PORT, CURLU_DEFAULT_PORT);
     into.target = part(from, CURLUPART_PATH);
     if (const auto query = part(from, CURLUPART_QUERY); !query.empty()) into.target += '?' + query;
     if (!part(from, CURLUPART_USER).empty() || !part(from, CURLUPART_PASSWORD).empty()) {
-        return error{status::malformed,
+        return error{status_code::malformed,
                      "a URL with a user name or password in it is refused (host " + quote(into.host) + ')'};
     }
     return into;
@@ -71,10 +71,10 @@ result<url> read(CURLU* from, std::string_view shown) {
 result<url> set(CURLU* into, std::string_view text) {
     const bool clean = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
     if (!clean || text.find('\\') != std::string_view::npos) {
-        return error{status::malformed, shown_url(text) + " is no URL: it has characters that a URL cannot have"};
+        return error{status_code::malformed, shown_url(text) + " is no URL: it has characters that a URL cannot have"};
     }
     if (const auto code = curl_url_set(into, CURLUPART_URL, std::string(text).c_str(), 0); code != CURLUE_OK) {
-        return error{status::malformed, shown_url(text) + " is no URL: " + curl_url_strerror(code)};
+        return error{status_code::malformed, shown_url(text) + " is no URL: " + curl_url_strerror(code)};
     }
     auto got = read(into, text);
     if (got.failed()) return got;
@@ -82,7 +82,7 @@ result<url> set(CURLU* into, std::string_view text) {
     const url_handle again = new_handle();
     const bool same = curl_url_set(again.get(), CURLUPART_URL, got.value().text().c_str(), 0) == CURLUE_OK &&
                       canonical(part(again.get(), CURLUPART_HOST)) == got.value().host;
-    if (!same) return error{status::malformed, shown_url(text) + " has a host that can be read in two ways"};
+    if (!same) return error{status_code::malformed, shown_url(text) + " has a host that can be read in two ways"};
     return got;
 }
 

@@ -8,7 +8,7 @@
 
 namespace refract::resolve {
 
-outcome evidence::begin(const expected_document& root, std::span<const std::byte> bytes) {
+status evidence::begin(const expected_document& root, std::span<const std::byte> bytes) {
     documents_.clear();
     findings_.clear();
     waiting_ = false;
@@ -37,10 +37,10 @@ const finding& evidence::look(const oci::descriptor& of, document_kind kind, pla
 /// Whether the document may be asked for at all.
 finding evidence::admit(const oci::descriptor& of, document_kind kind, std::uint32_t depth) const {
     const auto over = [](const std::string& what) {
-        return finding{finding::state::beyond, none, 0, {status::limit_exceeded, what}};
+        return finding{finding::state::beyond, none, 0, {status_code::limit_exceeded, what}};
     };
     if (of.algorithm == oci::digest_algorithm::other) {
-        return {finding::state::lost, none, 0, {status::unsupported, "its digest is of an unknown algorithm"}};
+        return {finding::state::lost, none, 0, {status_code::unsupported, "its digest is of an unknown algorithm"}};
     }
     if (kind == document_kind::index && depth > limits_.nesting) {
         return over("more than " + std::to_string(limits_.nesting) + " indexes inside each other");
@@ -64,16 +64,16 @@ finding evidence::judge(std::span<const std::byte> bytes) {
         return {finding::state::beyond,
                 none,
                 size,
-                {status::limit_exceeded, "takes more bytes than the limit of " + std::to_string(need_.max_bytes)}};
+                {status_code::limit_exceeded, "takes more bytes than the limit of " + std::to_string(need_.max_bytes)}};
     }
     if (sizes_count_ && size != need_.expected.size) {
         return {finding::state::lost,
                 none,
                 size,
-                {status::size_mismatch,
+                {status_code::size_mismatch,
                  "size mismatch: want " + std::to_string(need_.expected.size) + " bytes, got " + std::to_string(size)}};
     }
-    if (outcome done = oci::verify_digest(need_.expected.digest, bytes); done.failed()) {
+    if (status done = oci::verify_digest(need_.expected.digest, bytes); done.failed()) {
         return {finding::state::lost, none, size, std::move(done).take()};
     }
     auto added = add(bytes);
@@ -86,13 +86,13 @@ result<std::uint32_t> evidence::add(std::span<const std::byte> bytes) {
     auto expected = need_.expected;
     if (!sizes_count_) expected.size = static_cast<std::int64_t>(bytes.size());
     auto added = documents_.add(expected, bytes);
-    if (added.ok() || added.why().code != status::type_mismatch) return added;
+    if (added.ok() || added.why().code != status_code::type_mismatch) return added;
     expected.kind = expected.kind == document_kind::index ? document_kind::manifest : document_kind::index;
     return documents_.add(expected, bytes);
 }
 
 void evidence::lose(std::string_view reason) {
-    found({finding::state::lost, none, 0, {status::missing, "cannot be had: " + printable(reason, 400)}});
+    found({finding::state::lost, none, 0, {status_code::missing, "cannot be had: " + printable(reason, 400)}});
 }
 
 void evidence::found(finding one) {

@@ -34,7 +34,7 @@ public:
     /// `sizes_count`: bytes of another size than their descriptor says are as good as missing.
     evidence(bool sizes_count, const limits& limits) : sizes_count_(sizes_count), limits_(limits), documents_(limits) {}
 
-    outcome begin(const expected_document& root, std::span<const std::byte> bytes);
+    status begin(const expected_document& root, std::span<const std::byte> bytes);
 
     /// The document that `of` names, the entry at `where` or the config of the manifest that is. If it is waiting, the
     /// attempt must be given up; it is then the needed one.

@@ -53,7 +53,7 @@ protected:
     static std::string stream(oci::repository& from, const test::blob& of) {
         std::string bytes;
         const oci::blob wanted{of.digest, static_cast<std::int64_t>(of.bytes.size()),
-                               [&](std::span<const std::byte> piece) -> outcome {
+                               [&](std::span<const std::byte> piece) -> status {
                                    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
                                    return {};
                                }};
@@ -279,7 +279,7 @@ TEST_F(LayoutArchive, PassesThroughACompressedArchiveAreBoundedTogetherAndCanBeC
     std::atomic<bool> cancelled{true};
     const auto none = open_layout(path, {}, {}, {}, &cancelled);
     ASSERT_TRUE(none.failed());
-    EXPECT_EQ(none.why().code, status::cancelled);
+    EXPECT_EQ(none.why().code, status_code::cancelled);
     // Within one member: libarchive is not left alone with it.
     cancelled = false;
     layout = open_layout(path, {}, {}, bounds, &cancelled);

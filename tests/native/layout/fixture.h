@@ -37,9 +37,8 @@ protected:
         return test::annotated(one.descriptor(), ref_name, tag);
     }
     result<oci::answer> ask(const question& what) const {
-        auto layout = open_layout(files.path(), {});
-        if (layout.failed()) return std::move(layout).take();
-        return std::move(layout.value()->ask({&what, 1}).front());
+        REFRACT_ASSIGN(auto layout, open_layout(files.path(), {}));
+        return std::move(layout->ask({&what, 1}).front());
     }
     /// The document, or "code: message".
     std::string get(kind what, const std::string& reference, std::uint64_t most = plenty) const {
@@ -60,7 +59,7 @@ protected:
         auto layout = open_layout(files.path(), {});
         if (layout.failed()) return layout.why().message;
         std::string bytes;
-        const oci::blob wanted{digest, size, [&](std::span<const std::byte> piece) -> outcome {
+        const oci::blob wanted{digest, size, [&](std::span<const std::byte> piece) -> status {
                                    EXPECT_LE(piece.size(), std::size_t{1} << 20);
                                    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
                                    return {};

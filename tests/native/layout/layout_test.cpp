@@ -42,7 +42,7 @@ TEST_F(Layout, Opening) {
     EXPECT_THAT(open_error(), AllOf(HasSubstr("limit exceeded: oci:"), HasSubstr("index.json"), HasSubstr("4194304")));
     const auto gone = open_layout(files.path("gone"), {});
     ASSERT_TRUE(gone.failed());
-    EXPECT_EQ(gone.why().code, status::missing);
+    EXPECT_EQ(gone.why().code, status_code::missing);
 }
 
 TEST_F(Layout, IsReadWithANoticeWhereItsMarkerIsMissing) {
@@ -168,13 +168,13 @@ TEST_F(Layout, BlobsStream) {
     auto layout = open_layout(files.path(), {});
     std::size_t calls = 0;
     const oci::blob blobs[] = {{digest, size,
-                                [&](std::span<const std::byte>) -> outcome {
+                                [&](std::span<const std::byte>) -> status {
                                     ++calls;
-                                    return {status::cancelled, "enough"};
+                                    return {status_code::cancelled, "enough"};
                                 }},
-                               {empty, 0, [](std::span<const std::byte>) -> outcome { return {}; }}};
+                               {empty, 0, [](std::span<const std::byte>) -> status { return {}; }}};
     const auto done = layout.value()->read(blobs);
-    EXPECT_EQ(done[0].why().code, status::cancelled);
+    EXPECT_EQ(done[0].why().code, status_code::cancelled);
     EXPECT_EQ(calls, 1u);
     EXPECT_TRUE(done[1].ok());
 }
@@ -277,20 +277,20 @@ TEST_F(Layout, SeesWhatOthersWriteMeanwhile) {
     document["subject"] = one.descriptor();
     const auto& sbom = keep(made.write(test::oci_manifest, document));
     index({tagged(one, "v2"), sbom.descriptor()});
-    EXPECT_EQ(ask_for(kind::manifest, "v1").why().code, status::missing);
+    EXPECT_EQ(ask_for(kind::manifest, "v1").why().code, status_code::missing);
     EXPECT_TRUE(ask_for(kind::manifest, "v2").ok());
     EXPECT_EQ(json::parse(ask_for(kind::referrers, one.digest).value().documents[0])["manifests"].size(), 1u);
     // Half written: what needs it fails, what does not goes on, and it recovers.
     const std::string whole = files.read("index.json");
     files.write("index.json", whole.substr(0, whole.size() / 2));
-    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status::malformed);
+    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status_code::malformed);
     EXPECT_THAT(ask_for(kind::tags, "").why().message, HasSubstr("index.json"));
     EXPECT_TRUE(ask_for(kind::manifest, one.digest).ok());
     files.write("index.json", whole);
     EXPECT_TRUE(ask_for(kind::manifest, "v2").ok());
     std::filesystem::remove_all(files.path());
-    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status::missing);
-    EXPECT_EQ(ask_for(kind::blob, one.digest).why().code, status::missing);
+    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status_code::missing);
+    EXPECT_EQ(ask_for(kind::blob, one.digest).why().code, status_code::missing);
 }
 
 }  // namespace

@@ -154,7 +154,7 @@ TEST(LintClients, WhatIsAdvisedIsAnIndex) {
 }
 
 TEST(LintClients, ThoseOfWhichNothingCanBeTold) {
-    const auto found = check(of("a", {{client::crane, error{status::ambiguous, "cannot tell"}}}));
+    const auto found = check(of("a", {{client::crane, error{status_code::ambiguous, "cannot tell"}}}));
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0].id, "client-unknown");
     EXPECT_THAT(found[0].clients, ElementsAre("crane"));

@@ -32,7 +32,7 @@ struct diagnosis {
             known.present = found != nullptr ? resolve::answer::yes : resolve::answer::no;
             if (found == nullptr || entry.kind != oci::media_kind::manifest) return;
             auto manifest = std::make_unique<oci::manifest>();
-            if (outcome done = manifest->read(reader, bytes_of(found->bytes), most); done.failed()) {
+            if (status done = manifest->read(reader, bytes_of(found->bytes), most); done.failed()) {
                 known.refused = std::move(done).take();
                 return;
             }

@@ -75,9 +75,9 @@ protected:
         auto got = ask(question);
         return got.ok() ? std::string() : got.why().message;
     }
-    status code(const oci::question& question) {
+    status_code code(const oci::question& question) {
         auto got = ask(question);
-        return got.ok() ? status::ok : got.why().code;
+        return got.ok() ? status_code::ok : got.why().code;
     }
 
     const std::string subject = test::digest_of('a');

@@ -82,7 +82,7 @@ TEST(Hosts, WithoutFiles) {
     for (const char* const host : {"", ".", "..", "a/b", "../x", "a b", "a\nb", "/"}) {
         const auto hosts = hosts_for(host, "/nowhere", false);
         ASSERT_TRUE(hosts.failed()) << host;
-        EXPECT_EQ(hosts.why().code, status::invalid_argument);
+        EXPECT_EQ(hosts.why().code, status_code::invalid_argument);
     }
 }
 

@@ -73,7 +73,7 @@ protected:
         return from.index(entries);
     }
     /// What a pull says of an index of which these types are required, and elsewhere there is nothing.
-    outcome required(const blob& root, std::vector<std::string> types, const std::string& platform = here) {
+    status required(const blob& root, std::vector<std::string> types, const std::string& platform = here) {
         auto request = request_for({platform});
         request.required_types = std::move(types);
         // As a pull does that looks nowhere else, and only lists.
@@ -108,7 +108,7 @@ TEST_F(Silent, WhatCannotBeReadDoesNotCountAndIsNotCalledAbsent) {
     const blob root = listing({with(sbom.descriptor(), "artifactType", "application/spdx+json")});
     EXPECT_FALSE(required(root, {"sbom"}).failed());
     from.replace(sbom.digest, "{}");
-    const outcome refused = required(root, {"sbom"});
+    const status refused = required(root, {"sbom"});
     ASSERT_TRUE(refused.failed());
     EXPECT_THAT(refused.why().message, HasSubstr("lacks what the policy requires: sbom"));
     from.lose(sbom.digest);

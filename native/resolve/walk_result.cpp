@@ -127,7 +127,7 @@ error walk::nothing_matches() const {
         text += documents_[0].index->entries().empty() ? ": it has no entries"
                                                        : ": nor in the indexes nested in it, which have no entries";
     if (unsaid > 0) text += "; and " + std::to_string(unsaid) + " more";
-    return {status::no_match, text};
+    return {status_code::no_match, text};
 }
 
 }  // namespace refract::resolve
