@@ -43,11 +43,16 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 			return nil, err
 		}
 	}
-	n.compare(ctx, found)
+	unpackers, err := n.unpackers(found)
+	if err != nil {
+		return nil, err
+	}
+	// What is warned about comes last, or it would be at each look at a containerd that nothing is pulled into.
 	verifiers, err := n.verifiers(ctx, found)
 	if err != nil {
 		return nil, err
 	}
+	n.compare(ctx, found)
 	config := local.TransferConfig{
 		Leases:                     n.client.LeasesService(),
 		MaxConcurrentDownloads:     n.settings.MaxConcurrentDownloads,
@@ -56,9 +61,7 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 		DuplicationSuppressor:      newLocks(),
 		RegistryConfigPath:         n.settings.ConfigPath,
 		Verifiers:                  verifiers,
-	}
-	if config.UnpackPlatforms, err = n.unpackers(found); err != nil {
-		return nil, err
+		UnpackPlatforms:            unpackers,
 	}
 	store := n.client.ContentStore()
 	inner := local.NewTransferService(ofTheLiving{store}, n.client.ImageService(), config)
