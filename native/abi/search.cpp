@@ -37,8 +37,8 @@ result<refract_status> show_next(refract_search& search, const refract_questions
     search.references.reset();
     REFRACT_ASSIGN(const auto asked, search.search.next());
     search.shown.clear();
-    for (const oci::question& one : asked) {
-        const bool referrers = one.what == oci::question::kind::referrers;
+    for (const oci::fetch_request& one : asked) {
+        const bool referrers = one.what == oci::fetch_request::kind::referrers;
         search.shown.push_back({referrers ? REFRACT_QUESTION_REFERRERS : REFRACT_QUESTION_MANIFEST, text(one.reference),
                                 text(one.media_type), one.max_bytes});
     }

@@ -9,7 +9,7 @@
 namespace refract::cli {
 namespace {
 
-using oci::question;
+using oci::fetch_request;
 using resolve::role;
 
 /// Whether an error is about whoever was asked, and not about what was asked for.
@@ -19,7 +19,7 @@ bool is_no_answer(status_code code) {
 }
 
 /// What is wrong with a document whose bytes did or did not come as its descriptor says; nothing if they did.
-std::optional<error> wrong_size(const result<oci::answer>& came, std::int64_t size) {
+std::optional<error> wrong_size(const result<oci::fetch_response>& came, std::int64_t size) {
     const bool longer = came.failed() && came.why().code == status_code::limit_exceeded;
     if (!longer && (came.failed() || came.value().documents.front().size() == static_cast<std::uint64_t>(size))) {
         return std::nullopt;
@@ -81,11 +81,11 @@ bool examination::spend(std::int64_t bytes) {
 
 void examination::note_nested(resolve::place where, const oci::descriptor& entry) {
     lint::content& known = facts_.contents[std::string(entry.digest)];
-    if (walk_->read().find(entry.digest) != resolve::none) known.present = resolve::answer::yes;
+    if (walk_->read().find(entry.digest) != resolve::none) known.present = resolve::tristate::yes;
     const auto* const rejected = walk_->rejected(where);
     if (rejected == nullptr) return;
     if (rejected->code == status_code::missing) {
-        known.present = resolve::answer::no;
+        known.present = resolve::tristate::no;
     } else if (rejected->code != status_code::unsupported) {
         known.refused = error{rejected->code, rejected->reason};
     }
@@ -125,17 +125,17 @@ status examination::read_entries() {
     REFRACT_TRY(read_manifests(read));
     REFRACT_TRY(read_configs(read));
     for (const auto& one : facts_.attached.references) {
-        if (one.weak == resolve::answer::yes) unread.emplace(one.subject);
+        if (one.weak == resolve::tristate::yes) unread.emplace(one.subject);
     }
     return ask_presence(unread);
 }
 
 status examination::read_manifests(const std::vector<wanted>& all) {
-    std::vector<question> questions;
+    std::vector<fetch_request> questions;
     questions.reserve(all.size());
     for (const auto& one : all) {
         questions.push_back(
-            oci::question_for(question::kind::manifest, one.digest, static_cast<std::uint64_t>(one.size)));
+            oci::fetch_request_for(fetch_request::kind::manifest, one.digest, static_cast<std::uint64_t>(one.size)));
     }
     auto answers = image_.documents().ask(questions);
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -146,13 +146,13 @@ status examination::read_manifests(const std::vector<wanted>& all) {
         if (answers[i].failed()) {
             if (is_no_answer(answers[i].why().code)) return std::move(answers[i]).take();
             if (answers[i].why().code == status_code::missing) {
-                known.present = resolve::answer::no;
+                known.present = resolve::tristate::no;
             } else {
                 known.refused = std::move(answers[i]).take();
             }
             continue;
         }
-        known.present = resolve::answer::yes;
+        known.present = resolve::tristate::yes;
         auto manifest = std::make_unique<oci::manifest>();
         status done = manifest->read(json_, bytes_of(answers[i].value().documents.front()), facts_.limits);
         if (done.failed()) {
@@ -166,7 +166,7 @@ status examination::read_manifests(const std::vector<wanted>& all) {
 }
 
 status examination::read_configs(const std::vector<wanted>& all) {
-    std::vector<question> questions;
+    std::vector<fetch_request> questions;
     std::vector<lint::content*> of;
     for (const auto& one : all) {
         lint::content& known = facts_.contents[std::string(one.digest)];
@@ -176,7 +176,7 @@ status examination::read_configs(const std::vector<wanted>& all) {
                                  static_cast<std::uint64_t>(config.size) <= facts_.limits.config_bytes;
         if (!is_readable || !spend(config.size)) continue;
         questions.push_back(
-            oci::question_for(question::kind::blob, config.digest, static_cast<std::uint64_t>(config.size)));
+            oci::fetch_request_for(fetch_request::kind::blob, config.digest, static_cast<std::uint64_t>(config.size)));
         of.push_back(&known);
     }
     auto answers = image_.documents().ask(questions);
@@ -205,17 +205,18 @@ status examination::read_configs(const std::vector<wanted>& all) {
 }
 
 status examination::ask_presence(const std::set<std::string>& digests) {
-    std::vector<question> questions;
+    std::vector<fetch_request> questions;
     for (const auto& digest : digests) {
         oci::digest_algorithm algorithm{};
         if (!oci::parse_digest(digest, algorithm) || algorithm == oci::digest_algorithm::other) continue;
-        questions.push_back(oci::question_for(question::kind::presence, digest, facts_.limits.document_bytes));
+        questions.push_back(
+            oci::fetch_request_for(fetch_request::kind::presence, digest, facts_.limits.document_bytes));
     }
     auto answers = image_.documents().ask(questions);
     for (std::size_t i = 0; i < questions.size(); ++i) {
         const bool missing = answers[i].failed() && answers[i].why().code == status_code::missing;
         if (answers[i].failed() && !missing) return std::move(answers[i]).take();
-        facts_.contents[questions[i].reference].present = missing ? resolve::answer::no : resolve::answer::yes;
+        facts_.contents[questions[i].reference].present = missing ? resolve::tristate::no : resolve::tristate::yes;
     }
     return {};
 }
@@ -269,7 +270,7 @@ status examination::compare(const oci::platform& platform) {
         const auto then = image_.predict(who, platform, facts_.limits, advised_);
         if (then.failed()) continue;
         const bool mends = then.value().selects && then.value().digest == made.selected;
-        made.clients.back().mended = mends ? resolve::answer::yes : resolve::answer::no;
+        made.clients.back().mended = mends ? resolve::tristate::yes : resolve::tristate::no;
     }
     return {};
 }
@@ -277,19 +278,19 @@ status examination::compare(const oci::platform& platform) {
 status examination::ask_registry() {
     lint::registry_facts made;
     auto came = image_.documents().ask(
-        oci::question_for(question::kind::referrers, facts_.digest, facts_.limits.document_bytes));
+        oci::fetch_request_for(fetch_request::kind::referrers, facts_.digest, facts_.limits.document_bytes));
     if (came.ok()) {
-        made.referrers_api = resolve::answer::yes;
+        made.referrers_api = resolve::tristate::yes;
     } else if (came.why().code == status_code::missing || came.why().code == status_code::unsupported) {
-        made.referrers_api = resolve::answer::no;
+        made.referrers_api = resolve::tristate::no;
     } else {
         return std::move(came).take();
     }
-    made.etags = image_.root().etag.empty() ? resolve::answer::no : resolve::answer::yes;
+    made.etags = image_.root().etag.empty() ? resolve::tristate::no : resolve::tristate::yes;
     lint::for_each_entry(facts_, [&](resolve::place, const oci::descriptor& entry, role is) {
         const auto* const known = facts_.find(entry.digest);
-        if (is != role::index || known == nullptr || known->present == resolve::answer::unknown) return;
-        if (made.nested_indexes != resolve::answer::no) made.nested_indexes = known->present;
+        if (is != role::index || known == nullptr || known->present == resolve::tristate::unknown) return;
+        if (made.nested_indexes != resolve::tristate::no) made.nested_indexes = known->present;
     });
     facts_.registry = made;
     return {};

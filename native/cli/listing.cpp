@@ -28,28 +28,28 @@ word_list remarks(const resolve::reference& one, const style& style) {
         add("malformed subject \"" + style.text(one.malformed) + '"');
     } else if (one.subject.empty()) {
         add(one.unread ? "not read: subject unknown" : "no subject stated");
-    } else if (one.weak == resolve::answer::yes) {
+    } else if (one.weak == resolve::tristate::yes) {
         add("weak");
-    } else if (one.weak == resolve::answer::unknown) {
+    } else if (one.weak == resolve::tristate::unknown) {
         add("perhaps weak");
     }
-    if (one.present == resolve::answer::no) add("missing");
+    if (one.present == resolve::tristate::no) add("missing");
     return all;
 }
 
 /// Why a subject stands there by itself. What is about it comes next, and knows whether the index lists it.
 std::string_view subject_remark(const inspect::listing& listing, std::size_t number) {
     if (listing.tree[number].subject.empty()) return "not stated";
-    auto weak = resolve::answer::unknown;
+    auto weak = resolve::tristate::unknown;
     if (number + 1 < listing.tree.size() && listing.tree[number + 1].kind == resolve::node::kind::reference) {
         weak = listing.references[listing.tree[number + 1].reference].weak;
     }
     switch (weak) {
-        case resolve::answer::no:
+        case resolve::tristate::no:
             return "in a cycle";  // it is listed, but nothing leads there from an image
-        case resolve::answer::yes:
+        case resolve::tristate::yes:
             return "not in this index";
-        case resolve::answer::unknown:
+        case resolve::tristate::unknown:
             break;
     }
     return "not in what was read of this index";

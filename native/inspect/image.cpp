@@ -25,8 +25,9 @@ status feed(reader& from, Machine& into, result<typename Machine::step> step) {
     while (step.ok() && step.value() == Machine::step::need) {
         const auto& need = into.needed();
         const bool is_config = need.expected.kind == resolve::document_kind::config;
-        auto came = from.ask(oci::question_for(is_config ? oci::question::kind::blob : oci::question::kind::manifest,
-                                               need.expected.digest, need.max_bytes));
+        auto came = from.ask(
+            oci::fetch_request_for(is_config ? oci::fetch_request::kind::blob : oci::fetch_request::kind::manifest,
+                                   need.expected.digest, need.max_bytes));
         if (came.ok()) {
             step = into.feed(bytes_of(came.value().documents.front()));
         } else if (came.why().code == status_code::missing || (is_lost(came.why().code) && !need.required)) {
@@ -50,8 +51,8 @@ result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::ima
 std::string image::shown_name() const { return printable(name_.text(), 1024); }
 
 status image::open_root(const limits& limits) {
-    REFRACT_ASSIGN(auto came, reader_.ask(oci::question_for(oci::question::kind::manifest, name_.reference(),
-                                                            limits.document_bytes)));
+    REFRACT_ASSIGN(auto came, reader_.ask(oci::fetch_request_for(oci::fetch_request::kind::manifest, name_.reference(),
+                                                                 limits.document_bytes)));
     root_.bytes = std::move(came.documents.front());
     root_.served_type = std::move(came.media_type);
     root_.etag = std::move(came.etag);
@@ -141,7 +142,7 @@ result<const listing*> image::list(const listing_request& request) {
     return &listing_;
 }
 
-result<std::vector<result<oci::answer>>> image::ask_optional(std::vector<oci::question> questions) {
+result<std::vector<result<oci::fetch_response>>> image::ask_optional(std::vector<oci::fetch_request> questions) {
     for (auto& one : questions) one.budget = &budget_;
     auto answers = reader_.ask(questions);
     for (auto& one : answers) {
@@ -202,25 +203,25 @@ void image::settle_weakness() {
     }
     for (auto& one : listing_.references) {
         if (one.subject.empty()) {
-            one.weak = resolve::answer::unknown;
+            one.weak = resolve::tristate::unknown;
             continue;
         }
-        const auto absent = listing_.unread_indexes == 0 ? resolve::answer::yes : resolve::answer::unknown;
-        one.weak = listed.contains(one.subject) ? resolve::answer::no : absent;
+        const auto absent = listing_.unread_indexes == 0 ? resolve::tristate::yes : resolve::tristate::unknown;
+        one.weak = listed.contains(one.subject) ? resolve::tristate::no : absent;
     }
 }
 
 status image::check_presence() {
-    std::vector<oci::question> questions;
+    std::vector<oci::fetch_request> questions;
     std::vector<std::size_t> numbers;
     for (std::size_t number = 0; number < listing_.references.size(); ++number) {
         const auto& one = listing_.references[number];
-        if (one.descriptor == nullptr || one.present != resolve::answer::unknown ||
+        if (one.descriptor == nullptr || one.present != resolve::tristate::unknown ||
             one.descriptor->algorithm == oci::digest_algorithm::other ||
             one.descriptor->kind == oci::media_kind::other) {
             continue;
         }
-        questions.push_back(oci::question_for(oci::question::kind::presence, one.digest(), 0));
+        questions.push_back(oci::fetch_request_for(oci::fetch_request::kind::presence, one.digest(), 0));
         numbers.push_back(number);
     }
     REFRACT_ASSIGN(auto asked, ask_optional(std::move(questions)));
@@ -229,9 +230,9 @@ status image::check_presence() {
     for (std::size_t i = 0; i < answers.size(); ++i) {
         auto& present = listing_.references[numbers[i]].present;
         if (answers[i].ok()) {
-            present = resolve::answer::yes;
+            present = resolve::tristate::yes;
         } else if (answers[i].why().code == status_code::missing) {
-            present = resolve::answer::no;
+            present = resolve::tristate::no;
         } else {
             unknown.add("whether it is there is not known: " + answers[i].why().message);
         }

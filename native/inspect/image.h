@@ -90,7 +90,7 @@ private:
     status read_artifacts(const listing_request& request, resolve::attached& all);
     status discover(const listing_request& request);
     /// Asks what is optional: within the budget of the listing.
-    result<std::vector<result<oci::answer>>> ask_optional(std::vector<oci::question> questions);
+    result<std::vector<result<oci::fetch_response>>> ask_optional(std::vector<oci::fetch_request> questions);
     status check_presence();
     /// The selected image and the indexes around it; nothing: all.
     result<std::optional<std::vector<std::string>>> focus(const listing_request& request);

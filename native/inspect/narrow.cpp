@@ -67,7 +67,7 @@ status image::narrow(const listing_request& request, const std::optional<std::ve
 
 /// A descriptor says most things; where it does not, the artifact's manifest is asked.
 status image::match_annotations(const listing_request& request, std::vector<bool>& kept) {
-    std::vector<oci::question> questions;
+    std::vector<oci::fetch_request> questions;
     std::vector<std::size_t> numbers;
     for (std::size_t i = 0; i < kept.size(); ++i) {
         const auto* const descriptor = listing_.references[i].descriptor;
@@ -80,8 +80,8 @@ status image::match_annotations(const listing_request& request, std::vector<bool
         if (matches) {
             kept[i] = true;
         } else if (descriptor->kind == oci::media_kind::manifest) {
-            questions.push_back(
-                oci::question_for(oci::question::kind::manifest, descriptor->digest, request.limits.document_bytes));
+            questions.push_back(oci::fetch_request_for(oci::fetch_request::kind::manifest, descriptor->digest,
+                                                       request.limits.document_bytes));
             numbers.push_back(i);
         }
     }

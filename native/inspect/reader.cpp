@@ -7,19 +7,21 @@ namespace refract::inspect {
 namespace {
 
 /// Whether the question names the bytes that it is about.
-bool is_by_digest(const oci::question& question) {
-    const bool document = question.what == oci::question::kind::manifest || question.what == oci::question::kind::blob;
+bool is_by_digest(const oci::fetch_request& question) {
+    const bool document =
+        question.what == oci::fetch_request::kind::manifest || question.what == oci::fetch_request::kind::blob;
     return document && question.reference.find(':') != std::string::npos;
 }
 
 }  // namespace
 
-std::vector<result<oci::answer>> reader::ask(std::span<const oci::question> questions) {
-    std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
-    std::vector<oci::question> open;
+std::vector<result<oci::fetch_response>> reader::ask(std::span<const oci::fetch_request> questions) {
+    std::vector<result<oci::fetch_response>> answers(questions.size(),
+                                                     result<oci::fetch_response>(oci::fetch_response{}));
+    std::vector<oci::fetch_request> open;
     std::vector<std::size_t> numbers;
     for (std::size_t number = 0; number < questions.size(); ++number) {
-        const oci::question& question = questions[number];
+        const oci::fetch_request& question = questions[number];
         const auto known = is_by_digest(question) ? kept_.find(question.reference) : kept_.end();
         if (known != kept_.end()) {
             answers[number].value().documents.push_back(known->second);
@@ -37,7 +39,7 @@ std::vector<result<oci::answer>> reader::ask(std::span<const oci::question> ques
     return answers;
 }
 
-result<oci::answer> reader::ask(const oci::question& question) {
+result<oci::fetch_response> reader::ask(const oci::fetch_request& question) {
     return std::move(ask(std::span(&question, 1)).front());
 }
 

@@ -18,8 +18,8 @@ public:
 
     const std::string& name() const noexcept { return from_.name(); }
     std::vector<std::string> notices() const { return from_.notices(); }
-    std::vector<result<oci::answer>> ask(std::span<const oci::question> questions);
-    result<oci::answer> ask(const oci::question& question);
+    std::vector<result<oci::fetch_response>> ask(std::span<const oci::fetch_request> questions);
+    result<oci::fetch_response> ask(const oci::fetch_request& question);
     std::vector<status> read(std::span<const oci::blob> blobs) { return from_.read(blobs); }
 
     /// What was got by tag is known by its digest, too.

@@ -22,8 +22,8 @@
 namespace refract::layout {
 namespace {
 
-using oci::answer;
-using oci::question;
+using oci::fetch_request;
+using oci::fetch_response;
 
 constexpr const char* index_file = "index.json";
 constexpr const char* marker_file = "oci-layout";
@@ -49,18 +49,18 @@ public:
     status load_index();
 
     const std::string& name() const noexcept override { return name_; }
-    std::vector<result<answer>> ask(std::span<const question> questions) override;
+    std::vector<result<fetch_response>> ask(std::span<const fetch_request> questions) override;
     std::vector<status> read(std::span<const oci::blob> blobs) override;
     std::vector<std::string> notices() const override { return notices_; }
 
 private:
-    static result<answer> within(std::uint64_t& left, result<answer> got);
-    result<answer> answer_to(const question& what);
-    result<answer> manifest(const question& what);
-    result<answer> document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most);
-    result<answer> presence(const std::string& digest);
-    result<answer> referrers_of(const question& what);
-    result<answer> tags(const question& what) const;
+    static result<fetch_response> within(std::uint64_t& left, result<fetch_response> got);
+    result<fetch_response> answer_to(const fetch_request& what);
+    result<fetch_response> manifest(const fetch_request& what);
+    result<fetch_response> document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most);
+    result<fetch_response> presence(const std::string& digest);
+    result<fetch_response> referrers_of(const fetch_request& what);
+    result<fetch_response> tags(const fetch_request& what) const;
     status read_one(const oci::blob& wanted);
 
     std::string name_;
@@ -121,7 +121,8 @@ status image_layout::load_index() {
 }
 
 /// A manifest or blob that is read whole, with the digest that it must have.
-result<answer> image_layout::document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most) {
+result<fetch_response> image_layout::document(std::string_view digest, std::optional<std::int64_t> size,
+                                              std::uint64_t most) {
     REFRACT_ASSIGN(auto path, blob_path(digest));
     REFRACT_ASSIGN(auto text, read_file(*files_, path, most));
     if (size && text.size() != static_cast<std::uint64_t>(*size)) {
@@ -131,13 +132,13 @@ result<answer> image_layout::document(std::string_view digest, std::optional<std
     if (status done = oci::verify_digest(digest, bytes_of(text)); done.failed()) {
         return std::move(done).in(path);
     }
-    answer made;
+    fetch_response made;
     made.documents.push_back(std::move(text));
     made.digest = digest;
     return made;
 }
 
-result<answer> image_layout::manifest(const question& what) {
+result<fetch_response> image_layout::manifest(const fetch_request& what) {
     if (is_digest(what.reference)) return document(what.reference, std::nullopt, what.max_bytes);
     REFRACT_ASSIGN(auto entry, what.reference.empty()
                                    ? only_image(*files_, index_, names_, reader_, limits_, discovery_)
@@ -145,13 +146,13 @@ result<answer> image_layout::manifest(const question& what) {
     return document(entry->digest, entry->size, what.max_bytes);
 }
 
-result<answer> image_layout::presence(const std::string& digest) {
+result<fetch_response> image_layout::presence(const std::string& digest) {
     REFRACT_ASSIGN(auto path, blob_path(digest));
     if (auto size = files_->size(path); size.failed()) return std::move(size).take();
-    return answer{};
+    return fetch_response{};
 }
 
-result<answer> image_layout::referrers_of(const question& what) {
+result<fetch_response> image_layout::referrers_of(const fetch_request& what) {
     oci::digest_algorithm algorithm{};
     if (!oci::parse_digest(what.reference, algorithm)) {
         return error{status_code::malformed, "malformed digest " + quote(what.reference)};
@@ -160,7 +161,7 @@ result<answer> image_layout::referrers_of(const question& what) {
         REFRACT_ASSIGN(auto found, find_referrers(*files_, index_, reader_, limits_, discovery_, bounds_, notices_));
         referrers_ = std::move(found);
     }
-    answer made;
+    fetch_response made;
     made.documents.push_back(referrers_index(*referrers_, what.reference));
     if (made.documents.front().size() <= what.max_bytes) return made;
     return error{status_code::limit_exceeded, "the list of referrers of " + printable(what.reference) +
@@ -168,8 +169,8 @@ result<answer> image_layout::referrers_of(const question& what) {
                                                   " bytes"};
 }
 
-result<answer> image_layout::tags(const question& what) const {
-    answer made;
+result<fetch_response> image_layout::tags(const fetch_request& what) const {
+    fetch_response made;
     made.sorted = true;
     const auto& all = names_.tags();
     for (auto tag = all.upper_bound(what.reference); tag != all.end(); ++tag) {
@@ -179,31 +180,31 @@ result<answer> image_layout::tags(const question& what) const {
     return made;
 }
 
-result<answer> image_layout::answer_to(const question& what) {
+result<fetch_response> image_layout::answer_to(const fetch_request& what) {
     switch (what.what) {
-        case question::kind::manifest:
+        case fetch_request::kind::manifest:
             return manifest(what);
-        case question::kind::blob:
+        case fetch_request::kind::blob:
             return document(what.reference, std::nullopt, what.max_bytes);
-        case question::kind::presence:
+        case fetch_request::kind::presence:
             return presence(what.reference);
-        case question::kind::referrers:
+        case fetch_request::kind::referrers:
             return referrers_of(what);
-        case question::kind::tags:
+        case fetch_request::kind::tags:
             return tags(what);
     }
     return error{status_code::invalid_argument, "asked for something unknown"};
 }
 
-std::vector<result<answer>> image_layout::ask(std::span<const question> questions) {
+std::vector<result<fetch_response>> image_layout::ask(std::span<const fetch_request> questions) {
     const status loaded = load_index();
-    std::vector<result<answer>> answers;
+    std::vector<result<fetch_response>> answers;
     answers.reserve(questions.size());
     std::uint64_t left = network_limits{}.answers_bytes;
     for (const auto& what : questions) {
-        const bool by_digest = what.what == question::kind::blob || what.what == question::kind::presence ||
-                               (what.what == question::kind::manifest && is_digest(what.reference));
-        auto got = loaded.ok() || by_digest ? answer_to(what) : result<answer>(error(loaded.why()));
+        const bool by_digest = what.what == fetch_request::kind::blob || what.what == fetch_request::kind::presence ||
+                               (what.what == fetch_request::kind::manifest && is_digest(what.reference));
+        auto got = loaded.ok() || by_digest ? answer_to(what) : result<fetch_response>(error(loaded.why()));
         if (got.ok()) got = within(left, std::move(got));
         if (got.ok()) {
             answers.push_back(std::move(got));
@@ -215,7 +216,7 @@ std::vector<result<answer>> image_layout::ask(std::span<const question> question
 }
 
 /// All answers to one round are held in memory together.
-result<answer> image_layout::within(std::uint64_t& left, result<answer> got) {
+result<fetch_response> image_layout::within(std::uint64_t& left, result<fetch_response> got) {
     std::uint64_t bytes = 0;
     for (const auto& document : got.value().documents) bytes += document.size();
     if (bytes > left) {

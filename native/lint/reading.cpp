@@ -124,7 +124,7 @@ void check_missing_entry(const facts& about, report& to) {
     std::set<std::string_view> told;
     for_each_entry(about, [&](resolve::place where, const oci::descriptor& entry, resolve::role is) {
         const content* const known = about.find(entry.digest);
-        if (known == nullptr || known->present != resolve::answer::no) return;
+        if (known == nullptr || known->present != resolve::tristate::no) return;
         if (!told.insert(entry.digest).second) return;
         const bool runs = is == resolve::role::image || is == resolve::role::index;
         finding& found = to.at(where, std::string(runs ? "this" : "this artifact") +

@@ -52,7 +52,7 @@ status check_list(const delivery& brought, std::string_view member, std::string_
 }
 
 /// distribution-spec, "Listing Tags".
-status read_tags(std::string_view body, const oci::question& question, oci::answer& into,
+status read_tags(std::string_view body, const oci::fetch_request& question, oci::fetch_response& into,
                  const network_limits& limits) {
     static constexpr std::array<std::string_view, 2> keys{"name", "tags"};
     oci::json_reader reader(refract::limits{}.json_depth);
@@ -80,7 +80,7 @@ status read_tags(std::string_view body, const oci::question& question, oci::answ
 }
 
 /// Whether no later page can hold a tag that is asked for, or enough have come.
-bool is_past(const oci::question& question, const oci::answer& answer) {
+bool is_past(const oci::fetch_request& question, const oci::fetch_response& answer) {
     if (answer.tags.size() >= question.most) return true;
     return answer.sorted && !question.prefix.empty() &&
            std::string_view(answer.last_tag).substr(0, question.prefix.size()) > question.prefix;
@@ -95,7 +95,7 @@ bool has_encoded_dots(std::string_view target) {
 
 /// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
 /// have is broken, or lies.
-status check_digest(const oci::question& question, const http_response& response) {
+status check_digest(const oci::fetch_request& question, const http_response& response) {
     const auto bytes = std::as_bytes(std::span(response.body));
     oci::digest_algorithm algorithm{};
     if (oci::parse_digest(question.reference, algorithm)) return oci::verify_digest(question.reference, bytes);
@@ -110,25 +110,26 @@ status check_digest(const oci::question& question, const http_response& response
 
 }  // namespace
 
-result<std::optional<std::string>> add_page(const oci::question& question, const job& asked, delivery&& brought,
-                                            oci::answer& into, std::uint32_t page, const network_limits& limits) {
+result<std::optional<std::string>> add_page(const oci::fetch_request& question, const job& asked, delivery&& brought,
+                                            oci::fetch_response& into, std::uint32_t page,
+                                            const network_limits& limits) {
     std::optional<std::string> none;
     http_response& response = brought.response;
     switch (question.what) {
-        case oci::question::kind::presence:
+        case oci::fetch_request::kind::presence:
             return none;
-        case oci::question::kind::manifest:
-        case oci::question::kind::blob:
+        case oci::fetch_request::kind::manifest:
+        case oci::fetch_request::kind::blob:
             REFRACT_TRY(check_digest(question, response));
             into.etag = response.header("etag");
             into.media_type = media_type_of(response);
             into.documents.push_back(std::move(response.body));
             return none;
-        case oci::question::kind::referrers:
+        case oci::fetch_request::kind::referrers:
             REFRACT_TRY(check_list(brought, "manifests", "an index of referrers"));
             into.documents.push_back(std::move(response.body));
             break;
-        case oci::question::kind::tags:
+        case oci::fetch_request::kind::tags:
             if (page == 0) into.sorted = true;
             REFRACT_TRY(check_list(brought, "tags", "a list of tags"));
             REFRACT_TRY(read_tags(response.body, question, into, limits));

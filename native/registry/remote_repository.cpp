@@ -14,7 +14,7 @@
 namespace refract::registry {
 namespace {
 
-using kind = oci::question::kind;
+using kind = oci::fetch_request::kind;
 
 /// Tags to a page; registries may give fewer.
 constexpr std::string_view page_size = "1000";
@@ -26,7 +26,7 @@ error located(const std::string& what, error why) {
 
 }  // namespace
 
-std::string remote_repository::describe(const oci::question& question) const {
+std::string remote_repository::describe(const oci::fetch_request& question) const {
     switch (question.what) {
         case kind::manifest:
         case kind::presence:
@@ -42,7 +42,7 @@ std::string remote_repository::describe(const oci::question& question) const {
     return "tags of " + name_;
 }
 
-job remote_repository::job_for(const oci::question& question) const {
+job remote_repository::job_for(const oci::fetch_request& question) const {
     job next;
     next.registry = host_;
     next.repository = repository_;
@@ -81,12 +81,13 @@ job remote_repository::job_for(const oci::question& question) const {
     return next;
 }
 
-std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::question> questions) {
+std::vector<result<oci::fetch_response>> remote_repository::ask(std::span<const oci::fetch_request> questions) {
     struct pending {
         std::size_t number;
         std::uint32_t page;
     };
-    std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
+    std::vector<result<oci::fetch_response>> answers(questions.size(),
+                                                     result<oci::fetch_response>(oci::fetch_response{}));
     std::vector<pending> waiting;
     std::vector<job> jobs;
     std::uint64_t left = session_.limits().answers_bytes;
@@ -102,7 +103,7 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
         std::vector<job> next_jobs;
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const auto [number, page] = waiting[i];
-            const oci::question& question = questions[number];
+            const oci::fetch_request& question = questions[number];
             auto& answer = answers[number];
             if (brought[i].failed()) {
                 answer = located(describe(question), std::move(brought[i]).take());

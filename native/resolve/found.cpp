@@ -24,7 +24,7 @@ std::string_view cosign_type(std::string_view tag) {
 
 }  // namespace
 
-status discovery::take(const asked& one, result<oci::answer> came) {
+status discovery::take(const asked& one, result<oci::fetch_response> came) {
     using purpose = asked::purpose;
     switch (one.why) {
         case purpose::listing:
@@ -57,7 +57,7 @@ status discovery::take(const asked& one, result<oci::answer> came) {
     return one.why == purpose::tag ? take_tag(one, bytes) : take_scanned(one, bytes);
 }
 
-status discovery::take_listing(const asked& one, result<oci::answer> came) {
+status discovery::take_listing(const asked& one, result<oci::fetch_response> came) {
     using purpose = asked::purpose;
     if (came.ok()) {
         const auto& tags = came.value().tags;
@@ -128,7 +128,7 @@ status discovery::take_tagged_manifest(const asked& one, const std::string& byte
     next.type = cosign_type(tag);
     next.sources = next.type.empty() ? source_digest_tag : source_cosign_tag;
     next.tag = keep(tag);
-    next.present = answer::yes;
+    next.present = tristate::yes;
     next.kinds = kinds_of(next);
     status read = artifacts_.take(digest, what.kind, what.media_type, bytes);
     artifacts_.complete(next);
@@ -175,14 +175,14 @@ status discovery::begin_walk(std::string tag, std::string about, const std::stri
 status discovery::go_on(tagged_index& index, result<walk::step> step) {
     if (step.failed()) return status(std::move(step).take()).in("tag " + printable(index.tag));
     if (step.value() == walk::step::done) return read_index(index);
-    ask(asked::purpose::nested, oci::question::kind::manifest, index.walk->needed().expected.digest);
+    ask(asked::purpose::nested, oci::fetch_request::kind::manifest, index.walk->needed().expected.digest);
     next_.back().index = &index;
     next_.back().question.max_bytes = index.walk->needed().max_bytes;
     next_.back().question.media_type = index.walk->needed().expected.media_type;
     return {};
 }
 
-status discovery::take_nested(const asked& one, result<oci::answer> came) {
+status discovery::take_nested(const asked& one, result<oci::fetch_response> came) {
     walk& walk = *one.index->walk;
     if (came.failed()) return go_on(*one.index, walk.missing(came.why().message));
     const std::string& bytes = came.value().documents.front();
@@ -230,7 +230,7 @@ status discovery::read_index(tagged_index& index) {
             stop(too_many());
             break;
         }
-        ask(asked::purpose::entry, oci::question::kind::manifest, entry.digest);
+        ask(asked::purpose::entry, oci::fetch_request::kind::manifest, entry.digest);
         next_.back().index = &index;
         next_.back().position = where.position;
         next_.back().question.media_type = entry.media_type;
@@ -238,7 +238,7 @@ status discovery::read_index(tagged_index& index) {
     return {};
 }
 
-status discovery::take_entry(const asked& one, result<oci::answer> came) {
+status discovery::take_entry(const asked& one, result<oci::fetch_response> came) {
     const documents& documents = one.index->walk->read();
     const place where{0, one.position};
     const oci::descriptor& entry = documents.entry(where);
@@ -262,7 +262,7 @@ status discovery::take_entry(const asked& one, result<oci::answer> came) {
         }
         artifacts_.complete(next);
     } else if (came.why().code == status_code::missing) {
-        next.present = answer::no;
+        next.present = tristate::no;
     } else {
         read = std::move(came).take();
     }
@@ -273,7 +273,7 @@ status discovery::take_entry(const asked& one, result<oci::answer> came) {
 
 void discovery::add(reference found, bool unsure) {
     if ((found.sources & request_.sources) == 0 || stopped_) return;
-    const bool reads = (found.unread || unsure) && found.present != answer::no;
+    const bool reads = (found.unread || unsure) && found.present != tristate::no;
     if (reads && found_.size() + waiting_.size() >= request_.limits.found) return stop(too_many());
     if (reads && artifacts_.want(*found.descriptor)) {
         const std::string digest(found.digest());

@@ -9,7 +9,7 @@
 
 namespace refract::resolve {
 
-status discovery::take_referrers(const asked& one, result<oci::answer> came) {
+status discovery::take_referrers(const asked& one, result<oci::fetch_response> came) {
     if (came.failed()) {
         // Whatever is no list of referrers says that there is no such API here. A tag may list them all the same.
         const status_code code = came.why().code;
@@ -26,7 +26,7 @@ status discovery::take_referrers(const asked& one, result<oci::answer> came) {
     }
     api_ = knowledge::yes;
     if (!came.value().next || stopped_) return {};
-    ask(asked::purpose::referrers, oci::question::kind::referrers, about, one.subject);
+    ask(asked::purpose::referrers, oci::fetch_request::kind::referrers, about, one.subject);
     next_.back().question.artifact_type = one.question.artifact_type;
     next_.back().question.page = std::move(came.value().next);
     return {};

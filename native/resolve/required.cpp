@@ -70,7 +70,7 @@ bool counts(const reference& one) {
     if (one.descriptor == nullptr) return one.value.find_first_not_of(" \t\r\n") != std::string_view::npos;
     if (one.descriptor->algorithm == oci::digest_algorithm::other || one.descriptor->size == 0) return false;
     const bool is_about_unknown = one.unread && one.subject.empty();
-    return one.malformed.empty() && !is_about_unknown && one.present != answer::no;
+    return one.malformed.empty() && !is_about_unknown && one.present != tristate::no;
 }
 
 std::vector<const reference*> counted_for(const told_image& image, const chosen_image& chosen, const attached& all) {

@@ -89,8 +89,8 @@ void search::begin_asking() {
     }
 }
 
-result<std::span<const oci::question>> search::next() {
-    if (phase_ == phase::finished) return std::span<const oci::question>();
+result<std::span<const oci::fetch_request>> search::next() {
+    if (phase_ == phase::finished) return std::span<const oci::fetch_request>();
     if (!round_.empty()) {
         REFRACT_TRY(hand_over());
     }
@@ -109,7 +109,7 @@ result<std::span<const oci::question>> search::next() {
         REFRACT_TRY(take(discovery_ ? discovery_->found() : none_found));
         phase_ = phase::finished;
     }
-    return std::span<const oci::question>(round_);
+    return std::span<const oci::fetch_request>(round_);
 }
 
 status search::answer(std::size_t number, result<std::string> came) {
@@ -123,7 +123,7 @@ status search::answer(std::size_t number, result<std::string> came) {
                                                  " is longer than the limit of " +
                                                  std::to_string(round_[number].max_bytes) + " bytes"};
     }
-    oci::answer said;
+    oci::fetch_response said;
     said.documents.push_back(std::move(came).value());
     answers_[number].emplace(std::move(said));
     return {};
@@ -133,14 +133,14 @@ status search::hand_over() {
     if (std::find(answers_.begin(), answers_.end(), std::nullopt) != answers_.end()) {
         return {status_code::invalid_argument, "a question of the search was not answered"};
     }
-    std::vector<result<oci::answer>> answers;
+    std::vector<result<oci::fetch_response>> answers;
     answers.reserve(answers_.size());
     for (auto& one : answers_) answers.push_back(std::move(*one));
     answers_.clear();
     // What is asked for by digest must have it: everything behind this counts on that.
     for (std::size_t i = 0; i < answers.size(); ++i) {
         oci::digest_algorithm algorithm{};
-        if (answers[i].failed() || round_[i].what != oci::question::kind::manifest ||
+        if (answers[i].failed() || round_[i].what != oci::fetch_request::kind::manifest ||
             !oci::parse_digest(round_[i].reference, algorithm)) {
             continue;
         }

@@ -37,7 +37,7 @@ public:
     void begin(const told_image& image, const attached* told);
 
     /// What to ask the repository next; nothing: it is done.
-    result<std::span<const oci::question>> next();
+    result<std::span<const oci::fetch_request>> next();
     /// How many bytes all answers to a round may take.
     std::uint64_t bytes_left() const noexcept { return discovery_ ? discovery_->bytes_left() : asked_.limits.bytes; }
     /// What the repository said to a question of this round: a document's bytes, or status_code::missing. Other errors
@@ -84,8 +84,8 @@ private:
     phase phase_ = phase::finished;
     std::unique_ptr<artifact_reader> artifacts_;
     std::unique_ptr<discovery> discovery_;
-    std::vector<oci::question> round_;
-    std::vector<std::optional<result<oci::answer>>> answers_;
+    std::vector<oci::fetch_request> round_;
+    std::vector<std::optional<result<oci::fetch_response>>> answers_;
     notice_list unread_;                                      ///< artifacts of the index that could not be read
     std::vector<std::unique_ptr<resolve::record>> recalled_;  ///< what the references view
     std::string record_;

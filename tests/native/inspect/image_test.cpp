@@ -13,13 +13,13 @@
 namespace refract::test {
 namespace {
 
-using resolve::answer;
+using resolve::tristate;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
-using kind = oci::question::kind;
+using kind = oci::fetch_request::kind;
 
 constexpr const char* app = "registry.example/app:v1";
 
@@ -38,8 +38,8 @@ public:
 
     const std::string& name() const noexcept override { return name_; }
 
-    std::vector<result<oci::answer>> ask(std::span<const oci::question> questions) override {
-        std::vector<result<oci::answer>> answers;
+    std::vector<result<oci::fetch_response>> ask(std::span<const oci::fetch_request> questions) override {
+        std::vector<result<oci::fetch_response>> answers;
         for (const auto& one : questions) answers.push_back(reply(one));
         return answers;
     }
@@ -48,8 +48,8 @@ public:
 private:
     static error missing() { return {status_code::missing, "not there"}; }
 
-    result<oci::answer> reply(const oci::question& question) {
-        oci::answer answer;
+    result<oci::fetch_response> reply(const oci::fetch_request& question) {
+        oci::fetch_response answer;
         if (question.budget != nullptr) ++with_budget;
         if (const auto fails = failing.find(question.what); fails != failing.end() && question.budget != nullptr) {
             asked.push_back("failing");
@@ -263,7 +263,7 @@ TEST_F(Inspect, KnowsWhatASilentEntryOfTheIndexIsAbout) {
     ASSERT_EQ(got.listing.told.size(), 2u) << got.message;
     for (const auto& one : got.listing.references) {
         EXPECT_EQ(one.subject == image.digest, one.digest() == vex.digest);
-        EXPECT_EQ(one.weak, one.digest() == vex.digest ? answer::no : answer::yes) << one.digest();
+        EXPECT_EQ(one.weak, one.digest() == vex.digest ? tristate::no : tristate::yes) << one.digest();
     }
 }
 
@@ -294,8 +294,8 @@ TEST_F(Inspect, ShowsDanglingAndWeakOnesAsSuch) {
     store.lose(lost.digest);
     const listed got(from);
     for (const auto& one : got.listing.references) {
-        EXPECT_EQ(one.present == answer::no, one.digest() == lost.digest) << one.digest();
-        EXPECT_EQ(one.weak, one.digest() == weak.digest ? answer::yes : answer::no) << one.digest();
+        EXPECT_EQ(one.present == tristate::no, one.digest() == lost.digest) << one.digest();
+        EXPECT_EQ(one.weak, one.digest() == weak.digest ? tristate::yes : tristate::no) << one.digest();
     }
     EXPECT_THAT(got.told(), SizeIs(3));
 }

@@ -45,7 +45,7 @@ protected:
         return layout.ok() ? "opened" : std::string(status_text(layout.why().code)) + ": " + layout.why().message;
     }
     static std::string get_from(oci::repository& from, kind what, const std::string& reference) {
-        const auto asked = oci::question_for(what, reference, plenty);
+        const auto asked = oci::fetch_request_for(what, reference, plenty);
         const auto got = std::move(from.ask({&asked, 1}).front());
         if (got.failed()) return std::string(status_text(got.why().code)) + ": " + got.why().message;
         return got.value().documents.empty() ? "nothing" : got.value().documents.front();

@@ -11,7 +11,7 @@
 namespace refract::layout {
 namespace {
 
-using oci::question;
+using oci::fetch_request;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -60,7 +60,7 @@ TEST_F(Layout, KnowsTheDigestOfWhatATagNames) {
         "a33c2046ef60fd2a7878d378e29fec851806bbd9a67878f3a9f1cda4830763fd";
     files.write(path_of(digest), "{}");
     index({test::annotated(json{{"mediaType", test::oci_manifest}, {"digest", digest}, {"size", 2}}, ref_name, "v1")});
-    EXPECT_EQ(ask(oci::question_for(kind::manifest, "v1", plenty)).value().digest, digest);
+    EXPECT_EQ(ask(oci::fetch_request_for(kind::manifest, "v1", plenty)).value().digest, digest);
 }
 
 TEST_F(Layout, ManifestsByTagAndDigest) {
@@ -185,7 +185,7 @@ TEST_F(Layout, Tags) {
     index({tagged(one, "v2"), tagged(two, "a"), one.descriptor(), tagged(one, "v1"), tagged(two, "v1"),
            tagged(one, "v10")});
     const auto tags = [&](const std::string& after, const std::string& prefix) {
-        question what;
+        fetch_request what;
         what.what = kind::tags;
         what.reference = after;
         what.prefix = prefix;
@@ -240,7 +240,7 @@ TEST_F(Layout, Referrers) {
     EXPECT_THAT(get(kind::referrers, image.digest, 100), HasSubstr("limit exceeded: oci:"));
 
     // The bounds, and a layout whose bytes are not what it says.
-    question what;
+    fetch_request what;
     what.what = kind::referrers;
     what.reference = image.digest;
     what.max_bytes = plenty;
@@ -265,7 +265,7 @@ TEST_F(Layout, SeesWhatOthersWriteMeanwhile) {
     auto layout = open_layout(files.path(), {});
     ASSERT_TRUE(layout.ok());
     const auto ask_for = [&](kind asked, const std::string& reference) {
-        question what;
+        fetch_request what;
         what.what = asked;
         what.reference = reference;
         what.max_bytes = plenty;

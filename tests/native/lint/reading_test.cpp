@@ -53,10 +53,10 @@ TEST_F(LintReading, ARootThatIsRefused) {
 }
 
 TEST_F(LintReading, WhatIsMissing) {
-    found.facts.contents[sbom.digest].present = resolve::answer::no;
+    found.facts.contents[sbom.digest].present = resolve::tristate::no;
     EXPECT_THAT(found.told(), ElementsAre("missing-entry manifests[1]"));
     EXPECT_EQ(lint::check(found.facts).front().severity, lint::severity::warning);
-    found.facts.contents[image.digest].present = resolve::answer::no;
+    found.facts.contents[image.digest].present = resolve::tristate::no;
     EXPECT_THAT(found.told(), ElementsAre("missing-entry manifests[0]", "missing-entry manifests[1]"));
     EXPECT_EQ(lint::check(found.facts).front().severity, lint::severity::error);
 }
@@ -83,11 +83,11 @@ TEST_F(LintReading, NearALimit) {
 }
 
 TEST_F(LintReading, WhatTheRegistryDoesNotDo) {
-    found.facts.registry = lint::registry_facts{resolve::answer::yes, resolve::answer::yes, resolve::answer::yes};
+    found.facts.registry = lint::registry_facts{resolve::tristate::yes, resolve::tristate::yes, resolve::tristate::yes};
     EXPECT_THAT(found.told(), IsEmpty());
     found.facts.registry = lint::registry_facts{};
     EXPECT_THAT(found.told(), IsEmpty());
-    found.facts.registry = lint::registry_facts{resolve::answer::no, resolve::answer::no, resolve::answer::no};
+    found.facts.registry = lint::registry_facts{resolve::tristate::no, resolve::tristate::no, resolve::tristate::no};
     EXPECT_THAT(found.told(), ElementsAre("registry-without-nested-indexes", "registry-without-referrers-api",
                                           "registry-without-etags"));
 }

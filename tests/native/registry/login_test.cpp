@@ -100,7 +100,7 @@ TEST_F(Scopes, ManyRequestsOutliveTheirToken) {
     EXPECT_THAT(scopes_for(""), SizeIs(1));
     upstream.demand("Bearer new", challenge_for(""));
     issuer.answer("/", server::reply{200, "", R"({"token":"new"})", false});
-    std::vector<oci::question> many(20, asking(kind::manifest, "v1"));
+    std::vector<oci::fetch_request> many(20, asking(kind::manifest, "v1"));
     for (const auto& one : ask(many)) EXPECT_TRUE(one.ok()) << one.why().message;
     EXPECT_THAT(issuer.asked(), SizeIs(2));
 }
@@ -187,7 +187,7 @@ TEST_F(Hidden, IsAskedOnce) {
     upstream.answer("/v2/", server::reply{404, "", "", false});
     upstream.answer("/v2/team/app/manifests/v1", server::reply{200, "", manifest, false});
     ASSERT_EQ(failure(asking(kind::manifest, "v1")), "");
-    std::vector<oci::question> many(20, asking(kind::presence, subject));
+    std::vector<oci::fetch_request> many(20, asking(kind::presence, subject));
     for (const auto& one : ask(many)) EXPECT_EQ(one.why().code, status_code::missing);
     EXPECT_EQ(upstream.asked().size(), 22u) << "20 questions, what came before, and one for a challenge";
 }
@@ -197,7 +197,7 @@ TEST_F(Hidden, ManyAreAskedAgain) {
     upstream.answer("/v2/team/app/manifests/v1", server::reply{200, "", manifest, false});
     ASSERT_EQ(failure(asking(kind::manifest, "v1")), "");
     hide(404);
-    std::vector<oci::question> many(20, asking(kind::presence, subject));
+    std::vector<oci::fetch_request> many(20, asking(kind::presence, subject));
     for (const auto& one : ask(many)) EXPECT_EQ(one.why().code, status_code::missing);
     std::size_t with = 0;
     std::size_t probes = 0;

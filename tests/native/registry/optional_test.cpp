@@ -75,7 +75,7 @@ TEST_F(Optional, NothingIsAskedWithoutBudgetOrTime) {
 TEST_F(Optional, BudgetIsShared) {
     upstream.answer("/v2/", server::reply{200, "", no_referrers, false});
     budget.requests = 3;
-    std::vector<oci::question> many(10, asking(kind::referrers, subject, &budget));
+    std::vector<oci::fetch_request> many(10, asking(kind::referrers, subject, &budget));
     std::size_t fine = 0;
     for (const auto& one : ask(many)) fine += one.ok() ? 1 : 0;
     EXPECT_EQ(fine, 3u);
@@ -86,7 +86,7 @@ TEST_F(Optional, EndsAtTheDeadline) {
     options.transport.limits.first_byte_timeout = options.transport.limits.stall_timeout = 600'000;
     upstream.answer("/v2/", server::reply{200, "", "", true});
     budget.deadline = clock::now() + std::chrono::milliseconds(300);
-    std::vector<oci::question> many(3, asking(kind::referrers, subject, &budget));
+    std::vector<oci::fetch_request> many(3, asking(kind::referrers, subject, &budget));
     for (const auto& one : ask(many)) {
         ASSERT_TRUE(one.failed());
         EXPECT_EQ(one.why().code, status_code::unreachable);
@@ -97,7 +97,7 @@ TEST_F(Optional, EndsAtTheDeadline) {
 TEST_F(Optional, SilentHostIsAskedOnce) {
     upstream.answer("/v2/", server::reply{200, "", "", true});
     upstream.answer("/v2/team/app/manifests/v1", server::reply{200, "", manifest, false});
-    std::vector<oci::question> many(5, asking(kind::referrers, subject, &budget));
+    std::vector<oci::fetch_request> many(5, asking(kind::referrers, subject, &budget));
     for (const auto& one : ask(many)) EXPECT_TRUE(one.failed());
     const auto again = failure(asking(kind::tags, "", &budget));
     EXPECT_THAT(again, AllOf(HasSubstr(upstream.host()), HasSubstr("did not answer before")));

@@ -14,7 +14,7 @@
 namespace refract::test {
 namespace {
 
-using resolve::answer;
+using resolve::tristate;
 using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
@@ -91,7 +91,7 @@ TEST(Search, MergesWithWhatTheIndexTells) {
     EXPECT_EQ(all[0].type, "sbom");
     EXPECT_TRUE(all[0].is_of("licence"));
     EXPECT_EQ(all[0].sources, resolve::source_index | resolve::source_digest_tag);
-    EXPECT_EQ(all[0].weak, answer::no);
+    EXPECT_EQ(all[0].weak, tristate::no);
 }
 
 TEST(Search, HoldsWhatIsFoundAgainstWhatIsRequired) {
@@ -129,7 +129,7 @@ TEST(Search, BytesThatDoNotHaveTheirDigestAreMissing) {
     got.run();
     EXPECT_EQ(got.failed.code, status_code::ok) << got.failed.message;
     ASSERT_EQ(got.search.all().references.size(), 1u);
-    EXPECT_EQ(got.search.all().references[0].present, answer::no);
+    EXPECT_EQ(got.search.all().references[0].present, tristate::no);
 }
 
 TEST(Search, AnAnswerOverTheLimitEndsIt) {

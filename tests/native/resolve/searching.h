@@ -46,7 +46,7 @@ public:
                 return;
             }
             if (questions.value().empty()) return;
-            const std::vector<oci::question> round(questions.value().begin(), questions.value().end());
+            const std::vector<oci::fetch_request> round(questions.value().begin(), questions.value().end());
             for (std::size_t i = 0; i < round.size(); ++i) {
                 asked.push_back(round[i].reference);
                 const status told = search.answer(i, reply(round[i]));
@@ -64,8 +64,8 @@ public:
     }
 
 private:
-    result<std::string> reply(const oci::question& one) const {
-        const bool referrers = one.what == oci::question::kind::referrers;
+    result<std::string> reply(const oci::fetch_request& one) const {
+        const bool referrers = one.what == oci::fetch_request::kind::referrers;
         const auto& names = referrers ? referrers_ : tags_;
         const auto named = names.find(one.reference);
         const blob* const it = from_.find(named == names.end() ? one.reference : named->second);

@@ -11,7 +11,7 @@
 namespace refract::test {
 namespace {
 
-using resolve::answer;
+using resolve::tristate;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -95,7 +95,7 @@ TEST_F(Silent, EntriesAreAboutTheSubjectOfTheirManifests) {
     ASSERT_EQ(got.search.all().references.size(), 1u);
     EXPECT_EQ(got.search.all().references[0].subject, other.digest);
     EXPECT_EQ(got.search.all().references[0].kinds, oci::kind_sbom);
-    EXPECT_EQ(got.search.all().references[0].weak, answer::no);
+    EXPECT_EQ(got.search.all().references[0].weak, tristate::no);
 
     EXPECT_TRUE(required(root, {"sbom"}).failed()) << "it is about the other image";
     EXPECT_TRUE(required(root, {"application/spdx+json"}).failed());
@@ -116,7 +116,7 @@ TEST_F(Silent, WhatCannotBeReadDoesNotCountAndIsNotCalledAbsent) {
     found got(from, root, request_for({here}), look_into_index);
     got.run();
     ASSERT_EQ(got.search.all().references.size(), 1u);
-    EXPECT_EQ(got.search.all().references[0].present, answer::no);
+    EXPECT_EQ(got.search.all().references[0].present, tristate::no);
     EXPECT_TRUE(got.search.all().references[0].unread);
 }
 
