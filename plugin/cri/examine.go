@@ -48,21 +48,22 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 	if err != nil {
 		return nil, err
 	}
+	store := n.client.ContentStore()
+	sharing := refract.NewSharing(store)
 	config := local.TransferConfig{
 		Leases:                     n.client.LeasesService(),
 		MaxConcurrentDownloads:     n.settings.MaxConcurrentDownloads,
 		ConcurrentLayerFetchBuffer: n.settings.ConcurrentLayerFetchBuffer,
 		MaxConcurrentUnpacks:       n.settings.MaxConcurrentUnpacks,
-		DuplicationSuppressor:      newLocks(),
+		DuplicationSuppressor:      sharing,
 		RegistryConfigPath:         n.settings.ConfigPath,
 		Verifiers:                  verifiers,
 	}
 	if config.UnpackPlatforms, err = n.unpackers(found); err != nil {
 		return nil, err
 	}
-	store := n.client.ContentStore()
-	inner := local.NewTransferService(ofTheLiving{store}, n.client.ImageService(), config)
-	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics)), nil
+	inner := local.NewTransferService(ofTheLiving{sharing.Store()}, n.client.ImageService(), config)
+	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics), refract.WithSharing(sharing)), nil
 }
 
 func (n *node) loaded(ctx context.Context) (loaded, error) {
