@@ -15,9 +15,10 @@ import (
 	"github.com/refract-oci/refract/tests/node"
 )
 
-type otherTransferrer struct{ config string }
+// another is a transfer service that has something else under that name.
+type another struct{ config string }
 
-func (*otherTransferrer) Transfer(context.Context, any, any, ...transfer.Opt) error { return nil }
+func (another) Transfer(context.Context, any, any, ...transfer.Opt) error { return nil }
 
 // Everything that containerd's plugin configured stays, but for what pulls share by.
 func TestShare(t *testing.T) {
@@ -38,11 +39,9 @@ func TestShare(t *testing.T) {
 	if config.DuplicationSuppressor != sharing {
 		t.Errorf("locks of a %T", config.DuplicationSuppressor)
 	}
-	for _, other := range []transfer.Transferrer{nil, otherTransferrer2{}, &otherTransferrer{}} {
+	for _, other := range []transfer.Transferrer{nil, another{}, &another{}} {
 		if _, err := share(other, sharing); err == nil || !strings.Contains(err.Error(), `field "config"`) {
 			t.Errorf("%T: %v", other, err)
 		}
 	}
 }
-
-type otherTransferrer2 struct{ *otherTransferrer }
