@@ -259,7 +259,7 @@ func TestFetchWaitsForDownloadsThatGetOn(t *testing.T) {
 						if _, err := other.Write(raw[at : at+1]); err != nil {
 							t.Error(err)
 						}
-						time.Sleep(artifact.Patience - time.Second)
+						<-time.After(artifact.Patience - time.Second)
 					}
 					if err := other.Commit(ctx, blob.Size, blob.Digest); err != nil {
 						t.Error(err)

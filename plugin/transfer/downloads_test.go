@@ -32,10 +32,10 @@ type paced struct {
 func (p *paced) Read(bytes []byte) (int, error) {
 	if !p.opened {
 		p.opened = true
-		time.Sleep(p.limit)
+		<-time.After(p.limit)
 		httptrace.ContextClientTrace(p.ctx).GetConn("registry.example:443")
 	}
-	time.Sleep(p.pause)
+	<-time.After(p.pause)
 	return min(p.bytes, len(bytes)), nil
 }
 
@@ -58,7 +58,7 @@ func begin(ctx context.Context, t *testing.T, s *Sharing, body *paced, disk time
 	reading.Go(func() {
 		for ctx.Err() == nil {
 			_, _ = opened.Read(make([]byte, 1<<20))
-			time.Sleep(disk)
+			<-time.After(disk)
 		}
 	})
 	return one, func() {
@@ -91,7 +91,7 @@ func TestWhichDownloadsAreWaitedFor(t *testing.T) {
 				s := NewSharing(nil)
 				ctx := s.join(t.Context())
 				one, end := begin(ctx, t, s, &c.body, c.disk)
-				time.Sleep(c.after + time.Millisecond)
+				<-time.After(c.after + time.Millisecond)
 				s.mu.Lock()
 				slow := one.isSlow(time.Now())
 				s.mu.Unlock()
@@ -152,11 +152,11 @@ func TestLocksOfASlowPull(t *testing.T) {
 				for range cap(got) {
 					go func() { got <- s.Lock(s.join(t.Context()), name) }()
 				}
-				time.Sleep(time.Hour + 9*time.Second)
+				<-time.After(time.Hour + 9*time.Second)
 				if len(got) != 0 {
 					t.Fatal("not waited for")
 				}
-				time.Sleep(2 * time.Second)
+				<-time.After(2 * time.Second)
 				// Of what one blob's lock is for, the store sees to it that one of them downloads it.
 				if len(got) == 0 || len(got) == 2 && name[0] == 's' {
 					t.Fatalf("%d got it", len(got))
