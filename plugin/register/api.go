@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	refract "github.com/refract-oci/refract/plugin/transfer"
+	"github.com/refract-oci/refract/plugin/discover"
 )
 
 // decorateTransferAPI wraps containerd's gRPC service of transfers: only there a transfer is seen as the client sent it.
@@ -44,7 +44,7 @@ func (a *transferAPI) Register(server *grpc.Server) error {
 // Transfer passes a transfer on.
 func (a *transferAPI) Transfer(ctx context.Context, request *transferapi.TransferRequest) (*emptypb.Empty, error) {
 	if source := request.GetSource(); source != nil {
-		ctx = refract.WithSent(ctx, source)
+		ctx = discover.WithSent(ctx, source)
 	}
 	return a.TransferServer.Transfer(ctx, request)
 }

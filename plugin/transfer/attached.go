@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/discover"
 	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
@@ -27,7 +28,7 @@ import (
 	"github.com/refract-oci/refract/plugin/turns"
 )
 
-// concurrentReferences is how many references are asked for or downloaded at a time: enough to hide a registry's latency, few beside layers.
+// concurrentReferences is how many references are downloaded at a time: enough to hide a registry's latency, few beside layers.
 const concurrentReferences = 4
 
 // attached is what a pull knows to be attached to its image, as far as the policy makes anything of it.
@@ -57,13 +58,12 @@ func wanting(options native.RequestOptions, p policy.Policy) native.RequestOptio
 // findAttached looks where the policy says, and holds what is attached against it. Begin begins the search; waits is called before the
 // repository is asked, which may take long. It returns the turn with which the search may take much memory; where that is nil, the
 // search takes one if it comes to need it. Its error may be errLetGo, then all is to be done again later, or why nothing is asked.
-func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), waits func() (*turns.Turn, error), from place, root ocispec.Descriptor, p policy.Policy) (attached, error) {
+func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), waits func() (*turns.Turn, error), from discover.Origin, root ocispec.Descriptor, p policy.Policy) (attached, error) {
 	found := attached{root: root, policy: p}
-	deadline, _ := p.LookupLimits()
-	asking := &elsewhere{place: from, deadline: deadline, read: map[digest.Digest][]byte{}}
+	lookup := discover.NewLookup(from, p)
 	// Last of all: what the turn is for is gone by then.
-	defer asking.rest()
-	search, err := native.NewSearch(request, sourcesOf(p), p.References == policy.ReferencesList)
+	defer lookup.Done()
+	search, err := native.NewSearch(request, discover.SourcesOf(p), p.References == policy.ReferencesList)
 	if err != nil {
 		return found, err
 	}
@@ -73,14 +73,13 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 		return found, err
 	}
 	isAsked := len(round.Questions) > 0
-	found.fetcher = asking
+	found.fetcher = lookup
 	if isAsked {
 		turn, err := waits()
 		if errors.Is(err, errLetGo) {
 			return found, err
 		}
-		asking.given = turn
-		if found.cutOff = asking.search(ctx, search, round, root, err); ctx.Err() != nil {
+		if found.cutOff = lookup.Run(ctx, search, round, root, turn, err); ctx.Err() != nil {
 			return found, ctx.Err()
 		}
 	}
@@ -103,12 +102,12 @@ func findAttached(ctx context.Context, request *native.Request, begin func(*nati
 		}
 		found.wanted, found.listed = wantedOf(references.List), len(references.List)
 	}
-	asking.keepOnly(found.wanted)
+	lookup.KeepOnly(found.wanted)
 	return found, nil
 }
 
 // attachedAlone does so for a root that is a single manifest. It is nil if there is nothing that the policy wants to know.
-func attachedAlone(ctx context.Context, options native.RequestOptions, from place, root ocispec.Descriptor, p policy.Policy) (*attached, error) {
+func attachedAlone(ctx context.Context, options native.RequestOptions, from discover.Origin, root ocispec.Descriptor, p policy.Policy) (*attached, error) {
 	if len(p.Required) == 0 && len(p.Discover) == 0 {
 		return nil, nil
 	}

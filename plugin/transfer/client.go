@@ -19,6 +19,7 @@ import (
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/discover"
 	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
@@ -88,7 +89,7 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 	if err != nil {
 		return name, root, err
 	}
-	from := place{name: name, fetcher: fetcher, beside: func() (*beside, error) { return &beside{Resolver: r.Resolver}, nil }}
+	from := discover.Origin{Name: name, Fetcher: fetcher, Repository: func() (*discover.Repository, error) { return discover.UnboundedRepository(r.Resolver), nil }}
 	options := native.RequestOptions{Match: native.Compatible, Platforms: requested, OtherPlatforms: r.remote.AllMetadata}
 	documents := &documents{store: r.client.ContentStore(), fetcher: fetcher}
 	if root, err = documents.identifyBounded(ctx, root); err != nil {
@@ -102,7 +103,7 @@ func (r *resolver) Resolve(ctx context.Context, ref string) (string, ocispec.Des
 }
 
 // resolveAlone is for a root that is no index: it stays the target.
-func (r *resolver) resolveAlone(ctx context.Context, root ocispec.Descriptor, from place, options native.RequestOptions) error {
+func (r *resolver) resolveAlone(ctx context.Context, root ocispec.Descriptor, from discover.Origin, options native.RequestOptions) error {
 	alone, err := attachedAlone(ctx, options, from, root, r.policy)
 	if err != nil {
 		return err
@@ -112,9 +113,9 @@ func (r *resolver) resolveAlone(ctx context.Context, root ocispec.Descriptor, fr
 		if kept, err = alone.keep(ctx, r.client.ContentStore()); err != nil {
 			return err
 		}
-		alone.report(ctx, from.name, kept)
+		alone.report(ctx, from.Name, kept)
 	}
-	return r.label(ctx, from.name, kept)
+	return r.label(ctx, from.Name, kept)
 }
 
 // label has the image's record keep what it is to keep, besides what it keeps already.
@@ -127,7 +128,7 @@ func (r *resolver) label(ctx context.Context, name string, kept imagelabels.Kept
 	return nil
 }
 
-func (r *resolver) choose(ctx context.Context, root ocispec.Descriptor, from place, options native.RequestOptions) (ocispec.Descriptor, error) {
+func (r *resolver) choose(ctx context.Context, root ocispec.Descriptor, from discover.Origin, options native.RequestOptions) (ocispec.Descriptor, error) {
 	store := r.client.ContentStore()
 	chosen, err := choose(ctx, store, from, root, options, r.policy)
 	if err != nil {
@@ -144,11 +145,11 @@ func (r *resolver) choose(ctx context.Context, root ocispec.Descriptor, from pla
 	if err := chosen.keepIndexes(ctx, store, settled.target.Digest == root.Digest, settled.completed); err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	if err := r.label(ctx, from.name, settled.kept); err != nil {
+	if err := r.label(ctx, from.Name, settled.kept); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	r.chosen = chosen
-	chosen.report(ctx, from.name, settled)
+	chosen.report(ctx, from.Name, settled)
 	return settled.target, nil
 }
 

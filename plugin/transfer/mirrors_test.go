@@ -19,6 +19,7 @@ import (
 	source "github.com/containerd/containerd/v2/core/transfer/registry"
 	"github.com/containerd/errdefs"
 
+	"github.com/refract-oci/refract/plugin/discover"
 	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/transfer"
@@ -327,7 +328,7 @@ func TestLookupGoesWhereTheClientSaid(t *testing.T) {
 			p := requiring(policy.RequiredRefuse, "scan")
 			p.Discover = everyPlace
 			to := image.NewStore(c.image, image.WithPlatforms(amd64))
-			if err := transfer.New(node.stock, node.db.ContentStore(), p, nil).Transfer(transfer.WithSent(ctx, wire), from, to); err != nil {
+			if err := transfer.New(node.stock, node.db.ContentStore(), p, nil).Transfer(discover.WithSent(ctx, wire), from, to); err != nil {
 				t.Error(err)
 			}
 		})

@@ -17,6 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/discover"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 )
@@ -47,7 +48,7 @@ type followed struct {
 }
 
 // choose walks through the index, fetching what the walk asks for into the store.
-func choose(ctx context.Context, store content.Store, from place, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (chosen *selection, err error) {
+func choose(ctx context.Context, store content.Store, from discover.Origin, root ocispec.Descriptor, options native.RequestOptions, p policy.Policy) (chosen *selection, err error) {
 	began := time.Now()
 	ctx, span := startSelect(ctx, root)
 	defer func() { endSelect(span, chosen, err) }()
@@ -56,7 +57,7 @@ func choose(ctx context.Context, store content.Store, from place, root ocispec.D
 		return nil, err
 	}
 	defer request.Close()
-	walking := &walking{request: request, from: &documents{store: store, fetcher: from.fetcher}, root: root}
+	walking := &walking{request: request, from: &documents{store: store, fetcher: from.Fetcher}, root: root}
 	defer walking.close(ctx)
 	chosen = &selection{platforms: options.Platforms, began: began}
 	deadline, _ := p.LookupLimits()

@@ -24,7 +24,7 @@ type source struct {
 // Resolve remembers the root and which host gave it, and leaves it as it is. Only one that was served as what is no image at all is looked at: containerd
 // would take it for a blob, or refuse it, and its verifiers are to judge what it is.
 func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error) {
-	name, root, err := s.OCIRegistry.Resolve(s.pull.served.watch(ctx))
+	name, root, err := s.OCIRegistry.Resolve(s.pull.served.Watch(ctx))
 	if err != nil {
 		return name, root, err
 	}

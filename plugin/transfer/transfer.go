@@ -22,6 +22,7 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/discover"
 	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
@@ -87,7 +88,7 @@ type pull struct {
 	options   storeOptions
 	remote    *registry.OCIRegistry
 	reference string
-	served    served
+	served    discover.Served
 	root      ocispec.Descriptor
 	servedAs  string // as what media type the root is known to containerd
 	fetcher   transfer.Fetcher
@@ -98,10 +99,10 @@ type pull struct {
 	avoided   int64 // bytes
 }
 
-// place is where the pull gets its image from, until the context ends.
-func (p *pull) place(ctx context.Context) place {
-	return place{name: p.reference, fetcher: p.fetcher, beside: sync.OnceValues(func() (*beside, error) {
-		return besideOf(ctx, p.remote, &p.served, boundsOf(p.policy))
+// origin is where the pull gets its image from, until the context ends.
+func (p *pull) origin(ctx context.Context) discover.Origin {
+	return discover.Origin{Name: p.reference, Fetcher: p.fetcher, Through: withBodies, Repository: sync.OnceValues(func() (*discover.Repository, error) {
+		return discover.NewRepository(ctx, p.remote, &p.served, discover.NewBounds(p.policy))
 	})}
 }
 
@@ -120,10 +121,10 @@ func (p *pull) choose(ctx context.Context) (err error) {
 		return err
 	}
 	if native.MediaTypeKind(p.root.MediaType) != native.KindIndex {
-		p.alone, err = attachedAlone(ctx, options, p.place(ctx), p.root, p.policy)
+		p.alone, err = attachedAlone(ctx, options, p.origin(ctx), p.root, p.policy)
 		return err
 	}
-	p.chosen, err = choose(ctx, p.store, p.place(ctx), p.root, options, p.policy)
+	p.chosen, err = choose(ctx, p.store, p.origin(ctx), p.root, options, p.policy)
 	return err
 }
 

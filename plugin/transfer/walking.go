@@ -11,6 +11,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/discover"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/regerr"
 	"github.com/refract-oci/refract/plugin/turns"
@@ -20,16 +21,12 @@ const (
 	// concurrentSelections is how many walks through large documents there are at a time in this process. What one walk may read is
 	// 16 MiB, so that they hold no more than 64 MiB of documents.
 	concurrentSelections = 4
-	// concurrentLookups is how many searches of repositories may take much memory at a time: those that wait for what was read of a
-	// large index, and those whose answers are large. Each has until its deadline, so that the next one waits as long at most.
-	concurrentLookups = 4
 	// concurrentWrongDocuments is how many large documents are in memory that have turned out to be wrong.
 	concurrentWrongDocuments = 1
 )
 
 var (
 	selections     = turns.New(concurrentSelections, native.GiveBackMemory)
-	lookups        = turns.New(concurrentLookups, nil)
 	wrongDocuments = turns.New(concurrentWrongDocuments, nil)
 )
 
@@ -57,13 +54,13 @@ type walking struct {
 // is room, which is errLetGo. A small one needs none to be held.
 func (w *walking) search() (*turns.Turn, error) {
 	if w.crowded {
-		return nil, &silence{text: "other pulls' look-ups have taken all of the deadline"}
+		return nil, &discover.Silence{Text: "other pulls' look-ups have taken all of the deadline"}
 	}
 	if w.turn == nil && w.lookup == nil {
 		return nil, nil
 	}
 	if w.lookup == nil {
-		if w.lookup = lookups.TryTake(); w.lookup == nil {
+		if w.lookup = discover.Turns.TryTake(); w.lookup == nil {
 			return nil, errLetGo
 		}
 	}
@@ -78,7 +75,7 @@ func (w *walking) again(ctx context.Context, deadline time.Duration) (err error)
 	w.turn = nil
 	inTime, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	if w.lookup, err = lookups.Take(inTime); err != nil && ctx.Err() == nil {
+	if w.lookup, err = discover.Turns.Take(inTime); err != nil && ctx.Err() == nil {
 		w.crowded, err = true, nil
 	}
 	return err

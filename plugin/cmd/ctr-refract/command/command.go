@@ -17,9 +17,9 @@ import (
 	"github.com/urfave/cli/v3"
 	"google.golang.org/grpc"
 
+	"github.com/refract-oci/refract/plugin/discover"
 	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/plugin/service"
-	"github.com/refract-oci/refract/plugin/transfer"
 )
 
 // Exit codes of the references commands. Everything else of ctr exits as ever.
@@ -199,7 +199,7 @@ func list(ctx context.Context, cmd *cli.Command, node *Node, name string) (*refe
 	if err != nil {
 		return nil, marked(err)
 	}
-	listing, err := stores.Discover(ctx, image, transfer.AllSources(), transfer.Lookup(name, resolver))
+	listing, err := stores.Discover(ctx, image, discover.AllSources(), discover.Through(name, resolver))
 	return listing, marked(err)
 }
 

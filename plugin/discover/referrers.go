@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package transfer
+package discover
 
 import (
 	"fmt"
@@ -17,9 +17,9 @@ import (
 	"github.com/refract-oci/refract/plugin/regerr"
 )
 
-// seen remembers what registries answered to requests for lists of referrers. containerd tells only what it made of that: it takes the
+// referrersSeen remembers what registries answered to requests for lists of referrers. containerd tells only what it made of that: it takes the
 // digest's tag where there is no such list, reads no second page, and forgets an error where the tag is not there.
-type seen struct {
+type referrersSeen struct {
 	mu    sync.Mutex
 	lists map[string]listed // by digest
 }
@@ -34,13 +34,13 @@ type listed struct {
 // resolver would read a document to its end, to know its digest.
 type watchful struct {
 	http.RoundTripper
-	names *beside
+	names *Repository
 	most  int64
 }
 
 func (w *watchful) RoundTrip(request *http.Request) (*http.Response, error) {
-	question := askingOf(request.Context())
-	if known := question.again(request); known != nil {
+	question := queryOf(request.Context())
+	if known := question.replay(request); known != nil {
 		return known, nil
 	}
 	of, lists := referrersOf(request)
@@ -84,7 +84,7 @@ func referrersOf(request *http.Request) (string, bool) {
 	return last, err == nil && request.Method == http.MethodGet && strings.HasSuffix(above, "/referrers/")
 }
 
-func (s *seen) note(of string, response *http.Response, err error) {
+func (s *referrersSeen) note(of string, response *http.Response, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.lists[of]
@@ -116,7 +116,7 @@ func answered(response *http.Response) string {
 
 // check tells what of a list is known: ErrNotFound if the registry has no such lists, and another error if there may be more than
 // containerd has read.
-func (s *seen) check(of digest.Digest) error {
+func (s *referrersSeen) check(of digest.Digest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch one := s.lists[of.String()]; {
@@ -125,7 +125,7 @@ func (s *seen) check(of digest.Digest) error {
 	case one.whole:
 		return nil
 	case one.open != "":
-		return &silence{text: one.open}
+		return &Silence{Text: one.open}
 	default:
 		return fmt.Errorf("the registry does not list referrers: %w", errdefs.ErrNotFound)
 	}

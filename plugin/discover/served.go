@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package transfer
+package discover
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 )
 
-// served watches which hosts a pull asks for its root. containerd does not say which of a registry's hosts gave it; it goes from
+// Served watches which hosts a pull asks for its root. containerd does not say which of a registry's hosts gave it; it goes from
 // one to the next until one does, so that it is the last.
-type served struct {
+type Served struct {
 	mu    sync.Mutex
 	asked []string
 }
 
-// watch makes a context whose requests are seen.
-func (s *served) watch(ctx context.Context) context.Context {
+// Watch makes a context whose requests are seen.
+func (s *Served) Watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaderField: func(name string, value []string) {
 		// As HTTP/1 and HTTP/2 name the host: also where the connection is to a proxy.
 		if (name == "Host" || name == ":authority") && len(value) == 1 {
@@ -34,7 +34,7 @@ func (s *served) watch(ctx context.Context) context.Context {
 
 // by is which of the hosts gave the root; empty if that is not known. Others that were asked gave a token, or are where the
 // registry had sent to. Two with one name cannot be told apart.
-func (s *served) by(hosts []docker.RegistryHost) string {
+func (s *Served) by(hosts []docker.RegistryHost) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, asked := range slices.Backward(s.asked) {

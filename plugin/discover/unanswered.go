@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package transfer
+package discover
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// open gathers the questions of a search that stay open, by why they do.
-type open struct {
+// openQuestions gathers the questions of a search that stay open, by why they do.
+type openQuestions struct {
 	reasons   []string
 	questions map[string][]string // by reason
 	causes    []error
@@ -24,7 +24,7 @@ const (
 )
 
 // add takes a question and why it stays open; nil: it does not.
-func (o *open) add(question string, why error) {
+func (o *openQuestions) add(question string, why error) {
 	if why == nil {
 		return
 	}
@@ -40,7 +40,7 @@ func (o *open) add(question string, why error) {
 }
 
 // err is nil if no question stays open. Else a later pull may find more: it is errdefs.ErrUnavailable.
-func (o *open) err() error {
+func (o *openQuestions) err() error {
 	if len(o.reasons) == 0 {
 		return nil
 	}

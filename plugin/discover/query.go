@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package transfer
+package discover
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 	"sync"
 )
 
-// asking is one question on its way through containerd's resolver, which asks every host of a registry, and some again.
-type asking struct {
+// query is one question on its way through containerd's resolver, which asks every host of a registry, and some again.
+type query struct {
 	mu sync.Mutex
 	// settled is what the host that gave the image does not have: nobody else is asked for it. By the last two parts of the path.
 	settled map[string]bool
@@ -33,28 +33,28 @@ type asking struct {
 	open error
 }
 
-type askingKey struct{}
+type queryKey struct{}
 
-// asked makes a context for one question, of which take reads the answers.
-func asked(ctx context.Context, take func(io.Reader) ([]byte, error)) context.Context {
-	return context.WithValue(ctx, askingKey{}, &asking{settled: map[string]bool{}, failed: map[string]int{}, take: take})
+// withQuery makes a context for one question, of which take reads the answers.
+func withQuery(ctx context.Context, take func(io.Reader) ([]byte, error)) context.Context {
+	return context.WithValue(ctx, queryKey{}, &query{settled: map[string]bool{}, failed: map[string]int{}, take: take})
 }
 
-// askingOf is the question that a request is made for; nil if it is made for none.
-func askingOf(ctx context.Context) *asking {
-	question, _ := ctx.Value(askingKey{}).(*asking)
+// queryOf is the question that a request is made for; nil if it is made for none.
+func queryOf(ctx context.Context) *query {
+	question, _ := ctx.Value(queryKey{}).(*query)
 	return question
 }
 
-// again answers a request to which the answer is known.
-func (a *asking) again(request *http.Request) *http.Response {
-	if a == nil || !readsOnly(request) {
+// replay answers a request to which the answer is known.
+func (q *query) replay(request *http.Request) *http.Response {
+	if q == nil || !readsOnly(request) {
 		return nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	status := a.failed[request.Method+" "+request.URL.String()]
-	if status == 0 && a.settled[wantedBy(request)] {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	status := q.failed[request.Method+" "+request.URL.String()]
+	if status == 0 && q.settled[wantedBy(request)] {
 		status = http.StatusNotFound
 	}
 	if status == 0 {
@@ -67,20 +67,20 @@ func (a *asking) again(request *http.Request) *http.Response {
 }
 
 // note remembers an answer. giver is the host that gave the image, if it is known.
-func (a *asking) note(request *http.Request, response *http.Response, giver string) {
-	if a == nil || response == nil || !readsOnly(request) {
+func (q *query) note(request *http.Request, response *http.Response, giver string) {
+	if q == nil || response == nil || !readsOnly(request) {
 		return
 	}
 	// Where a request was sent elsewhere, the answer is one to what was asked at first.
 	first := firstOf(request)
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	switch status := response.StatusCode; {
 	case status == http.StatusNotFound && giver != "" && strings.EqualFold(first.URL.Host, giver) && isSearched(first):
-		a.settled[wantedBy(first)] = true
+		q.settled[wantedBy(first)] = true
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
-		a.failed[first.Method+" "+first.URL.String()] = status
-		a.open = cmp.Or(a.open, fmt.Errorf("%s answers %d %s", first.URL.Host, status, http.StatusText(status)))
+		q.failed[first.Method+" "+first.URL.String()] = status
+		q.open = cmp.Or(q.open, fmt.Errorf("%s answers %d %s", first.URL.Host, status, http.StatusText(status)))
 	}
 }
 
@@ -96,45 +96,45 @@ func unencoded(request *http.Request) *http.Request {
 }
 
 // keepPage takes a list out of an answer. What is none is left to containerd, which tells what is wrong with it.
-func (a *asking) keepPage(response *http.Response) {
+func (q *query) keepPage(response *http.Response) {
 	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Encoding") != "" {
 		return
 	}
-	page, err := a.take(response.Body)
+	page, err := q.take(response.Body)
 	response.Body.Close()
 	given := page
 	if err != nil || json.Valid(page) {
 		given = []byte(emptyList)
-		a.mu.Lock()
-		a.page, a.pageErr = page, err
-		a.mu.Unlock()
+		q.mu.Lock()
+		q.page, q.pageErr = page, err
+		q.mu.Unlock()
 	}
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(given)), int64(len(given))
 	response.Header.Set("Content-Length", strconv.Itoa(len(given)))
 }
 
 // listed is what keepPage took, if it did.
-func (a *asking) listed() ([]byte, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.page, a.pageErr
+func (q *query) listed() ([]byte, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.page, q.pageErr
 }
 
 // fail remembers that a request had no answer.
-func (a *asking) fail(why error) {
-	if a == nil || why == nil {
+func (q *query) fail(why error) {
+	if q == nil || why == nil {
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.open = cmp.Or(a.open, why)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open = cmp.Or(q.open, why)
 }
 
 // unanswered is why some host has not answered; nil if all did.
-func (a *asking) unanswered() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.open
+func (q *query) unanswered() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.open
 }
 
 // isSearched tells whether a request looks for something that may be there or not: a tag or a list. What has a digest is known to be

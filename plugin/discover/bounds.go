@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package transfer
+package discover
 
 import (
 	"context"
@@ -21,14 +21,14 @@ import (
 	"github.com/refract-oci/refract/plugin/regerr"
 )
 
-// bounds are what one pull spends on what it asks beside its image: so many requests, and one wait for each host that does not answer.
-type bounds struct {
+// Bounds are what one pull spends on what it asks beside its image: so many requests, and one wait for each host that does not answer.
+type Bounds struct {
 	requests int64         // that may be made to look for what is attached
 	patience time.Duration // that a host has for an answer, and for each further part of it
 
 	mu     sync.Mutex
 	made   int64
-	silent map[string]*silence // by the host that did not answer
+	silent map[string]*Silence // by the host that did not answer
 }
 
 // downloadPatience is what a host has at least where a reference is downloaded.
@@ -37,23 +37,23 @@ const downloadPatience = 10 * time.Second
 // patienceShare is how many hosts in a row may stay silent until the deadline is used up.
 const patienceShare = 3
 
-func boundsOf(p policy.Policy) *bounds {
+func NewBounds(p policy.Policy) *Bounds {
 	deadline, requests := p.LookupLimits()
-	return &bounds{requests: requests, patience: max(deadline/patienceShare, time.Nanosecond), silent: map[string]*silence{}}
+	return &Bounds{requests: requests, patience: max(deadline/patienceShare, time.Nanosecond), silent: map[string]*Silence{}}
 }
 
 // errSilent ends a request to a host that does not answer.
 var errSilent = errors.New("no answer in time")
 
-// silence is the error of a request that found nobody, or was not made. It is no timeout to containerd, which would ask again.
-type silence struct {
-	text  string
+// Silence is the error of a request that found nobody, or was not made. It is no timeout to containerd, which would ask again.
+type Silence struct {
+	Text  string
 	cause error // nil if none was made
 }
 
-func (s *silence) Error() string { return s.text }
+func (s *Silence) Error() string { return s.Text }
 
-func (s *silence) Unwrap() []error {
+func (s *Silence) Unwrap() []error {
 	if s.cause == nil {
 		return []error{errdefs.ErrUnavailable}
 	}
@@ -61,7 +61,7 @@ func (s *silence) Unwrap() []error {
 }
 
 // roundTrip makes a request unless the host stayed silent before, or, of one that counts, too many were made.
-func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, counts bool) (*http.Response, error) {
+func (b *Bounds) roundTrip(inner http.RoundTripper, request *http.Request, counts bool) (*http.Response, error) {
 	host := hostOf(request.URL)
 	if err := b.admit(host, counts); err != nil {
 		if request.Body != nil {
@@ -90,7 +90,7 @@ func (b *bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 }
 
 // admit counts a request, or says why it is not made.
-func (b *bounds) admit(host string, counts bool) error {
+func (b *Bounds) admit(host string, counts bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	// Who did not answer a question in time may still have what it listed.
@@ -101,14 +101,14 @@ func (b *bounds) admit(host string, counts bool) error {
 		return nil
 	}
 	if b.made >= b.requests {
-		return &silence{text: fmt.Sprintf("the limit of %d requests (max_requests) is used up", b.requests)}
+		return &Silence{Text: fmt.Sprintf("the limit of %d requests (max_requests) is used up", b.requests)}
 	}
 	b.made++
 	return nil
 }
 
 // judge remembers the host of a request that failed because nobody answered. ctx is the caller's, ended why the request's was.
-func (b *bounds) judge(ctx context.Context, host string, ended, err error) error {
+func (b *Bounds) judge(ctx context.Context, host string, ended, err error) error {
 	gaveUp := errors.Is(ended, errSilent)
 	switch {
 	case ctx.Err() != nil, !gaveUp && !unanswered(err):
@@ -120,11 +120,11 @@ func (b *bounds) judge(ctx context.Context, host string, ended, err error) error
 }
 
 // remember is the error for this request to a host, and for all that come.
-func (b *bounds) remember(host string, why error) *silence {
+func (b *Bounds) remember(host string, why error) *Silence {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.silent[host] == nil {
-		b.silent[host] = &silence{text: fmt.Sprintf("%s does not answer: %s", host, regerr.Readable(why)), cause: why}
+		b.silent[host] = &Silence{Text: fmt.Sprintf("%s does not answer: %s", host, regerr.Readable(why)), cause: why}
 	}
 	return b.silent[host]
 }
@@ -156,7 +156,7 @@ func hostOf(address *url.URL) string {
 // patientBody ends when nothing comes for as long as a host has for an answer.
 type patientBody struct {
 	io.ReadCloser
-	bounds   *bounds
+	bounds   *Bounds
 	patience time.Duration
 	host     string
 	ctx      context.Context

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package transfer
+package discover
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/core/transfer"
 	"github.com/containerd/containerd/v2/pkg/reference"
 	"github.com/containerd/containerd/v2/pkg/tracing"
 	"github.com/containerd/errdefs"
@@ -29,10 +30,10 @@ import (
 	"github.com/refract-oci/refract/plugin/turns"
 )
 
-// elsewhere asks a pull's registry what a search wants to know, with the pull's own hosts, headers and credentials, and gets what
+// Lookup asks a pull's registry what a search wants to know, with the pull's own hosts, headers and credentials, and gets what
 // was found there.
-type elsewhere struct {
-	place
+type Lookup struct {
+	Origin
 	deadline time.Duration // for all questions
 
 	told  sync.Mutex // the search is told one answer at a time
@@ -46,6 +47,13 @@ type elsewhere struct {
 	read map[digest.Digest][]byte // documents that were answered with: they are not asked for again
 }
 
+// concurrentQuestions is how many questions are asked at a time: enough to hide a registry's latency, few beside layers.
+const concurrentQuestions = 4
+
+// Turns are for look-ups that take much memory: those that wait while what was read of a large index is held, and those whose answers are
+// large. Each has until its deadline, so that the next one waits as long at most.
+var Turns = turns.New(4, nil)
+
 const (
 	// smallAnswer is how long an answer may be that is read beside others. Manifests and lists of referrers are seldom longer; whoever
 	// sends many that are gets them read one after the other.
@@ -56,17 +64,25 @@ const (
 	rememberedDocuments = 64 << 10
 )
 
-// place is where a pull gets its image from.
-type place struct {
-	name    string // of the image
-	fetcher remotes.Fetcher
-	// beside is a way to other names in the image's repository, always the same.
-	beside func() (*beside, error)
+// Origin is where a pull gets its image from.
+type Origin struct {
+	Name    string // of the image
+	Fetcher remotes.Fetcher
+	// Repository is a way to other names in the image's repository, always the same.
+	Repository func() (*Repository, error)
+	// Through has what is downloaded pass through what the pull's progress needs; nil: it needs nothing.
+	Through func(context.Context, transfer.Fetcher) transfer.Fetcher
 }
 
-// sourcesOf are the sources that a policy's places stand for. What a digest's tag names may tell of both Proposal F's references
+// NewLookup makes one for a pull.
+func NewLookup(from Origin, p policy.Policy) *Lookup {
+	deadline, _ := p.LookupLimits()
+	return &Lookup{Origin: from, deadline: deadline, read: map[digest.Digest][]byte{}}
+}
+
+// SourcesOf are the sources that a policy's places stand for. What a digest's tag names may tell of both Proposal F's references
 // and the distribution specification's. Where there is no referrers API, containerd looks under that tag by itself.
-func sourcesOf(p policy.Policy) native.Source {
+func SourcesOf(p policy.Policy) native.Source {
 	var sources native.Source
 	for _, place := range p.Discover {
 		switch place {
@@ -81,14 +97,16 @@ func sourcesOf(p policy.Policy) native.Source {
 	return sources
 }
 
-// search has all questions answered, as far as the registry does and the policy waits for it. What could not be looked for is warned
-// about, and returned: what is attached as far as anybody knows is known all the same. why is the reason if nothing is to be asked.
-func (e *elsewhere) search(ctx context.Context, search *native.Search, round *native.Round, root ocispec.Descriptor, why error) error {
+// Run has all questions answered, as far as the registry does and the policy waits for it. What could not be looked for is warned
+// about, and returned: what is attached as far as anybody knows is known all the same. With the turn the answers may take much memory;
+// where it is nil, one is taken when it is needed. why is the reason if nothing is to be asked.
+func (l *Lookup) Run(ctx context.Context, search *native.Search, round *native.Round, root ocispec.Descriptor, turn *turns.Turn, why error) error {
+	l.given = turn
 	ctx, span := tracing.StartSpan(ctx, "refract.Search", tracing.WithAttribute("refract.root.digest", root.Digest.String()))
 	defer span.End()
 	err := why
 	if err == nil {
-		err = e.inTime(ctx, search, round)
+		err = l.inTime(ctx, search, round)
 	}
 	span.SetStatus(err)
 	if err != nil && ctx.Err() == nil {
@@ -98,33 +116,33 @@ func (e *elsewhere) search(ctx context.Context, search *native.Search, round *na
 }
 
 // inTime answers until the deadline.
-func (e *elsewhere) inTime(ctx context.Context, search *native.Search, round *native.Round) error {
-	late := &silence{text: fmt.Sprintf("the deadline of %s is used up", e.deadline)}
-	ctx, cancel := context.WithTimeoutCause(ctx, e.deadline, late)
+func (l *Lookup) inTime(ctx context.Context, search *native.Search, round *native.Round) error {
+	late := &Silence{Text: fmt.Sprintf("the deadline of %s is used up", l.deadline)}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.deadline, late)
 	defer cancel()
-	return e.answer(ctx, search, round)
+	return l.answer(ctx, search, round)
 }
 
 // answer asks until the search is done. A question that stays open does not keep others from being asked; the error tells all that
 // did.
-func (e *elsewhere) answer(ctx context.Context, search *native.Search, round *native.Round) error {
-	names, err := e.beside()
+func (l *Lookup) answer(ctx context.Context, search *native.Search, round *native.Round) error {
+	names, err := l.Repository()
 	if err != nil {
 		return err
 	}
-	var open open
-	e.left = int64(round.MaxBytes)
+	var open openQuestions
+	l.left = int64(round.MaxBytes)
 	for len(round.Questions) > 0 {
-		e.left = min(e.left, int64(round.MaxBytes))
+		l.left = min(l.left, int64(round.MaxBytes))
 		reasons := make([]error, len(round.Questions))
 		var group errgroup.Group
-		group.SetLimit(concurrentReferences)
+		group.SetLimit(concurrentQuestions)
 		for i, question := range round.Questions {
 			group.Go(func() error {
-				got := e.reply(ctx, names, question)
+				got := l.reply(ctx, names, question)
 				// At once, so that no more is held here than is on its way.
-				e.told.Lock()
-				defer e.told.Unlock()
+				l.told.Lock()
+				defer l.told.Unlock()
 				var err error
 				reasons[i], err = got.tell(search, i)
 				return err
@@ -150,12 +168,12 @@ type reply struct {
 }
 
 // reply asks, unless it is too late.
-func (e *elsewhere) reply(ctx context.Context, names *beside, question native.Question) reply {
+func (l *Lookup) reply(ctx context.Context, names *Repository, question native.Question) reply {
 	var got reply
 	if ctx.Err() == nil {
-		ctx := asked(ctx, func(body io.Reader) ([]byte, error) { return e.take(ctx, body) })
-		got.raw, got.err = e.ask(ctx, names, question)
-		if why := askingOf(ctx).unanswered(); why != nil && errdefs.IsNotFound(got.err) {
+		ctx := withQuery(ctx, func(body io.Reader) ([]byte, error) { return l.take(ctx, body) })
+		got.raw, got.err = l.ask(ctx, names, question)
+		if why := queryOf(ctx).unanswered(); why != nil && errdefs.IsNotFound(got.err) {
 			// containerd tells what one host said, although another did not answer.
 			got.err = why
 		}
@@ -172,7 +190,7 @@ func (r reply) tell(search *native.Search, number int) (open, err error) {
 	reason, final := regerr.Final(r.err)
 	if r.err != nil && !final {
 		open = regerr.Readable(r.err)
-		if silent := new(silence); errors.As(r.err, &silent) {
+		if silent := new(Silence); errors.As(r.err, &silent) {
 			// The same whichever URL it was.
 			open = silent
 		}
@@ -184,13 +202,13 @@ func (r reply) tell(search *native.Search, number int) (open, err error) {
 	return open, search.Missing(number, reason)
 }
 
-func (e *elsewhere) ask(ctx context.Context, names *beside, question native.Question) ([]byte, error) {
+func (l *Lookup) ask(ctx context.Context, names *Repository, question native.Question) ([]byte, error) {
 	if question.Kind == native.QuestionReferrers {
-		return e.referrers(ctx, names, digest.Digest(question.Reference))
+		return l.referrers(ctx, names, digest.Digest(question.Reference))
 	}
 	desc := ocispec.Descriptor{MediaType: question.MediaType, Digest: digest.Digest(question.Reference), Size: int64(question.MaxBytes)}
 	if desc.Digest.Validate() != nil {
-		spec, err := reference.Parse(e.name)
+		spec, err := reference.Parse(l.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -203,97 +221,97 @@ func (e *elsewhere) ask(ctx context.Context, names *beside, question native.Ques
 	}
 	// Of something longer than it was told, containerd's fetcher gives the beginning.
 	desc.Size++
-	body, err := e.fetch(ctx, desc)
+	body, err := l.fetch(ctx, desc)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	raw, err := e.take(ctx, io.LimitReader(body, desc.Size))
+	raw, err := l.take(ctx, io.LimitReader(body, desc.Size))
 	if err != nil {
 		return nil, err
 	}
 	if err := native.VerifyDigest(desc.Digest.String(), raw); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", question.Reference, err, errdefs.ErrNotFound)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.read[desc.Digest] = raw
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.read[desc.Digest] = raw
 	return raw, nil
 }
 
 // take reads an answer. All of them together may not take more than the search allows, right ones and wrong ones.
-func (e *elsewhere) take(ctx context.Context, body io.Reader) ([]byte, error) {
+func (l *Lookup) take(ctx context.Context, body io.Reader) ([]byte, error) {
 	var raw bytes.Buffer
 	// One more than fits tells that there is more.
 	read, err := io.CopyN(&raw, body, smallAnswer+1)
-	e.mu.Lock()
-	e.held += read
-	isMuch := err == nil || e.held > smallSearch
-	e.mu.Unlock()
+	l.mu.Lock()
+	l.held += read
+	isMuch := err == nil || l.held > smallSearch
+	l.mu.Unlock()
 	if isMuch {
-		e.large.Lock()
-		defer e.large.Unlock()
-		if failed := e.await(ctx); failed != nil {
+		l.large.Lock()
+		defer l.large.Unlock()
+		if failed := l.await(ctx); failed != nil {
 			return nil, failed
 		}
 	}
 	if err == nil {
-		e.mu.Lock()
-		left := e.left
-		e.mu.Unlock()
+		l.mu.Lock()
+		left := l.left
+		l.mu.Unlock()
 		_, err = raw.ReadFrom(io.LimitReader(body, max(left-int64(raw.Len())+1, 0)))
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.left -= int64(raw.Len())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left -= int64(raw.Len())
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if e.left < 0 {
-		e.left = 0
+	if l.left < 0 {
+		l.left = 0
 		return nil, fmt.Errorf("looking for what is attached would take more bytes than the limit: %w", errdefs.ErrResourceExhausted)
 	}
 	return raw.Bytes(), nil
 }
 
 // await waits until it is the search's turn to take much memory, as long as its deadline lets it.
-func (e *elsewhere) await(ctx context.Context) error {
-	if e.given != nil || e.taken != nil {
+func (l *Lookup) await(ctx context.Context) error {
+	if l.given != nil || l.taken != nil {
 		return nil
 	}
-	turn, err := lookups.Take(ctx)
+	turn, err := Turns.Take(ctx)
 	if err != nil {
 		return context.Cause(ctx)
 	}
-	e.taken = turn
+	l.taken = turn
 	return nil
 }
 
-// rest gives back the turn that the search took itself.
-func (e *elsewhere) rest() {
-	e.large.Lock()
-	defer e.large.Unlock()
-	e.taken.Done()
+// Done gives back the turn that the look-up took itself.
+func (l *Lookup) Done() {
+	l.large.Lock()
+	defer l.large.Unlock()
+	l.taken.Done()
 }
 
-// keepOnly forgets what was read, but for what is little and will be downloaded.
-func (e *elsewhere) keepOnly(wanted []native.Reference) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	read := e.read
-	e.read = map[digest.Digest][]byte{}
+// KeepOnly forgets what was read, but for what is little and will be downloaded.
+func (l *Lookup) KeepOnly(wanted []native.Reference) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	read := l.read
+	l.read = map[digest.Digest][]byte{}
 	left := rememberedDocuments
 	for _, reference := range wanted {
 		if raw := read[reference.Descriptor.Digest]; len(raw) > 0 && len(raw) <= left {
 			left -= len(raw)
-			e.read[reference.Descriptor.Digest] = raw
+			l.read[reference.Descriptor.Digest] = raw
 		}
 	}
 }
 
 // referrers has containerd list them, and passes on the list as it came. That has no digest of its own: each artifact in it has.
-func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Digest) ([]byte, error) {
-	fetcher, err := names.Fetcher(ctx, e.name)
+func (l *Lookup) referrers(ctx context.Context, names *Repository, of digest.Digest) ([]byte, error) {
+	fetcher, err := names.Fetcher(ctx, l.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +324,7 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	if errdefs.IsNotFound(unknown) {
 		return nil, unknown
 	}
-	if page, failed := askingOf(ctx).listed(); page != nil || failed != nil {
+	if page, failed := queryOf(ctx).listed(); page != nil || failed != nil {
 		return page, cmp.Or(failed, unknown)
 	}
 	if err != nil {
@@ -325,7 +343,7 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	if failed := encoder.Encode(index); failed != nil {
 		return nil, failed
 	}
-	page, failed := e.take(ctx, &raw)
+	page, failed := l.take(ctx, &raw)
 	if failed != nil {
 		return nil, failed
 	}
@@ -333,28 +351,31 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 }
 
 // Fetch gives what was read already from memory.
-func (e *elsewhere) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
-	e.mu.Lock()
-	raw, ok := e.read[desc.Digest]
-	e.mu.Unlock()
+func (l *Lookup) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	l.mu.Lock()
+	raw, ok := l.read[desc.Digest]
+	l.mu.Unlock()
 	if ok {
 		return io.NopCloser(bytes.NewReader(raw)), nil
 	}
-	return e.fetch(ctx, desc)
+	return l.fetch(ctx, desc)
 }
 
 // fetch asks for a document within the bounds of what is asked beside the image, where they can be kept.
-func (e *elsewhere) fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
-	names, err := e.beside()
+func (l *Lookup) fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	names, err := l.Repository()
 	if err != nil {
 		return nil, err
 	}
 	if names.bounds == nil {
-		return e.fetcher.Fetch(ctx, desc)
+		return l.Fetcher.Fetch(ctx, desc)
 	}
-	fetcher, err := names.documents(ctx, e.name)
+	fetcher, err := names.documents(ctx, l.Name)
 	if err != nil {
 		return nil, err
 	}
-	return withBodies(ctx, fetcher).Fetch(ctx, desc)
+	if l.Through != nil {
+		return l.Through(ctx, fetcher).Fetch(ctx, desc)
+	}
+	return fetcher.Fetch(ctx, desc)
 }

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package transfer
+package discover
 
 import (
 	"context"
@@ -25,14 +25,14 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
-// beside resolves other names in the repository of a pull: tags that tell of what is attached. containerd's own resolver does that, so
+// Repository resolves other names in the repository of a pull: tags that tell of what is attached. containerd's own resolver does that, so
 // that a mirror which is trusted for digests only is asked for no tag.
-type beside struct {
+type Repository struct {
 	remotes.Resolver
 	// seen is what the registry answered, and bounds what may be spent; nil where the resolver is a program's own, because its
 	// requests cannot be seen.
-	seen   *seen
-	bounds *bounds
+	seen   *referrersSeen
+	bounds *Bounds
 
 	mu      sync.Mutex
 	hosts   map[string][]docker.RegistryHost // by registry
@@ -40,15 +40,20 @@ type beside struct {
 	fetcher remotes.Fetcher
 }
 
+// UnboundedRepository is that of a program's own resolver, whose requests cannot be seen.
+func UnboundedRepository(resolver remotes.Resolver) *Repository {
+	return &Repository{Resolver: resolver}
+}
+
 // giver is the host that gave the image; empty if it is not known.
-func (b *beside) giver() string {
+func (b *Repository) giver() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.gaveIt
 }
 
 // remembered asks for the hosts of a registry once: so that one token and one connection serve all questions.
-func (b *beside) remembered(hosts docker.RegistryHosts, from *served) docker.RegistryHosts {
+func (b *Repository) remembered(hosts docker.RegistryHosts, from *Served) docker.RegistryHosts {
 	return func(registry string) ([]docker.RegistryHost, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -65,7 +70,7 @@ func (b *beside) remembered(hosts docker.RegistryHosts, from *served) docker.Reg
 }
 
 // documents fetches by digest from the repository of an image, within the bounds.
-func (b *beside) documents(ctx context.Context, image string) (remotes.Fetcher, error) {
+func (b *Repository) documents(ctx context.Context, image string) (remotes.Fetcher, error) {
 	b.mu.Lock()
 	known := b.fetcher
 	b.mu.Unlock()
@@ -83,17 +88,17 @@ func (b *beside) documents(ctx context.Context, image string) (remotes.Fetcher, 
 }
 
 // check tells what of a list of referrers is known, as far as that can be seen.
-func (b *beside) check(of digest.Digest) error {
+func (b *Repository) check(of digest.Digest) error {
 	if b.seen == nil {
 		return nil
 	}
 	return b.seen.check(of)
 }
 
-// besideOf makes one for a source of containerd's transfer service. That keeps its resolver to itself, and tells only in its wire form
+// NewRepository makes one for a source of containerd's transfer service. That keeps its resolver to itself, and tells only in its wire form
 // what it was made of: so another one is made of the same, with credentials asked of whom the source asks. It works until the
 // context ends.
-func besideOf(ctx context.Context, from *registry.OCIRegistry, root *served, limits *bounds) (*beside, error) {
+func NewRepository(ctx context.Context, from *registry.OCIRegistry, root *Served, limits *Bounds) (*Repository, error) {
 	exchange := &exchange{asked: make(chan typeurl.Any), said: make(chan typeurl.Any), ended: ctx.Done(), limit: limits.patience}
 	wire, err := from.MarshalAny(ctx, exchange)
 	var told transfertypes.OCIRegistry
@@ -108,7 +113,7 @@ func besideOf(ctx context.Context, from *registry.OCIRegistry, root *served, lim
 	if sent := sentOf(ctx, told.GetReference()); sent != nil {
 		where = sent
 	}
-	made := &beside{seen: &seen{lists: map[string]listed{}}, bounds: limits, hosts: map[string][]docker.RegistryHost{}}
+	made := &Repository{seen: &referrersSeen{lists: map[string]listed{}}, bounds: limits, hosts: map[string][]docker.RegistryHost{}}
 	options := config.HostOptions{DefaultScheme: where.GetDefaultScheme(), UpdateClient: func(client *http.Client) error {
 		// containerd gives it a client again that is the one from before but for its headers.
 		if _, ok := client.Transport.(*watchful); !ok {
