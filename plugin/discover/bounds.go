@@ -37,6 +37,7 @@ const downloadPatience = 10 * time.Second
 // patienceShare is how many hosts in a row may stay silent until the deadline is used up.
 const patienceShare = 3
 
+// NewBounds makes those that a policy sets.
 func NewBounds(p policy.Policy) *Bounds {
 	deadline, requests := p.LookupLimits()
 	return &Bounds{requests: requests, patience: max(deadline/patienceShare, time.Nanosecond), silent: map[string]*Silence{}}

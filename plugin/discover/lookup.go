@@ -1,6 +1,9 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package discover looks in a pull's repository for what its image's references are, with the pull's own hosts and credentials. Which
+// questions there are, and what an answer tells, C++ decides; here they are asked, within the time, requests and bytes that a policy
+// gives for all of them.
 package discover
 
 import (
