@@ -115,7 +115,7 @@ outcome inspect_image(context& with, inspect_options& options) {
     if (opened.failed()) return std::move(opened).take();
     inspect::image& image = *opened.value();
     if (options.raw) {
-        write_content(image.root().bytes);
+        write_content(image.root().bytes());
         return {};
     }
     auto listed = image.list(request.value());
@@ -124,7 +124,7 @@ outcome inspect_image(context& with, inspect_options& options) {
     oci::manifest manifest;
     if (!image.is_index()) {
         oci::json_reader reader(with.limits.json_depth);
-        outcome read = manifest.read(reader, bytes_of(image.root().bytes), with.limits);
+        outcome read = manifest.read(reader, bytes_of(image.root().bytes()), with.limits);
         if (read.failed()) return std::move(read).in("manifest " + image.root().digest);
     }
     if (with.options.json()) {

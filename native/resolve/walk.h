@@ -49,8 +49,8 @@ public:
     /// The request must outlive the walk.
     explicit walk(const request& request) : request_(request), documents_(request.limits) {}
 
-    result<step> begin(const expected_document& root, std::span<const std::byte> bytes);
-    result<step> feed(std::span<const std::byte> bytes);
+    result<step> begin(const expected_document& root, const document_source& from);
+    result<step> feed(const document_source& from);
     /// The document cannot be had, for good.
     result<step> missing(std::string_view reason);
 

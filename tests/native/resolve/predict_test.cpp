@@ -58,7 +58,7 @@ TEST(Predict, MisuseIsRefused) {
     const blob config = from.put(oci_config, "{}");
     EXPECT_EQ(guess(client::crane, from, config).failure, status::invalid_argument);
     resolve::predictor idle(client::crane, platform("linux/amd64"), {});
-    EXPECT_EQ(idle.feed({}).why().code, status::invalid_argument);
+    EXPECT_EQ(idle.feed(bytes_of("")).why().code, status::invalid_argument);
     EXPECT_EQ(idle.missing("gone").why().code, status::invalid_argument);
 }
 
