@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/printable.h"
+#include "layout/kept.h"
 #include "layout/names.h"
 #include "layout/only_image.h"
 #include "layout/place.h"
@@ -43,6 +44,7 @@ public:
           limits_(limits),
           discovery_(discovery),
           bounds_(bounds),
+          kept_(limits.document_bytes),
           reader_(limits.json_depth) {}
 
     outcome check_marker();
@@ -58,6 +60,7 @@ private:
     result<answer> answer_to(const question& what);
     result<answer> manifest(const question& what);
     result<answer> document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most);
+    result<answer> kept_document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most);
     result<answer> presence(const std::string& digest);
     result<answer> referrers_of(const question& what);
     result<answer> tags(const question& what) const;
@@ -68,6 +71,7 @@ private:
     limits limits_;
     discovery_limits discovery_;
     layout_limits bounds_;
+    kept_documents kept_;
     oci::json_reader reader_;
     std::string index_bytes_;
     oci::index index_;
@@ -139,12 +143,27 @@ result<answer> image_layout::document(std::string_view digest, std::optional<std
     return made;
 }
 
+/// The same of a manifest: it may have been read on the way to it, and may be come across again.
+result<answer> image_layout::kept_document(std::string_view digest, std::optional<std::int64_t> size,
+                                           std::uint64_t most) {
+    const std::string* const known = kept_.find(digest);
+    if (known != nullptr && known->size() <= most && (!size || static_cast<std::uint64_t>(*size) == known->size())) {
+        answer made;
+        made.documents.push_back(*known);
+        made.digest = digest;
+        return made;
+    }
+    auto got = document(digest, size, most);
+    if (got.ok()) kept_.keep(digest, got.value().documents.front());
+    return got;
+}
+
 result<answer> image_layout::manifest(const question& what) {
-    if (is_digest(what.reference)) return document(what.reference, std::nullopt, what.max_bytes);
-    auto entry = what.reference.empty() ? only_image(*files_, index_, names_, reader_, limits_, discovery_)
+    if (is_digest(what.reference)) return kept_document(what.reference, std::nullopt, what.max_bytes);
+    auto entry = what.reference.empty() ? only_image(*files_, kept_, index_, names_, reader_, limits_, discovery_)
                                         : names_.find(what.reference);
     if (entry.failed()) return std::move(entry).take();
-    return document(entry.value()->digest, entry.value()->size, what.max_bytes);
+    return kept_document(entry.value()->digest, entry.value()->size, what.max_bytes);
 }
 
 result<answer> image_layout::presence(const std::string& digest) {
@@ -160,7 +179,7 @@ result<answer> image_layout::referrers_of(const question& what) {
         return error{status::malformed, "malformed digest " + quote(what.reference)};
     }
     if (!referrers_) {
-        auto found = find_referrers(*files_, index_, reader_, limits_, discovery_, bounds_, notices_);
+        auto found = find_referrers(*files_, kept_, index_, reader_, limits_, discovery_, bounds_, notices_);
         if (found.failed()) return std::move(found).take();
         referrers_ = std::move(found).value();
     }
