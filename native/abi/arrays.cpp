@@ -13,10 +13,10 @@ static_assert(REFRACT_NONE == resolve::none);
 static_assert(static_cast<int>(REFRACT_DOCUMENT_CONFIG) == static_cast<int>(resolve::document_kind::config));
 static_assert(static_cast<int>(REFRACT_SOURCE_COSIGN_TAG) == static_cast<int>(resolve::source_cosign_tag));
 static_assert(static_cast<int>(REFRACT_KIND_NYDUS) == static_cast<int>(oci::kind_nydus));
-static_assert(static_cast<int>(REFRACT_UNKNOWN) == static_cast<int>(resolve::answer::unknown));
+static_assert(static_cast<int>(REFRACT_UNKNOWN) == static_cast<int>(resolve::tristate::unknown));
 static_assert(static_cast<int>(REFRACT_NODE_SUBJECT) == static_cast<int>(resolve::node::kind::subject));
 static_assert(static_cast<int>(REFRACT_NODE_SELECTED) == static_cast<int>(resolve::node::selected));
-static_assert(static_cast<int>(REFRACT_CANCELLED) == static_cast<int>(status::cancelled));
+static_assert(static_cast<int>(REFRACT_CANCELLED) == static_cast<int>(status_code::cancelled));
 
 refract_place place_of(resolve::place from) noexcept { return {from.document, from.position}; }
 

@@ -14,12 +14,12 @@ static_assert(std::atomic<bool>::is_always_lock_free, "refract_client_cancel is 
 
 std::string owned(refract_string from) { return std::string(view(from)); }
 
-outcome read_logins(const refract_client_options& from, registry::client_options& into) {
+status read_logins(const refract_client_options& from, registry::client_options& into) {
     for (const auto& one : std::span(from.logins, from.logins_count)) {
-        if (one.host.size == 0) return {status::invalid_argument, "a login names no host"};
+        if (one.host.size == 0) return {status_code::invalid_argument, "a login names no host"};
         registry::credentials given{owned(one.username), owned(one.password), {}, {}};
-        if (outcome done = registry::check(given); done.failed()) {
-            return {status::invalid_argument, "login of " + quote(view(one.host)) + ": " + done.why().message};
+        if (status done = registry::check(given); done.failed()) {
+            return {status_code::invalid_argument, "login of " + quote(view(one.host)) + ": " + done.why().message};
         }
         into.given.emplace(owned(one.host), std::move(given));
     }
@@ -38,13 +38,13 @@ void read_transport(const refract_client_options& from, registry::transport_opti
 }
 
 result<std::shared_ptr<connections>> connect(const refract_client_options& from) {
-    if (outcome done = check_version(from.abi_version); done.failed()) return done;
+    REFRACT_TRY(check_version(from.abi_version));
     auto made = std::make_shared<connections>();
-    if (outcome done = read_limits(from.limits, made->limits); done.failed()) return done;
+    REFRACT_TRY(read_limits(from.limits, made->limits));
     registry::client_options options;
     read_transport(from, options.transport);
     options.transport.cancelled = &made->cancelled;
-    if (outcome done = read_logins(from, options); done.failed()) return done;
+    REFRACT_TRY(read_logins(from, options));
     options.hosts_directories = owned(from.hosts_directories);
     options.docker_config = owned(from.docker_config);
     read_strings(from.allowed_hosts, from.allowed_hosts_count, options.allowed);
@@ -55,7 +55,7 @@ result<std::shared_ptr<connections>> connect(const refract_client_options& from)
     if (client.failed()) {
         // What is malformed here came from the caller, not from a registry.
         error why = std::move(client).take();
-        if (why.code == status::malformed) why.code = status::invalid_argument;
+        if (why.code == status_code::malformed) why.code = status_code::invalid_argument;
         return why;
     }
     made->client = std::move(client).value();
@@ -71,12 +71,11 @@ extern "C" {
 
 refract_status refract_client_new(refract_client** out, const refract_client_options* options,
                                   refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (out == nullptr || options == nullptr) return abi::missing_argument("out and options");
         auto made = std::make_unique<refract_client>();
-        auto connected = abi::connect(*options);
-        if (connected.failed()) return std::move(connected).take();
-        made->connections = std::move(connected).value();
+        REFRACT_ASSIGN(auto connected, abi::connect(*options));
+        made->connections = std::move(connected);
         *out = made.release();
         return {};
     });

@@ -20,9 +20,9 @@ struct connections {
     std::unique_ptr<registry::client> client;
 
     /// A directory is read too fast for anybody to end it half way, so that is asked before and between. Archives ask.
-    outcome check_cancelled() const {
+    status check_cancelled() const {
         if (!cancelled.load()) return {};
-        return {status::cancelled, "the client was cancelled"};
+        return {status_code::cancelled, "the client was cancelled"};
     }
 };
 

@@ -17,7 +17,7 @@ namespace refract::abi {
 /// Fills `into` (may be NULL): one line, cut at REFRACT_ERROR_MESSAGE_SIZE.
 refract_status fail(refract_error* into, const error& why) noexcept;
 
-/// Runs `body`, which gives a result<refract_status> or outcome, and turns what it throws into a status.
+/// Runs `body`, which gives a result<refract_status> or status, and turns what it throws into a status.
 template <class Body>
 refract_status guarded(refract_error* into, Body&& body) noexcept {
     try {
@@ -29,11 +29,11 @@ refract_status guarded(refract_error* into, Body&& body) noexcept {
             return REFRACT_OK;
         }
     } catch (const std::bad_alloc&) {
-        return fail(into, {status::out_of_memory, "out of memory"});
+        return fail(into, {status_code::out_of_memory, "out of memory"});
     } catch (const std::exception& thrown) {
-        return fail(into, {status::internal, thrown.what()});
+        return fail(into, {status_code::internal, thrown.what()});
     } catch (...) {
-        return fail(into, {status::internal, "unknown exception"});
+        return fail(into, {status_code::internal, "unknown exception"});
     }
 }
 
@@ -48,8 +48,8 @@ inline std::span<const std::byte> bytes(const void* data, std::size_t size) noex
     return data == nullptr ? std::span<const std::byte>{} : std::span{static_cast<const std::byte*>(data), size};
 }
 
-inline outcome missing_argument(std::string_view name) {
-    return {status::invalid_argument, std::string(name) + " must not be NULL"};
+inline status missing_argument(std::string_view name) {
+    return {status_code::invalid_argument, std::string(name) + " must not be NULL"};
 }
 
 }  // namespace refract::abi

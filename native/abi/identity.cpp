@@ -16,11 +16,11 @@ using namespace refract;
 
 namespace {
 
-outcome read(std::string_view served_as, std::span<const std::byte> bytes, refract_identity& into) {
+status read(std::string_view served_as, std::span<const std::byte> bytes, refract_identity& into) {
     constexpr limits table;
     if (bytes.size() > table.document_bytes) {
-        return {status::limit_exceeded, "a document of " + std::to_string(bytes.size()) +
-                                            " bytes is over the limit of " + std::to_string(table.document_bytes)};
+        return {status_code::limit_exceeded, "a document of " + std::to_string(bytes.size()) +
+                                                 " bytes is over the limit of " + std::to_string(table.document_bytes)};
     }
     oci::json_reader reader(table.json_depth);
     auto identity = oci::identify(reader, bytes, served_as);
@@ -39,10 +39,10 @@ extern "C" {
 refract_status refract_identity_new(refract_identity** out, const char* served_as, size_t served_as_size,
                                     const void* bytes, size_t bytes_size, const refract_identity_view** view,
                                     refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (out == nullptr || view == nullptr) return abi::missing_argument("out and view");
         auto made = std::make_unique<refract_identity>();
-        outcome done = read(abi::view(served_as, served_as_size), abi::bytes(bytes, bytes_size), *made);
+        status done = read(abi::view(served_as, served_as_size), abi::bytes(bytes, bytes_size), *made);
         if (done.failed()) return done;
         *view = &made->view;
         *out = made.release();

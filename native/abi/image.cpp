@@ -43,7 +43,7 @@ refract_document_kind kind_of(oci::media_kind kind) {
 }
 
 result<std::unique_ptr<refract_image>> open(const refract_client& client, std::string_view text) {
-    if (outcome done = client.connections->check_cancelled(); done.failed()) return done;
+    REFRACT_TRY(client.connections->check_cancelled());
     auto name = oci::parse_image_name(text);
     if (name.failed()) return std::move(name).take();
     if (name.value().is_layout()) name = layout::find_path(std::move(name).value());
@@ -69,13 +69,12 @@ result<std::unique_ptr<refract_image>> open(const refract_client& client, std::s
 
 result<std::unique_ptr<refract_selected>> select(refract_image& in, const refract_request& wanted) {
     if (!in.image->is_index()) {
-        return error{status::invalid_argument, in.name + " is a single manifest, " + in.image->root().digest +
-                                                   ": there is nothing to select from"};
+        return error{status_code::invalid_argument, in.name + " is a single manifest, " + in.image->root().digest +
+                                                        ": there is nothing to select from"};
     }
     auto made = std::make_unique<refract_selected>(wanted.request);
-    auto walked = in.image->walk(made->request);
-    if (walked.failed()) return std::move(walked).take();
-    made->walk = std::move(walked).value();
+    REFRACT_ASSIGN(auto walked, in.image->walk(made->request));
+    made->walk = std::move(walked);
     made->view = made->arrays.emplace(*made->walk).view();
     const auto attached = resolve::find_attached(*made->walk);
     made->view.references_count = attached.references.size();
@@ -87,9 +86,9 @@ result<inspect::listing_request> read_options(const refract_list_options* from, 
     inspect::listing_request made;
     made.limits = limits;
     if (from == nullptr) return made;
-    if (outcome done = check_version(from->abi_version); done.failed()) return done;
+    REFRACT_TRY(check_version(from->abi_version));
     if ((from->sources & ~resolve::every_source) != 0) {
-        return error{status::invalid_argument, "sources has bits that are no source"};
+        return error{status_code::invalid_argument, "sources has bits that are no source"};
     }
     if (from->sources != 0) made.sources = from->sources;
     made.direct = from->direct != 0;
@@ -101,15 +100,13 @@ result<inspect::listing_request> read_options(const refract_list_options* from, 
     return made;
 }
 
-outcome list(refract_image& in, const refract_list_options* options) {
-    auto request = read_options(options, in.connections->limits);
-    if (request.failed()) return std::move(request).take();
+status list(refract_image& in, const refract_list_options* options) {
+    REFRACT_ASSIGN(auto request, read_options(options, in.connections->limits));
     in.references.reset();
     in.listing = nullptr;
-    auto listed = in.image->list(request.value());
-    if (listed.failed()) return std::move(listed).take();
-    in.references.emplace(*listed.value(), in.image->listed_walk(), in.root.descriptor);
-    in.listing = listed.value();
+    REFRACT_ASSIGN(auto listed, in.image->list(request));
+    in.references.emplace(*listed, in.image->listed_walk(), in.root.descriptor);
+    in.listing = listed;
     return {};
 }
 
@@ -119,11 +116,11 @@ public:
     writer(const connections& through, refract_write write, void* user)
         : through_(through), write_(write), user_(user) {}
 
-    outcome operator()(std::span<const std::byte> bytes) const {
-        if (outcome done = through_.check_cancelled(); done.failed()) return done;
+    status operator()(std::span<const std::byte> bytes) const {
+        REFRACT_TRY(through_.check_cancelled());
         const auto said = bytes.empty() ? 0 : write_(user_, bytes.data(), bytes.size());
         if (said == 0) return {};
-        return {status::cancelled, "the callback answered " + std::to_string(said)};
+        return {status_code::cancelled, "the callback answered " + std::to_string(said)};
     }
 
 private:
@@ -132,12 +129,13 @@ private:
     void* user_;
 };
 
-outcome get(refract_image& in, std::uint32_t number, std::uint32_t layer, const writer& to) {
-    if (in.listing == nullptr) return {status::invalid_argument, "nothing was listed, so no reference has a number"};
+status get(refract_image& in, std::uint32_t number, std::uint32_t layer, const writer& to) {
+    if (in.listing == nullptr)
+        return {status_code::invalid_argument, "nothing was listed, so no reference has a number"};
     const auto& told = in.listing->told;
     if (number >= told.size()) {
-        return {status::invalid_argument, "there is no reference " + std::to_string(number) + ", the last list has " +
-                                              std::to_string(told.size())};
+        return {status_code::invalid_argument, "there is no reference " + std::to_string(number) +
+                                                   ", the last list has " + std::to_string(told.size())};
     }
     auto opened =
         inspect::open_artifact(in.image->documents(), in.listing->references[told[number]], in.connections->limits);
@@ -146,13 +144,13 @@ outcome get(refract_image& in, std::uint32_t number, std::uint32_t layer, const 
     const std::string what = "reference " + std::to_string(number);
     if (layer == REFRACT_WHOLE_MANIFEST) {
         if (artifact.manifest.empty()) {
-            return {status::missing, what + " has no manifest: it is a plain blob or an annotation"};
+            return {status_code::missing, what + " has no manifest: it is a plain blob or an annotation"};
         }
         return to(std::as_bytes(std::span(artifact.manifest)));
     }
     if (layer >= artifact.pieces.size()) {
-        return {status::missing, what + " has no layer " + std::to_string(layer) + ", but " +
-                                     std::to_string(artifact.pieces.size()) + " of them"};
+        return {status_code::missing, what + " has no layer " + std::to_string(layer) + ", but " +
+                                          std::to_string(artifact.pieces.size()) + " of them"};
     }
     const inspect::piece& piece = artifact.pieces[layer];
     if (piece.here) return to(std::as_bytes(std::span(piece.value)));
@@ -169,11 +167,10 @@ extern "C" {
 
 refract_status refract_image_open(refract_image** out, refract_client* client, const char* name, size_t name_size,
                                   refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (out == nullptr || client == nullptr) return abi::missing_argument("out and client");
-        auto opened = abi::open(*client, abi::view(name, name_size));
-        if (opened.failed()) return std::move(opened).take();
-        *out = std::move(opened).value().release();
+        REFRACT_ASSIGN(auto opened, abi::open(*client, abi::view(name, name_size)));
+        *out = std::move(opened).release();
         return {};
     });
 }
@@ -182,7 +179,7 @@ void refract_image_free(refract_image* image) REFRACT_NOEXCEPT { delete image; }
 
 refract_status refract_image_root(const refract_image* image, const refract_root** out,
                                   refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (image == nullptr || out == nullptr) return abi::missing_argument("image and out");
         *out = &image->root;
         return {};
@@ -191,11 +188,11 @@ refract_status refract_image_root(const refract_image* image, const refract_root
 
 refract_status refract_image_select(refract_image* image, const refract_request* request, const refract_result** out,
                                     refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (image == nullptr || request == nullptr || out == nullptr) {
             return abi::missing_argument("image, request and out");
         }
-        if (outcome done = image->connections->check_cancelled(); done.failed()) return done;
+        REFRACT_TRY(image->connections->check_cancelled());
         auto selected = abi::select(*image, *request);
         if (selected.failed()) return std::move(selected).take();
         image->selected = std::move(selected).value();
@@ -206,10 +203,10 @@ refract_status refract_image_select(refract_image* image, const refract_request*
 
 refract_status refract_image_list(refract_image* image, const refract_list_options* options,
                                   const refract_references** out, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (image == nullptr || out == nullptr) return abi::missing_argument("image and out");
-        if (outcome done = image->connections->check_cancelled(); done.failed()) return done;
-        if (outcome done = abi::list(*image, options); done.failed()) return done;
+        REFRACT_TRY(image->connections->check_cancelled());
+        REFRACT_TRY(abi::list(*image, options));
         *out = &image->references->view();
         return {};
     });
@@ -217,7 +214,7 @@ refract_status refract_image_list(refract_image* image, const refract_list_optio
 
 refract_status refract_image_get(refract_image* image, uint32_t reference, uint32_t layer, refract_write write,
                                  void* user, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (image == nullptr || write == nullptr) return abi::missing_argument("image and write");
         const abi::writer to(*image->connections, write, user);
         return abi::get(*image, reference, layer, to);

@@ -24,18 +24,18 @@ using namespace refract;
 
 namespace {
 
-outcome read(std::string_view digest, std::span<const std::byte> bytes, refract_manifest& into) {
+status read(std::string_view digest, std::span<const std::byte> bytes, refract_manifest& into) {
     constexpr limits table;
     const std::string place = "manifest " + printable(digest);
     if (bytes.size() > table.document_bytes) {
-        return outcome{status::limit_exceeded, "takes " + std::to_string(bytes.size()) +
-                                                   " bytes, more than the limit of " +
-                                                   std::to_string(table.document_bytes)}
+        return status{status_code::limit_exceeded, "takes " + std::to_string(bytes.size()) +
+                                                       " bytes, more than the limit of " +
+                                                       std::to_string(table.document_bytes)}
             .in(place);
     }
-    if (outcome done = oci::verify_digest(digest, bytes); done.failed()) return std::move(done).in(place);
+    if (status done = oci::verify_digest(digest, bytes); done.failed()) return std::move(done).in(place);
     oci::json_reader reader(table.json_depth);
-    if (outcome done = into.manifest.read(reader, bytes, table); done.failed()) return std::move(done).in(place);
+    if (status done = into.manifest.read(reader, bytes, table); done.failed()) return std::move(done).in(place);
 
     const oci::manifest& manifest = into.manifest;
     for (const auto& layer : manifest.layers()) {
@@ -65,10 +65,10 @@ extern "C" {
 refract_status refract_manifest_new(refract_manifest** out, const char* digest, size_t digest_size, const void* bytes,
                                     size_t bytes_size, const refract_manifest_view** view,
                                     refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (out == nullptr || view == nullptr) return abi::missing_argument("out and view");
         auto made = std::make_unique<refract_manifest>();
-        outcome done = read(abi::view(digest, digest_size), abi::bytes(bytes, bytes_size), *made);
+        status done = read(abi::view(digest, digest_size), abi::bytes(bytes, bytes_size), *made);
         if (done.failed()) return done;
         *view = &made->view;
         *out = made.release();

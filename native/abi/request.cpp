@@ -30,7 +30,7 @@ void read_limit(Number wanted, Number& into) {
 
 }  // namespace
 
-outcome read_limits(const refract_limits& from, limits& into) {
+status read_limits(const refract_limits& from, limits& into) {
     read_limit(from.document_bytes, into.document_bytes);
     read_limit(from.config_bytes, into.config_bytes);
     read_limit(from.walk_bytes, into.walk_bytes);
@@ -42,22 +42,22 @@ outcome read_limits(const refract_limits& from, limits& into) {
     read_limit(from.fetched_references, into.fetched_references);
     read_limit(from.entries, into.entries);
     if (into.json_depth > most_json_depth) {
-        return {status::invalid_argument, "limits.json_depth is " + std::to_string(into.json_depth) +
-                                              ", it can be at most " + std::to_string(most_json_depth)};
+        return {status_code::invalid_argument, "limits.json_depth is " + std::to_string(into.json_depth) +
+                                                   ", it can be at most " + std::to_string(most_json_depth)};
     }
     return {};
 }
 
-outcome check_version(std::uint32_t built_for) {
+status check_version(std::uint32_t built_for) {
     if (built_for == REFRACT_ABI_VERSION) return {};
-    return {status::invalid_argument, "built for ABI version " + std::to_string(built_for) + ", but this library has " +
-                                          std::to_string(REFRACT_ABI_VERSION)};
+    return {status_code::invalid_argument, "built for ABI version " + std::to_string(built_for) +
+                                               ", but this library has " + std::to_string(REFRACT_ABI_VERSION)};
 }
 
 namespace {
 
-outcome read_options(const refract_request_options& from, resolve::request& into) {
-    if (outcome done = check_version(from.abi_version); done.failed()) return done;
+status read_options(const refract_request_options& from, resolve::request& into) {
+    REFRACT_TRY(check_version(from.abi_version));
     into.mode = from.mode == REFRACT_LIST ? resolve::mode::list : resolve::mode::select;
     std::vector<oci::platform_preference> all;
     for (const auto& one : std::span(from.platforms, from.platforms_count)) {
@@ -95,10 +95,10 @@ void refract_limits_default(refract_limits* out) REFRACT_NOEXCEPT {
 
 refract_status refract_request_new(refract_request** out, const refract_request_options* options,
                                    refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (out == nullptr || options == nullptr) return abi::missing_argument("out and options");
         auto made = std::make_unique<refract_request>();
-        if (outcome done = abi::read_options(*options, made->request); done.failed()) return done;
+        REFRACT_TRY(abi::read_options(*options, made->request));
         *out = made.release();
         return {};
     });
@@ -109,7 +109,7 @@ void refract_request_free(refract_request* request) REFRACT_NOEXCEPT { delete re
 int32_t refract_request_match(const refract_request* request, const refract_platform* platform) REFRACT_NOEXCEPT {
     int32_t matches = 0;
     if (request == nullptr || platform == nullptr) return matches;
-    (void)abi::guarded(nullptr, [&]() -> outcome {
+    (void)abi::guarded(nullptr, [&]() -> status {
         matches = request->request.matches(abi::read_platform(*platform)) ? 1 : 0;
         return {};
     });
@@ -120,7 +120,7 @@ int32_t refract_request_less(const refract_request* request, const refract_platf
                              const refract_platform* b) REFRACT_NOEXCEPT {
     int32_t less = 0;
     if (request == nullptr || a == nullptr || b == nullptr) return less;
-    (void)abi::guarded(nullptr, [&]() -> outcome {
+    (void)abi::guarded(nullptr, [&]() -> status {
         less = request->request.any.less(abi::read_platform(*a), abi::read_platform(*b)) ? 1 : 0;
         return {};
     });

@@ -17,8 +17,8 @@ oci::platform read_platform(const refract_platform& from);
 
 void read_strings(const refract_string* from, std::size_t count, std::vector<std::string>& into);
 /// Sets what is not zero. It is an error to allow more than reading can bear.
-outcome read_limits(const refract_limits& from, limits& into);
+status read_limits(const refract_limits& from, limits& into);
 /// Whether the caller was built with this header.
-outcome check_version(std::uint32_t built_for);
+status check_version(std::uint32_t built_for);
 
 }  // namespace refract::abi

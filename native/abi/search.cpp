@@ -27,19 +27,18 @@ struct refract_search {
 namespace refract::abi {
 namespace {
 
-outcome check_begun(const refract_search* search) {
+status check_begun(const refract_search* search) {
     if (search == nullptr) return missing_argument("search");
-    if (!search->begun) return {status::invalid_argument, "the search has not begun"};
+    if (!search->begun) return {status_code::invalid_argument, "the search has not begun"};
     return {};
 }
 
 result<refract_status> show_next(refract_search& search, const refract_questions** out) {
     search.references.reset();
-    const auto asked = search.search.next();
-    if (asked.failed()) return asked.why();
+    REFRACT_ASSIGN(const auto asked, search.search.next());
     search.shown.clear();
-    for (const oci::question& one : asked.value()) {
-        const bool referrers = one.what == oci::question::kind::referrers;
+    for (const oci::fetch_request& one : asked) {
+        const bool referrers = one.what == oci::fetch_request::kind::referrers;
         search.shown.push_back({referrers ? REFRACT_QUESTION_REFERRERS : REFRACT_QUESTION_MANIFEST, text(one.reference),
                                 text(one.media_type), one.max_bytes});
     }
@@ -57,7 +56,7 @@ extern "C" {
 
 refract_status refract_search_new(refract_search** out, const refract_request* request, uint32_t sources,
                                   int32_t always, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (out == nullptr || request == nullptr) return abi::missing_argument("out and request");
         const resolve::search::purpose what{sources, always != 0};
         *out = std::make_unique<refract_search>(*request, what).release();
@@ -75,7 +74,7 @@ refract_status refract_search_begin(refract_search* search, refract_walk* walk, 
         search->begun = false;
         search->references.reset();
         if (walk != nullptr) {
-            if (!walk->walk.is_done()) return outcome(status::invalid_argument, "the walk is not done");
+            if (!walk->walk.is_done()) return status(status_code::invalid_argument, "the walk is not done");
             search->root = walk->root();
             search->search.begin(walk->image(), &walk->told());
         } else {
@@ -91,8 +90,8 @@ refract_status refract_search_begin(refract_search* search, refract_walk* walk, 
 
 refract_status refract_search_answer(refract_search* search, uint32_t number, const void* bytes, size_t bytes_size,
                                      refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
-        if (outcome done = abi::check_begun(search); done.failed()) return done;
+    return abi::guarded(error, [&]() -> status {
+        REFRACT_TRY(abi::check_begun(search));
         const auto came = abi::bytes(bytes, bytes_size);
         return search->search.answer(number, std::string(reinterpret_cast<const char*>(came.data()), came.size()));
     });
@@ -100,17 +99,17 @@ refract_status refract_search_answer(refract_search* search, uint32_t number, co
 
 refract_status refract_search_missing(refract_search* search, uint32_t number, const char* reason, size_t reason_size,
                                       refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
-        if (outcome done = abi::check_begun(search); done.failed()) return done;
+    return abi::guarded(error, [&]() -> status {
+        REFRACT_TRY(abi::check_begun(search));
         return search->search.answer(number,
-                                     refract::error{status::missing, printable(abi::view(reason, reason_size))});
+                                     refract::error{status_code::missing, printable(abi::view(reason, reason_size))});
     });
 }
 
 refract_status refract_search_next(refract_search* search, const refract_questions** out,
                                    refract_error* error) REFRACT_NOEXCEPT {
     return abi::guarded(error, [&]() -> result<refract_status> {
-        if (outcome done = abi::check_begun(search); done.failed()) return done;
+        REFRACT_TRY(abi::check_begun(search));
         if (out == nullptr) return abi::missing_argument("out");
         return abi::show_next(*search, out);
     });
@@ -118,8 +117,8 @@ refract_status refract_search_next(refract_search* search, const refract_questio
 
 refract_status refract_search_recall(refract_search* search, const char* digest, size_t digest_size, const void* bytes,
                                      size_t bytes_size, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
-        if (outcome done = abi::check_begun(search); done.failed()) return done;
+    return abi::guarded(error, [&]() -> status {
+        REFRACT_TRY(abi::check_begun(search));
         search->references.reset();
         return search->search.recall(abi::view(digest, digest_size), abi::bytes(bytes, bytes_size));
     });
@@ -127,10 +126,10 @@ refract_status refract_search_recall(refract_search* search, const char* digest,
 
 refract_status refract_search_references(refract_search* search, const refract_references** out,
                                          refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
-        if (outcome done = abi::check_begun(search); done.failed()) return done;
+    return abi::guarded(error, [&]() -> status {
+        REFRACT_TRY(abi::check_begun(search));
         if (out == nullptr) return abi::missing_argument("out");
-        if (outcome done = search->search.check_wanted(); done.failed()) return done;
+        REFRACT_TRY(search->search.check_wanted());
         if (!search->references) {
             search->references.emplace(search->search.image(), search->search.all(), search->root,
                                        search->search.notices());
@@ -141,16 +140,16 @@ refract_status refract_search_references(refract_search* search, const refract_r
 }
 
 refract_status refract_search_check_required(refract_search* search, refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
-        if (outcome done = abi::check_begun(search); done.failed()) return done;
+    return abi::guarded(error, [&]() -> status {
+        REFRACT_TRY(abi::check_begun(search));
         return search->search.check_required();
     });
 }
 
 refract_status refract_search_record(refract_search* search, refract_string* out,
                                      refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
-        if (outcome done = abi::check_begun(search); done.failed()) return done;
+    return abi::guarded(error, [&]() -> status {
+        REFRACT_TRY(abi::check_begun(search));
         if (out == nullptr) return abi::missing_argument("out");
         *out = abi::text(search->search.record());
         return {};

@@ -67,7 +67,7 @@ refract_string refract_simd_kernel(void) REFRACT_NOEXCEPT {
 }
 
 refract_string refract_status_text(refract_status status) REFRACT_NOEXCEPT {
-    return abi::text(status_text(static_cast<refract::status>(status)));
+    return abi::text(status_text(static_cast<refract::status_code>(status)));
 }
 
 }  // extern "C"

@@ -53,9 +53,9 @@ refract_status move(movement how, refract_walk* walk, refract_need* need, refrac
 /// What is read from a finished walk is made when it is first asked for.
 template <class Read>
 refract_status read(refract_walk* walk, const void* out, refract_error* error, Read&& give) noexcept {
-    return guarded(error, [&]() -> outcome {
+    return guarded(error, [&]() -> status {
         if (walk == nullptr || out == nullptr) return missing_argument("walk and out");
-        if (!walk->walk.is_done()) return {status::invalid_argument, "the walk is not done"};
+        if (!walk->walk.is_done()) return {status_code::invalid_argument, "the walk is not done"};
         return give();
     });
 }
@@ -69,7 +69,7 @@ extern "C" {
 
 refract_status refract_walk_new(refract_walk** out, const refract_request* request,
                                 refract_error* error) REFRACT_NOEXCEPT {
-    return abi::guarded(error, [&]() -> outcome {
+    return abi::guarded(error, [&]() -> status {
         if (out == nullptr || request == nullptr) return abi::missing_argument("out and request");
         *out = std::make_unique<refract_walk>(*request).release();
         return {};
@@ -106,7 +106,7 @@ refract_status refract_walk_missing(refract_walk* walk, const char* reason, size
 
 refract_status refract_walk_result(refract_walk* walk, const refract_result** out,
                                    refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, out, error, [&]() -> outcome {
+    return abi::read(walk, out, error, [&]() -> status {
         if (!walk->view) {
             // Whole or not at all: memory may run out anywhere here.
             const auto& told = walk->told();
@@ -122,7 +122,7 @@ refract_status refract_walk_result(refract_walk* walk, const refract_result** ou
 
 refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out,
                                   refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, out, error, [&]() -> outcome {
+    return abi::read(walk, out, error, [&]() -> status {
         if (!walk->notes) walk->notes.emplace(walk->walk);
         *out = &walk->notes->view();
         return {};
@@ -131,9 +131,9 @@ refract_status refract_walk_notes(refract_walk* walk, const refract_notes** out,
 
 refract_status refract_walk_references(refract_walk* walk, const refract_references** out,
                                        refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, out, error, [&]() -> outcome {
+    return abi::read(walk, out, error, [&]() -> status {
         const auto image = walk->image();
-        outcome done = resolve::check_wanted(image, walk->walk.asked(), walk->told());
+        status done = resolve::check_wanted(image, walk->walk.asked(), walk->told());
         if (done.failed()) return done;
         if (!walk->references) walk->references.emplace(image, walk->told(), walk->root());
         *out = &walk->references->view();
@@ -143,7 +143,7 @@ refract_status refract_walk_references(refract_walk* walk, const refract_referen
 
 refract_status refract_walk_check_again(refract_walk* walk, const refract_platform* host,
                                         refract_error* error) REFRACT_NOEXCEPT {
-    return abi::read(walk, walk, error, [&]() -> outcome {
+    return abi::read(walk, walk, error, [&]() -> status {
         if (host == nullptr) return resolve::check_again(walk->walk, nullptr);
         const oci::platform platform = abi::read_platform(*host);
         return resolve::check_again(walk->walk, &platform);

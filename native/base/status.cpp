@@ -7,7 +7,7 @@
 
 namespace refract {
 
-std::string_view status_text(status code) noexcept {
+std::string_view status_text(status_code code) noexcept {
     static constexpr std::array<std::string_view, 17> texts{
         "ok",        "need",           "invalid argument", "out of memory",   "internal error", "malformed",
         "ambiguous", "limit exceeded", "size mismatch",    "digest mismatch", "type mismatch",  "no match",

@@ -8,7 +8,7 @@
 namespace refract {
 
 /// What a call came to; the numbers are those of refract_status in refract.h.
-enum class status : int {
+enum class status_code : int {
     ok = 0,
     need = 1,
     invalid_argument = 2,
@@ -29,6 +29,6 @@ enum class status : int {
 };
 
 /// The one message table: a short name for each status.
-std::string_view status_text(status code) noexcept;
+std::string_view status_text(status_code code) noexcept;
 
 }  // namespace refract

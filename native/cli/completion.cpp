@@ -183,8 +183,8 @@ void add_completion(CLI::App& to, context& with) {
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     command->callback([&to, &with, shell] {
-        with.action = [&to, &with, shell]() -> outcome {
-            if (outcome done = with.refuse_json(); done.failed()) return done;
+        with.action = [&to, &with, shell]() -> status {
+            REFRACT_TRY(with.refuse_json());
             std::vector<command_words> all;
             collect(to, to, {}, all);
             if (*shell == "fish") {

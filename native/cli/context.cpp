@@ -57,17 +57,17 @@ result<std::string> read_password() {
     for (;;) {
         pollfd waiting{STDIN_FILENO, POLLIN, 0};
         const int ready = poll(&waiting, 1, 200);
-        if (interrupted_by_signal) return error{status::cancelled, "interrupted"};
+        if (interrupted_by_signal) return error{status_code::cancelled, "interrupted"};
         if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
         const ssize_t got = read(STDIN_FILENO, some.data(), some.size());
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) break;
         text.append(some.data(), static_cast<std::size_t>(got));
         if (text.size() > longest)
-            return error{status::invalid_argument, "the password on the standard input does not end"};
+            return error{status_code::invalid_argument, "the password on the standard input does not end"};
     }
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    if (text.empty()) return error{status::invalid_argument, "there is no password on the standard input"};
+    if (text.empty()) return error{status_code::invalid_argument, "there is no password on the standard input"};
     return text;
 }
 
@@ -143,13 +143,12 @@ result<registry::client_options> context::client_options(const oci::image_name& 
     made.tls.skip_verify = options.skip_tls_verify;
     made.plain_http = options.plain_http;
     if (options.username.empty() != !options.password_stdin) {
-        return error{status::invalid_argument, "--username and --password-stdin go together"};
+        return error{status_code::invalid_argument, "--username and --password-stdin go together"};
     }
     if (options.password_stdin) {
-        auto password = read_password();
-        if (password.failed()) return std::move(password).take();
-        registry::credentials given{options.username, std::move(password).value(), {}, {}};
-        if (outcome done = registry::check(given); done.failed()) return done;
+        REFRACT_ASSIGN(auto password, read_password());
+        registry::credentials given{options.username, std::move(password), {}, {}};
+        REFRACT_TRY(registry::check(given));
         made.given.emplace(name.host, std::move(given));
     }
     if (options.debug) {
@@ -174,28 +173,22 @@ result<registry::client_options> context::client_options(const oci::image_name& 
 }
 
 result<inspect::image*> context::open(const std::string& text) {
-    auto name = oci::parse_image_name(text);
-    if (name.failed()) return std::move(name).take();
-    name_ = std::move(name).value();
+    REFRACT_ASSIGN(auto name, oci::parse_image_name(text));
+    name_ = std::move(name);
     if (name_.is_layout()) {
         name_ = layout::find_path(std::move(name_));
-        auto opened = layout::open_layout(name_.repository, limits, {}, {}, &interrupted_by_signal);
-        if (opened.failed()) return std::move(opened).take();
-        repository_ = std::move(opened).value();
+        REFRACT_ASSIGN(auto opened, layout::open_layout(name_.repository, limits, {}, {}, &interrupted_by_signal));
+        repository_ = std::move(opened);
     } else {
-        auto wanted = client_options(name_);
-        if (wanted.failed()) return std::move(wanted).take();
-        auto client = registry::client::create(std::move(wanted).value());
-        if (client.failed()) return std::move(client).take();
-        client_ = std::move(client).value();
-        auto opened = client_->open(name_);
-        if (opened.failed()) return std::move(opened).take();
-        repository_ = std::move(opened).value();
+        REFRACT_ASSIGN(auto wanted, client_options(name_));
+        REFRACT_ASSIGN(auto client, registry::client::create(std::move(wanted)));
+        client_ = std::move(client);
+        REFRACT_ASSIGN(auto opened, client_->open(name_));
+        repository_ = std::move(opened);
     }
     for (const auto& notice : repository_->notices()) warn(notice);
-    auto image = inspect::image::open(*repository_, name_, limits);
-    if (image.failed()) return std::move(image).take();
-    image_ = std::move(image).value();
+    REFRACT_ASSIGN(auto image, inspect::image::open(*repository_, name_, limits));
+    image_ = std::move(image);
     for (const auto& notice : repository_->notices()) warn(notice);
     return image_.get();
 }
@@ -205,9 +198,9 @@ void context::warn(std::string_view text) const {
     if (said_.emplace(shown).second) fmt::print(stderr, "refract: {}\n", shown);
 }
 
-outcome context::refuse_json() const {
+status context::refuse_json() const {
     if (!options.json()) return {};
-    return {status::invalid_argument, "--output json does not go with what this command prints"};
+    return {status_code::invalid_argument, "--output json does not go with what this command prints"};
 }
 
 CLI::Validator stated() {
@@ -226,11 +219,11 @@ void print(std::string_view text) {
     }
 }
 
-outcome finish_output() {
+status finish_output() {
     if (output_error == 0 && std::fflush(stdout) != 0) output_error = errno;
     if (output_error == 0) return {};
-    if (output_error == EINTR && interrupted_by_signal) return {status::cancelled, "interrupted"};
-    return {status::internal,
+    if (output_error == EINTR && interrupted_by_signal) return {status_code::cancelled, "interrupted"};
+    return {status_code::internal,
             "the standard output cannot be written to: " + std::generic_category().message(output_error)};
 }
 

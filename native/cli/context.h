@@ -45,7 +45,7 @@ public:
     global_options options;
     refract::limits limits;
     /// What the chosen command does, set by the parser and run after it.
-    std::function<outcome()> action;
+    std::function<status()> action;
 
     /// Opens the image that a person named. It lives as long as this.
     result<inspect::image*> open(const std::string& name);
@@ -56,7 +56,7 @@ public:
     void warn(std::string_view text) const;
     void add_options(CLI::App& to);
     /// For commands whose output is somebody else's: content, or a script.
-    outcome refuse_json() const;
+    status refuse_json() const;
     /// Whether a signal asked the program to end.
     static bool interrupted() noexcept;
 
@@ -75,7 +75,7 @@ CLI::Validator stated();
 
 /// Writes to the standard output. What could not be written becomes an error of `finish_output`.
 void print(std::string_view text);
-outcome finish_output();
+status finish_output();
 /// Whether that error is that nobody reads the pipe any more.
 bool reader_went_away() noexcept;
 

@@ -9,22 +9,22 @@
 namespace refract::cli {
 namespace {
 
-using oci::question;
+using oci::fetch_request;
 using resolve::role;
 
 /// Whether an error is about whoever was asked, and not about what was asked for.
-bool is_no_answer(status code) {
-    return code == status::unreachable || code == status::denied || code == status::cancelled ||
-           code == status::internal || code == status::out_of_memory;
+bool is_no_answer(status_code code) {
+    return code == status_code::unreachable || code == status_code::denied || code == status_code::cancelled ||
+           code == status_code::internal || code == status_code::out_of_memory;
 }
 
 /// What is wrong with a document whose bytes did or did not come as its descriptor says; nothing if they did.
-std::optional<error> wrong_size(const result<oci::answer>& came, std::int64_t size) {
-    const bool longer = came.failed() && came.why().code == status::limit_exceeded;
+std::optional<error> wrong_size(const result<oci::fetch_response>& came, std::int64_t size) {
+    const bool longer = came.failed() && came.why().code == status_code::limit_exceeded;
     if (!longer && (came.failed() || came.value().documents.front().size() == static_cast<std::uint64_t>(size))) {
         return std::nullopt;
     }
-    return error{status::size_mismatch,
+    return error{status_code::size_mismatch,
                  "size mismatch: want " + std::to_string(size) + " bytes, got " +
                      (longer ? std::string("more") : std::to_string(came.value().documents.front().size()))};
 }
@@ -41,22 +41,22 @@ examination::examination(inspect::image& image, const limits& limits) : image_(i
 
 result<std::unique_ptr<examination>> examination::of(inspect::image& image, const limits& limits, bool registry) {
     std::unique_ptr<examination> made(new examination(image, limits));
-    if (outcome done = made->read_root(); done.failed()) return done;
+    REFRACT_TRY(made->read_root());
     if (made->walk_) {
-        if (outcome done = made->read_entries(); done.failed()) return done;
-        if (outcome done = made->compare_all(); done.failed()) return done;
+        REFRACT_TRY(made->read_entries());
+        REFRACT_TRY(made->compare_all());
     }
     if (registry) {
-        if (outcome done = made->ask_registry(); done.failed()) return done;
+        REFRACT_TRY(made->ask_registry());
     }
     return made;
 }
 
-outcome examination::read_root() {
+status examination::read_root() {
     if (!image_.is_index()) {
         auto manifest = image_.root().document->as<oci::manifest>(json_, facts_.limits);
         if (manifest.failed())
-            facts_.refused = outcome(std::move(manifest).take()).in("manifest " + facts_.digest).why();
+            facts_.refused = status(std::move(manifest).take()).in("manifest " + facts_.digest).why();
         return {};
     }
     auto walked = image_.walk(listing_);
@@ -81,12 +81,12 @@ bool examination::spend(std::int64_t bytes) {
 
 void examination::note_nested(resolve::place where, const oci::descriptor& entry) {
     lint::content& known = facts_.contents[std::string(entry.digest)];
-    if (walk_->read().find(entry.digest) != resolve::none) known.present = resolve::answer::yes;
+    if (walk_->read().find(entry.digest) != resolve::none) known.present = resolve::tristate::yes;
     const auto* const rejected = walk_->rejected(where);
     if (rejected == nullptr) return;
-    if (rejected->code == status::missing) {
-        known.present = resolve::answer::no;
-    } else if (rejected->code != status::unsupported) {
+    if (rejected->code == status_code::missing) {
+        known.present = resolve::tristate::no;
+    } else if (rejected->code != status_code::unsupported) {
         known.refused = error{rejected->code, rejected->reason};
     }
 }
@@ -101,8 +101,8 @@ std::vector<examination::wanted> examination::list_entries() {
         if (!seen.insert(entry.digest).second) return;
         if (static_cast<std::uint64_t>(entry.size) > facts_.limits.document_bytes) {
             facts_.contents[std::string(entry.digest)].refused =
-                error{status::limit_exceeded, std::to_string(entry.size) + " bytes are over the limit of " +
-                                                  std::to_string(facts_.limits.document_bytes)};
+                error{status_code::limit_exceeded, std::to_string(entry.size) + " bytes are over the limit of " +
+                                                       std::to_string(facts_.limits.document_bytes)};
             return;
         }
         all.push_back({entry.digest, entry.media_type, entry.size, is == role::image});
@@ -110,7 +110,7 @@ std::vector<examination::wanted> examination::list_entries() {
     return all;
 }
 
-outcome examination::read_entries() {
+status examination::read_entries() {
     const auto all = list_entries();
     std::vector<wanted> read;
     std::set<std::string> unread;
@@ -122,20 +122,20 @@ outcome examination::read_entries() {
             unread.emplace(one.digest);
         }
     }
-    if (outcome done = read_manifests(read); done.failed()) return done;
-    if (outcome done = read_configs(read); done.failed()) return done;
+    REFRACT_TRY(read_manifests(read));
+    REFRACT_TRY(read_configs(read));
     for (const auto& one : facts_.attached.references) {
-        if (one.weak == resolve::answer::yes) unread.emplace(one.subject);
+        if (one.weak == resolve::tristate::yes) unread.emplace(one.subject);
     }
     return ask_presence(unread);
 }
 
-outcome examination::read_manifests(const std::vector<wanted>& all) {
-    std::vector<question> questions;
+status examination::read_manifests(const std::vector<wanted>& all) {
+    std::vector<fetch_request> questions;
     questions.reserve(all.size());
     for (const auto& one : all) {
         questions.push_back(
-            oci::question_for(question::kind::manifest, one.digest, static_cast<std::uint64_t>(one.size)));
+            oci::fetch_request_for(fetch_request::kind::manifest, one.digest, static_cast<std::uint64_t>(one.size)));
     }
     auto answers = image_.documents().ask(questions);
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -145,14 +145,14 @@ outcome examination::read_manifests(const std::vector<wanted>& all) {
         if (known.refused) continue;
         if (answers[i].failed()) {
             if (is_no_answer(answers[i].why().code)) return std::move(answers[i]).take();
-            if (answers[i].why().code == status::missing) {
-                known.present = resolve::answer::no;
+            if (answers[i].why().code == status_code::missing) {
+                known.present = resolve::tristate::no;
             } else {
                 known.refused = std::move(answers[i]).take();
             }
             continue;
         }
-        known.present = resolve::answer::yes;
+        known.present = resolve::tristate::yes;
         auto manifest = image_.documents().find(one.digest)->as<oci::manifest>(json_, facts_.limits);
         if (manifest.failed()) {
             known.refused = std::move(manifest).take();
@@ -164,8 +164,8 @@ outcome examination::read_manifests(const std::vector<wanted>& all) {
     return {};
 }
 
-outcome examination::read_configs(const std::vector<wanted>& all) {
-    std::vector<question> questions;
+status examination::read_configs(const std::vector<wanted>& all) {
+    std::vector<fetch_request> questions;
     std::vector<lint::content*> of;
     for (const auto& one : all) {
         lint::content& known = facts_.contents[std::string(one.digest)];
@@ -175,7 +175,7 @@ outcome examination::read_configs(const std::vector<wanted>& all) {
                                  static_cast<std::uint64_t>(config.size) <= facts_.limits.config_bytes;
         if (!is_readable || !spend(config.size)) continue;
         questions.push_back(
-            oci::question_for(question::kind::blob, config.digest, static_cast<std::uint64_t>(config.size)));
+            oci::fetch_request_for(fetch_request::kind::blob, config.digest, static_cast<std::uint64_t>(config.size)));
         of.push_back(&known);
     }
     auto answers = image_.documents().ask(questions);
@@ -183,18 +183,18 @@ outcome examination::read_configs(const std::vector<wanted>& all) {
         lint::content& known = *of[i];
         const std::string what = "config " + std::string(known.manifest->config().digest);
         if (auto why = wrong_size(answers[i], known.manifest->config().size)) {
-            known.refused = outcome(std::move(*why)).in(what).why();
+            known.refused = status(std::move(*why)).in(what).why();
             continue;
         }
         if (answers[i].failed()) {
             if (is_no_answer(answers[i].why().code)) return std::move(answers[i]).take();
-            known.refused = outcome(std::move(answers[i]).take()).in(what).why();
+            known.refused = status(std::move(answers[i]).take()).in(what).why();
             continue;
         }
         const auto digest = known.manifest->config().digest;
         auto config = image_.documents().find(digest)->as<oci::config>(json_, facts_.limits);
         if (config.failed()) {
-            known.refused = outcome(std::move(config).take()).in(what).why();
+            known.refused = status(std::move(config).take()).in(what).why();
             continue;
         }
         known.config = std::move(config).value();
@@ -203,24 +203,25 @@ outcome examination::read_configs(const std::vector<wanted>& all) {
     return {};
 }
 
-outcome examination::ask_presence(const std::set<std::string>& digests) {
-    std::vector<question> questions;
+status examination::ask_presence(const std::set<std::string>& digests) {
+    std::vector<fetch_request> questions;
     for (const auto& digest : digests) {
         oci::digest_algorithm algorithm{};
         if (!oci::parse_digest(digest, algorithm) || algorithm == oci::digest_algorithm::other) continue;
-        questions.push_back(oci::question_for(question::kind::presence, digest, facts_.limits.document_bytes));
+        questions.push_back(
+            oci::fetch_request_for(fetch_request::kind::presence, digest, facts_.limits.document_bytes));
     }
     auto answers = image_.documents().ask(questions);
     for (std::size_t i = 0; i < questions.size(); ++i) {
-        const bool missing = answers[i].failed() && answers[i].why().code == status::missing;
+        const bool missing = answers[i].failed() && answers[i].why().code == status_code::missing;
         if (answers[i].failed() && !missing) return std::move(answers[i]).take();
-        facts_.contents[questions[i].reference].present = missing ? resolve::answer::no : resolve::answer::yes;
+        facts_.contents[questions[i].reference].present = missing ? resolve::tristate::no : resolve::tristate::yes;
     }
     return {};
 }
 
 /// Each platform of an image once, whether its entry declares it or only its config does.
-outcome examination::compare_all() {
+status examination::compare_all() {
     std::map<std::string, oci::platform> platforms;
     lint::for_each_entry(facts_, [&](resolve::place where, const oci::descriptor& entry, role is) {
         if (is != role::image) return;
@@ -231,18 +232,18 @@ outcome examination::compare_all() {
         platforms.emplace(oci::describe(*of), *of);
     });
     if (platforms.size() > facts_.limits.documents && !facts_.refused) {
-        facts_.refused =
-            error{status::limit_exceeded, std::to_string(platforms.size()) + " platforms are more than the limit of " +
-                                              std::to_string(facts_.limits.documents)};
+        facts_.refused = error{status_code::limit_exceeded, std::to_string(platforms.size()) +
+                                                                " platforms are more than the limit of " +
+                                                                std::to_string(facts_.limits.documents)};
         return {};
     }
     for (const auto& [text, platform] : platforms) {
-        if (outcome done = compare(platform); done.failed()) return done;
+        REFRACT_TRY(compare(platform));
     }
     return {};
 }
 
-outcome examination::compare(const oci::platform& platform) {
+status examination::compare(const oci::platform& platform) {
     lint::comparison& made = facts_.comparisons.emplace_back();
     made.platform = oci::describe(platform);
     made.versioned = !platform.os_version.empty();
@@ -264,40 +265,39 @@ outcome examination::compare(const oci::platform& platform) {
         const bool differs = predicted.ok() && !made.selected.empty() && predicted.value().digest != made.selected;
         made.clients.push_back({who, std::move(predicted)});
         if (!differs) continue;
-        if (outcome done = advise(); done.failed()) return done;
+        REFRACT_TRY(advise());
         const auto then = image_.predict(who, platform, facts_.limits, *advised_);
         if (then.failed()) continue;
         const bool mends = then.value().selects && then.value().digest == made.selected;
-        made.clients.back().mended = mends ? resolve::answer::yes : resolve::answer::no;
+        made.clients.back().mended = mends ? resolve::tristate::yes : resolve::tristate::no;
     }
     return {};
 }
 
-outcome examination::advise() {
+status examination::advise() {
     if (advised_ != nullptr) return {};
     std::string index = lint::advised_index(facts_);
-    auto digest = oci::sha256_digest(bytes_of(index));
-    if (digest.failed()) return std::move(digest).take();
-    advised_ = std::make_unique<resolve::shared_document>(std::move(digest).value(), std::move(index));
+    REFRACT_ASSIGN(auto digest, oci::sha256_digest(bytes_of(index)));
+    advised_ = std::make_unique<resolve::shared_document>(std::move(digest), std::move(index));
     return {};
 }
 
-outcome examination::ask_registry() {
+status examination::ask_registry() {
     lint::registry_facts made;
     auto came = image_.documents().ask(
-        oci::question_for(question::kind::referrers, facts_.digest, facts_.limits.document_bytes));
+        oci::fetch_request_for(fetch_request::kind::referrers, facts_.digest, facts_.limits.document_bytes));
     if (came.ok()) {
-        made.referrers_api = resolve::answer::yes;
-    } else if (came.why().code == status::missing || came.why().code == status::unsupported) {
-        made.referrers_api = resolve::answer::no;
+        made.referrers_api = resolve::tristate::yes;
+    } else if (came.why().code == status_code::missing || came.why().code == status_code::unsupported) {
+        made.referrers_api = resolve::tristate::no;
     } else {
         return std::move(came).take();
     }
-    made.etags = image_.root().etag.empty() ? resolve::answer::no : resolve::answer::yes;
+    made.etags = image_.root().etag.empty() ? resolve::tristate::no : resolve::tristate::yes;
     lint::for_each_entry(facts_, [&](resolve::place, const oci::descriptor& entry, role is) {
         const auto* const known = facts_.find(entry.digest);
-        if (is != role::index || known == nullptr || known->present == resolve::answer::unknown) return;
-        if (made.nested_indexes != resolve::answer::no) made.nested_indexes = known->present;
+        if (is != role::index || known == nullptr || known->present == resolve::tristate::unknown) return;
+        if (made.nested_indexes != resolve::tristate::no) made.nested_indexes = known->present;
     });
     facts_.registry = made;
     return {};

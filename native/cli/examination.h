@@ -33,17 +33,17 @@ private:
         bool is_image = false;  ///< by its entry
     };
 
-    outcome read_root();
-    outcome read_entries();
+    status read_root();
+    status read_entries();
     std::vector<wanted> list_entries();
     void note_nested(resolve::place where, const oci::descriptor& entry);
-    outcome read_manifests(const std::vector<wanted>& all);
-    outcome read_configs(const std::vector<wanted>& all);
-    outcome ask_presence(const std::set<std::string>& digests);
-    outcome compare_all();
-    outcome compare(const oci::platform& platform);
-    outcome advise();
-    outcome ask_registry();
+    status read_manifests(const std::vector<wanted>& all);
+    status read_configs(const std::vector<wanted>& all);
+    status ask_presence(const std::set<std::string>& digests);
+    status compare_all();
+    status compare(const oci::platform& platform);
+    status advise();
+    status ask_registry();
 
     /// Whether so many more bytes may be read.
     bool spend(std::int64_t bytes);

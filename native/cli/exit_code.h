@@ -10,14 +10,14 @@ namespace refract::cli {
 /// What the program exits with; the numbers are documented in `refract --help`.
 enum exit_code : int { success = 0, failure = 1, usage = 2, not_found = 3, refused = 4, interrupted = 130 };
 
-constexpr int exit_code_of(status code) noexcept {
+constexpr int exit_code_of(status_code code) noexcept {
     switch (code) {
-        case status::missing:
-        case status::no_match:
+        case status_code::missing:
+        case status_code::no_match:
             return not_found;
-        case status::invalid_argument:
+        case status_code::invalid_argument:
             return usage;
-        case status::cancelled:
+        case status_code::cancelled:
             return interrupted;
         default:
             return failure;

@@ -31,7 +31,7 @@ namespace {
 constexpr std::size_t at_once = 256;
 
 error failed(const std::string& path, const std::string& what) {
-    return {status::internal, quote(path, 400) + ' ' + what + ": " + std::strerror(errno)};
+    return {status_code::internal, quote(path, 400) + ' ' + what + ": " + std::strerror(errno)};
 }
 
 /// A file that has its name only once it is whole.
@@ -48,7 +48,7 @@ public:
 
     const std::string& path() const noexcept { return path_; }
 
-    outcome open() {
+    status open() {
         struct stat known {};
         if (lstat(path_.c_str(), &known) == 0) return exists();
         temporary_ = (std::filesystem::path(directory_) / ".refract-XXXXXX").string();
@@ -60,7 +60,7 @@ public:
         return {};
     }
 
-    outcome write(std::span<const std::byte> bytes) {
+    status write(std::span<const std::byte> bytes) {
         while (!bytes.empty()) {
             const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
             if (written < 0 && errno == EINTR) continue;
@@ -70,7 +70,7 @@ public:
         return {};
     }
 
-    outcome keep() {
+    status keep() {
         const mode_t mask = umask(0);
         umask(mask);
         if (fchmod(descriptor_, 0666 & ~mask) != 0 || close(std::exchange(descriptor_, -1)) != 0) {
@@ -85,8 +85,8 @@ public:
     }
 
 private:
-    outcome exists() const {
-        return {status::internal, quote(path_, 400) + " exists, it is left alone: give another name with -o"};
+    status exists() const {
+        return {status_code::internal, quote(path_, 400) + " exists, it is left alone: give another name with -o"};
     }
 
     std::string directory_;
@@ -132,16 +132,16 @@ struct batch {
 };
 
 /// Reads the content of one batch into its files.
-outcome fill(inspect::reader& from, batch& in, progress& shown, std::vector<error>* lost) {
+status fill(inspect::reader& from, batch& in, progress& shown, std::vector<error>* lost) {
     std::vector<oci::blob> blobs;
     std::vector<std::size_t> numbers;
     in.failed.assign(in.pieces.size(), false);
     for (std::size_t i = 0; i < in.pieces.size(); ++i) {
         const inspect::piece& piece = *in.pieces[i];
         new_file& file = in.files[i];
-        if (outcome done = file.open(); done.failed()) return done;
+        REFRACT_TRY(file.open());
         if (piece.here) {
-            if (outcome done = file.write(std::as_bytes(std::span(piece.value))); done.failed()) return done;
+            REFRACT_TRY(file.write(std::as_bytes(std::span(piece.value))));
             continue;
         }
         numbers.push_back(i);
@@ -160,19 +160,19 @@ outcome fill(inspect::reader& from, batch& in, progress& shown, std::vector<erro
     return {};
 }
 
-outcome write_batch(inspect::reader& from, batch& in, progress& shown, std::vector<error>* lost) {
-    if (outcome done = fill(from, in, shown, lost); done.failed()) return done;
+status write_batch(inspect::reader& from, batch& in, progress& shown, std::vector<error>* lost) {
+    REFRACT_TRY(fill(from, in, shown, lost));
     for (std::size_t i = 0; i < in.files.size(); ++i) {
         if (in.failed[i]) continue;
-        if (outcome done = in.files[i].keep(); done.failed()) return done;
+        REFRACT_TRY(in.files[i].keep());
         print(printable(in.files[i].path(), 4096) + '\n');
     }
     return {};
 }
 
 /// All of them into a directory, in batches.
-outcome write_pieces(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& directory,
-                     const std::string& only_name, std::vector<error>* lost) {
+status write_pieces(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& directory,
+                    const std::string& only_name, std::vector<error>* lost) {
     std::uint64_t total = 0;
     for (const auto& piece : pieces) total += static_cast<std::uint64_t>(piece.size);
     progress shown(total, true);
@@ -186,7 +186,7 @@ outcome write_pieces(inspect::reader& from, const std::vector<inspect::piece>& p
             next.files.emplace_back(directory, name);
             next.pieces.push_back(&pieces[begin]);
         }
-        if (outcome done = write_batch(from, next, shown, lost); done.failed()) return done;
+        REFRACT_TRY(write_batch(from, next, shown, lost));
     }
     return {};
 }
@@ -229,20 +229,20 @@ void write_content(std::string_view content) {
 namespace {
 
 /// Who reads a pipe acts on what comes, and may not look at exit codes.
-outcome write_checked(inspect::reader& from, const inspect::piece& piece) {
+status write_checked(inspect::reader& from, const inspect::piece& piece) {
     std::string content;
-    const oci::blob blob{piece.digest, piece.size, [&](std::span<const std::byte> bytes) -> outcome {
+    const oci::blob blob{piece.digest, piece.size, [&](std::span<const std::byte> bytes) -> status {
                              content.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
                              return {};
                          }};
-    outcome done = std::move(from.read(std::span(&blob, 1)).front());
+    status done = std::move(from.read(std::span(&blob, 1)).front());
     if (done.ok()) write_content(content);
     return done;
 }
 
 }  // namespace
 
-outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece, std::uint64_t most_held) {
+status write_to_stdout(inspect::reader& from, const inspect::piece& piece, std::uint64_t most_held) {
     if (piece.here) {
         write_content(piece.value);
         return {};
@@ -258,22 +258,22 @@ outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece, std:
         }
     };
     progress shown(static_cast<std::uint64_t>(piece.size), !terminal);
-    const oci::blob blob{piece.digest, piece.size, [&](std::span<const std::byte> bytes) -> outcome {
+    const oci::blob blob{piece.digest, piece.size, [&](std::span<const std::byte> bytes) -> status {
                              shown.add(bytes.size());
                              take({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-                             return std::ferror(stdout) == 0 ? outcome() : finish_output();
+                             return std::ferror(stdout) == 0 ? status() : finish_output();
                          }};
-    outcome done = std::move(from.read(std::span(&blob, 1)).front());
+    status done = std::move(from.read(std::span(&blob, 1)).front());
     if (done.ok() && terminal) text.flush("");
     return done;
 }
 
-bool is_of_one(status code) noexcept {
-    return code != status::cancelled && code != status::internal && code != status::out_of_memory;
+bool is_of_one(status_code code) noexcept {
+    return code != status_code::cancelled && code != status_code::internal && code != status_code::out_of_memory;
 }
 
-outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path,
-                    std::vector<error>* lost) {
+status write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path,
+                   std::vector<error>* lost) {
     std::error_code code;
     const bool is_directory = std::filesystem::is_directory(path, code);
     std::vector<std::filesystem::path> made;
@@ -286,17 +286,17 @@ outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pi
         only_name = whole.filename().string();
     } else if (!is_directory) {
         if (std::filesystem::exists(path, code)) {
-            return {status::internal, quote(path, 400) + " is not a directory, and there are " +
-                                          std::to_string(pieces.size()) + " files to write"};
+            return {status_code::internal, quote(path, 400) + " is not a directory, and there are " +
+                                               std::to_string(pieces.size()) + " files to write"};
         }
         for (auto above = std::filesystem::path(path); !above.empty() && !std::filesystem::exists(above, code);) {
             made.push_back(above);
             above = above.parent_path();
         }
         std::filesystem::create_directories(path, code);
-        if (code) return {status::internal, quote(path, 400) + " cannot be made: " + code.message()};
+        if (code) return {status_code::internal, quote(path, 400) + " cannot be made: " + code.message()};
     }
-    outcome done = write_pieces(from, pieces, directory, only_name, lost);
+    status done = write_pieces(from, pieces, directory, only_name, lost);
     if (done.failed() || lost != nullptr) {
         // Directories that were made in vain are no half of a result. What holds something stays.
         for (const auto& one : made) std::filesystem::remove(one, code);

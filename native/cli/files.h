@@ -17,17 +17,17 @@ namespace refract::cli {
 void write_content(std::string_view content);
 
 /// Writes a piece to the standard output. One of at most `most_held` bytes is checked, size and digest, before anything
-/// of it is written; a longer one as it goes, so that only the outcome tells whether what was written is right. A
+/// of it is written; a longer one as it goes, so that only the status tells whether what was written is right. A
 /// terminal is shown text only.
-outcome write_to_stdout(inspect::reader& from, const inspect::piece& piece, std::uint64_t most_held);
+status write_to_stdout(inspect::reader& from, const inspect::piece& piece, std::uint64_t most_held);
 
 /// Writes pieces into a file, or a directory if there are several of them or it is one. Files that exist are left
 /// alone; a file is there under its name only when all of it is, and right. Tells the names on the standard output.
 /// With `lost` pieces that cannot be had are noted there, and the others are written all the same.
-outcome write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path,
-                    std::vector<error>* lost = nullptr);
+status write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path,
+                   std::vector<error>* lost = nullptr);
 
 /// Whether an error is of what was asked for alone, so that other things may be had.
-bool is_of_one(status code) noexcept;
+bool is_of_one(status_code code) noexcept;
 
 }  // namespace refract::cli

@@ -32,13 +32,13 @@ struct get_options {
     bool to_stdout() const noexcept { return to == "-"; }
 };
 
-outcome check(const get_options& options) {
+status check(const get_options& options) {
     if (options.manifest && !options.layer.empty())
-        return {status::invalid_argument, "--manifest and --layer exclude each other"};
+        return {status_code::invalid_argument, "--manifest and --layer exclude each other"};
     if (options.all && options.to_stdout())
-        return {status::invalid_argument, "--all needs a directory to write to: -o DIR"};
+        return {status_code::invalid_argument, "--all needs a directory to write to: -o DIR"};
     if (options.all && !options.name.empty())
-        return {status::invalid_argument, "--all and a digest exclude each other"};
+        return {status_code::invalid_argument, "--all and a digest exclude each other"};
     return {};
 }
 
@@ -61,11 +61,11 @@ std::vector<resolve::reference> chosen(const inspect::listing& listing, const ge
     return found;
 }
 
-outcome nothing_found(const inspect::image& image, const get_options& options, std::uint32_t sources) {
+status nothing_found(const inspect::image& image, const get_options& options, std::uint32_t sources) {
     std::string what = options.name.empty() ? "nothing" : "no " + quote(options.name);
     if (!options.listing->type.empty()) what += " of type " + quote(options.listing->type);
-    return {status::missing, image.name().text() + ": " + what + " is attached to it (looked at: " +
-                                 looked_at(image, sources) + "; refract references ls shows what is)"};
+    return {status_code::missing, image.name().text() + ": " + what + " is attached to it (looked at: " +
+                                      looked_at(image, sources) + "; refract references ls shows what is)"};
 }
 
 /// The layer that a number or the beginning of a digest names, as ctr-refract has it: what reads as a number is one.
@@ -79,15 +79,15 @@ result<inspect::piece> layer_of(const inspect::artifact& artifact, const std::st
         for (const auto& piece : artifact.pieces) {
             if (!begins_so(piece.digest, name)) continue;
             if (found != nullptr && found->digest != piece.digest) {
-                return error{status::invalid_argument,
+                return error{status_code::invalid_argument,
                              artifact.digest + ": the digests of several layers begin with " + quote(name)};
             }
             found = &piece;
         }
         if (found != nullptr) return *found;
     }
-    return error{status::missing, fmt::format("{} has no layer {}, it has {}, numbered from 0", artifact.digest,
-                                              quote(name), artifact.pieces.size())};
+    return error{status_code::missing, fmt::format("{} has no layer {}, it has {}, numbered from 0", artifact.digest,
+                                                   quote(name), artifact.pieces.size())};
 }
 
 /// Lists the layers, so that one can be chosen.
@@ -99,7 +99,7 @@ error several_layers(const inspect::artifact& artifact) {
                   printable(piece.title)});
     }
     fmt::print(stderr, "{}", rows.text());
-    return {status::internal,
+    return {status_code::internal,
             fmt::format("{} has {} layers: choose one with --layer, or write all into a directory with -o",
                         artifact.digest, artifact.pieces.size())};
 }
@@ -108,16 +108,15 @@ error several_layers(const inspect::artifact& artifact) {
 result<std::vector<inspect::piece>> pieces_of(const inspect::artifact& artifact, const get_options& options) {
     if (options.manifest) {
         if (!artifact.manifest.empty()) return std::vector{artifact.document()};
-        return error{status::missing, "it has no manifest: it is a plain blob or an annotation"};
+        return error{status_code::missing, "it has no manifest: it is a plain blob or an annotation"};
     }
     if (!options.layer.empty()) {
-        auto layer = layer_of(artifact, options.layer);
-        if (layer.failed()) return std::move(layer).take();
-        return std::vector{std::move(layer).value()};
+        REFRACT_ASSIGN(auto layer, layer_of(artifact, options.layer));
+        return std::vector{std::move(layer)};
     }
     if (artifact.pieces.empty()) {
         if (options.all) return std::vector{artifact.document()};  // all that there is
-        return error{status::missing, artifact.digest + " has no layers, --manifest writes what it is"};
+        return error{status_code::missing, artifact.digest + " has no layers, --manifest writes what it is"};
     }
     // An artifact may hold several things, as BuildKit's do: what was asked for is one of them.
     if (const auto& type = options.listing->type; !type.empty() && artifact.pieces.size() > 1) {
@@ -137,8 +136,8 @@ std::string called(const resolve::reference& one) {
 }
 
 /// Writes all that can be had, and tells of the rest.
-outcome get_all(context& with, const get_options& options, inspect::image& image,
-                const std::vector<resolve::reference>& found) {
+status get_all(context& with, const get_options& options, inspect::image& image,
+               const std::vector<resolve::reference>& found) {
     std::vector<inspect::piece> pieces;
     std::size_t lost = 0;
     auto opened = inspect::open_artifacts(image.documents(), found, with.limits);
@@ -154,44 +153,38 @@ outcome get_all(context& with, const get_options& options, inspect::image& image
         with.warn(called(found[i]) + " is not written: " + some.why().message);
     }
     std::vector<error> unread;
-    if (outcome done = write_files(image.documents(), pieces, options.to, &unread); done.failed()) return done;
+    REFRACT_TRY(write_files(image.documents(), pieces, options.to, &unread));
     for (const auto& why : unread) with.warn("not written: " + why.message);
     lost += unread.size();
     if (lost == 0) return {};
-    return {status::unreachable,
+    return {status_code::unreachable,
             fmt::format("{}: {} of what is attached could not be written, all else is", image.name().text(), lost)};
 }
 
-outcome get(context& with, get_options& options) {
-    if (outcome done = with.refuse_json(); done.failed()) return done;
-    if (outcome done = check(options); done.failed()) return done;
-    auto request = options.listing->request(with.limits);
-    if (request.failed()) return std::move(request).take();
-    auto opened = with.open(options.listing->image);
-    if (opened.failed()) return std::move(opened).take();
-    inspect::image& image = *opened.value();
-    auto listed = image.list(request.value());
-    if (listed.failed()) return std::move(listed).take();
+status get(context& with, get_options& options) {
+    REFRACT_TRY(with.refuse_json());
+    REFRACT_TRY(check(options));
+    REFRACT_ASSIGN(auto request, options.listing->request(with.limits));
+    REFRACT_ASSIGN(auto opened, with.open(options.listing->image));
+    inspect::image& image = *opened;
+    REFRACT_ASSIGN(auto listed, image.list(request));
 
-    const auto found = chosen(*listed.value(), options);
+    const auto found = chosen(*listed, options);
     if (found.empty()) {
-        tell_notices(with, *listed.value());
-        return nothing_found(image, options, request.value().sources);
+        tell_notices(with, *listed);
+        return nothing_found(image, options, request.sources);
     }
     if (options.all) return get_all(with, options, image, found);
     if (found.size() > 1) {
-        inspect::listing several = *listed.value();
+        inspect::listing several = *listed;
         fmt::print(stderr, "{}", references_table(several, style{true, false}));
-        return {status::internal, image.name().text() + ": several are attached: name one of these " +
-                                      std::to_string(found.size()) + " by --type or digest, or get --all"};
+        return {status_code::internal, image.name().text() + ": several are attached: name one of these " +
+                                           std::to_string(found.size()) + " by --type or digest, or get --all"};
     }
-    auto artifact = inspect::open_artifact(image.documents(), found.front(), with.limits);
-    if (artifact.failed()) return std::move(artifact).take();
-    auto pieces = pieces_of(artifact.value(), options);
-    if (pieces.failed()) return std::move(pieces).take();
-    if (options.to_stdout())
-        return write_to_stdout(image.documents(), pieces.value().front(), with.limits.document_bytes);
-    return write_files(image.documents(), pieces.value(), options.to);
+    REFRACT_ASSIGN(auto artifact, inspect::open_artifact(image.documents(), found.front(), with.limits));
+    REFRACT_ASSIGN(auto pieces, pieces_of(artifact, options));
+    if (options.to_stdout()) return write_to_stdout(image.documents(), pieces.front(), with.limits.document_bytes);
+    return write_files(image.documents(), pieces, options.to);
 }
 
 }  // namespace

@@ -105,26 +105,23 @@ json manifest_json(const oci::manifest& manifest) {
     return made;
 }
 
-outcome inspect_image(context& with, inspect_options& options) {
+status inspect_image(context& with, inspect_options& options) {
     if (options.raw && with.options.json()) {
-        return {status::invalid_argument, "--raw prints the bytes as they are, --output json cannot go with it"};
+        return {status_code::invalid_argument, "--raw prints the bytes as they are, --output json cannot go with it"};
     }
-    auto request = options.listing.request(with.limits);
-    if (request.failed()) return std::move(request).take();
-    auto opened = with.open(options.listing.image);
-    if (opened.failed()) return std::move(opened).take();
-    inspect::image& image = *opened.value();
+    REFRACT_ASSIGN(auto request, options.listing.request(with.limits));
+    REFRACT_ASSIGN(auto opened, with.open(options.listing.image));
+    inspect::image& image = *opened;
     if (options.raw) {
         write_content(image.root().bytes());
         return {};
     }
-    auto listed = image.list(request.value());
-    if (listed.failed()) return std::move(listed).take();
-    const inspect::listing& listing = *listed.value();
+    REFRACT_ASSIGN(auto listed, image.list(request));
+    const inspect::listing& listing = *listed;
     oci::manifest manifest;
     if (!image.is_index()) {
         oci::json_reader reader(with.limits.json_depth);
-        outcome read = manifest.read(reader, bytes_of(image.root().bytes()), with.limits);
+        status read = manifest.read(reader, bytes_of(image.root().bytes()), with.limits);
         if (read.failed()) return std::move(read).in("manifest " + image.root().digest);
     }
     if (with.options.json()) {
@@ -144,7 +141,7 @@ outcome inspect_image(context& with, inspect_options& options) {
     if (listing.told.empty()) {
         const bool is_known = listing.notices.empty() && listing.unread_indexes == 0;
         print(fmt::format("\nNothing {} attached (looked at: {}).\n", is_known ? "is" : "is known to be",
-                          looked_at(image, request.value().sources)));
+                          looked_at(image, request.sources)));
     } else {
         print(fmt::format("\nAttached: {}\n", listing.told.size()) + references_table(listing, style));
     }

@@ -40,10 +40,10 @@ struct diagnosis {
 };
 
 /// Whether an image could not be opened because of what it is.
-bool is_refusal(status code) {
-    return code == status::malformed || code == status::ambiguous || code == status::limit_exceeded ||
-           code == status::size_mismatch || code == status::digest_mismatch || code == status::type_mismatch ||
-           code == status::unsupported;
+bool is_refusal(status_code code) {
+    return code == status_code::malformed || code == status_code::ambiguous || code == status_code::limit_exceeded ||
+           code == status_code::size_mismatch || code == status_code::digest_mismatch ||
+           code == status_code::type_mismatch || code == status_code::unsupported;
 }
 
 result<diagnosis> diagnose(context& with, const lint_options& options) {
@@ -61,12 +61,11 @@ result<diagnosis> diagnose(context& with, const lint_options& options) {
     made.name = image.name().text();
     made.digest = image.root().digest;
     if (options.registry && image.name().is_layout()) {
-        return error{status::invalid_argument, made.name + " is a layout: --registry asks what a registry does"};
+        return error{status_code::invalid_argument, made.name + " is a layout: --registry asks what a registry does"};
     }
-    auto examined = examination::of(image, with.limits, options.registry);
-    if (examined.failed()) return std::move(examined).take();
-    made.findings = lint::check(examined.value()->facts());
-    made.registry = examined.value()->facts().registry;
+    REFRACT_ASSIGN(auto examined, examination::of(image, with.limits, options.registry));
+    made.findings = lint::check(examined->facts());
+    made.registry = examined->facts().registry;
     return made;
 }
 
@@ -122,10 +121,9 @@ std::string diagnosis_text(const diagnosis& from, const style& style) {
     return text;
 }
 
-outcome lint_image(context& with, const lint_options& options) {
-    auto done = diagnose(with, options);
-    if (done.failed()) return std::move(done).take();
-    const diagnosis& found = done.value();
+status lint_image(context& with, const lint_options& options) {
+    REFRACT_ASSIGN(auto done, diagnose(with, options));
+    const diagnosis& found = done;
     if (with.options.json()) {
         print_json(diagnosis_json(found));
     } else {
@@ -134,8 +132,8 @@ outcome lint_image(context& with, const lint_options& options) {
     const auto errors = found.count(severity::error);
     const auto warnings = found.count(severity::warning);
     if (errors == 0 && (!options.strict || warnings == 0)) return {};
-    return {status::malformed, fmt::format("{}: {} error{}, {} warning{}", found.name, errors, errors == 1 ? "" : "s",
-                                           warnings, warnings == 1 ? "" : "s")};
+    return {status_code::malformed, fmt::format("{}: {} error{}, {} warning{}", found.name, errors,
+                                                errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s")};
 }
 
 }  // namespace

@@ -28,28 +28,28 @@ word_list remarks(const resolve::reference& one, const style& style) {
         add("malformed subject \"" + style.text(one.malformed) + '"');
     } else if (one.subject.empty()) {
         add(one.unread ? "not read: subject unknown" : "no subject stated");
-    } else if (one.weak == resolve::answer::yes) {
+    } else if (one.weak == resolve::tristate::yes) {
         add("weak");
-    } else if (one.weak == resolve::answer::unknown) {
+    } else if (one.weak == resolve::tristate::unknown) {
         add("perhaps weak");
     }
-    if (one.present == resolve::answer::no) add("missing");
+    if (one.present == resolve::tristate::no) add("missing");
     return all;
 }
 
 /// Why a subject stands there by itself. What is about it comes next, and knows whether the index lists it.
 std::string_view subject_remark(const inspect::listing& listing, std::size_t number) {
     if (listing.tree[number].subject.empty()) return "not stated";
-    auto weak = resolve::answer::unknown;
+    auto weak = resolve::tristate::unknown;
     if (number + 1 < listing.tree.size() && listing.tree[number + 1].kind == resolve::node::kind::reference) {
         weak = listing.references[listing.tree[number + 1].reference].weak;
     }
     switch (weak) {
-        case resolve::answer::no:
+        case resolve::tristate::no:
             return "in a cycle";  // it is listed, but nothing leads there from an image
-        case resolve::answer::yes:
+        case resolve::tristate::yes:
             return "not in this index";
-        case resolve::answer::unknown:
+        case resolve::tristate::unknown:
             break;
     }
     return "not in what was read of this index";
@@ -180,19 +180,20 @@ result<inspect::listing_request> listing_options::request(const limits& limits) 
     for (const auto& one : annotations) {
         const auto equals = one.find('=');
         if (equals == std::string::npos || equals == 0) {
-            return error{status::invalid_argument, "--annotation is " + quote(one) + ", want KEY=VALUE"};
+            return error{status_code::invalid_argument, "--annotation is " + quote(one) + ", want KEY=VALUE"};
         }
         made.annotations.emplace_back(one.substr(0, equals), one.substr(equals + 1));
     }
     if (!sources.empty()) made.sources = 0;
     for (const auto& one : sources) {
         const auto bit = source_of(one);
-        if (bit == 0) return error{status::invalid_argument, "--source is " + quote(one) + ": there is no such source"};
+        if (bit == 0)
+            return error{status_code::invalid_argument, "--source is " + quote(one) + ": there is no such source"};
         made.sources |= bit;
     }
     if (!platform.empty()) {
         auto parsed = oci::parse_platform(platform);
-        if (parsed.failed()) return outcome(std::move(parsed).take()).in("--platform");
+        if (parsed.failed()) return status(std::move(parsed).take()).in("--platform");
         platform_ = std::move(parsed).value();
         made.platform = platform_.view();
     }

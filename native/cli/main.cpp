@@ -74,8 +74,8 @@ int fail(const error& why, const CLI::App& app) {
     std::_Exit(cli::failure);  // where the signal is blocked
 }
 
-int finish(outcome done, const CLI::App& app) {
-    outcome written = cli::finish_output();
+int finish(status done, const CLI::App& app) {
+    status written = cli::finish_output();
     if (cli::reader_went_away()) end_without_reader();
     int code = cli::success;
     if (done.failed()) {
@@ -119,7 +119,7 @@ int run(int argc, char** argv) {
         cli::print(text.str());
         return finish({}, app);
     } catch (const CLI::ParseError& wrong) {
-        return fail({status::invalid_argument, what_is_wrong(wrong, app)}, app);
+        return fail({status_code::invalid_argument, what_is_wrong(wrong, app)}, app);
     }
     return finish(context.action(), app);
 }

@@ -10,15 +10,12 @@
 namespace refract::cli {
 namespace {
 
-outcome show(context& with, listing_options& options, bool tree) {
-    auto request = options.request(with.limits);
-    if (request.failed()) return std::move(request).take();
-    auto opened = with.open(options.image);
-    if (opened.failed()) return std::move(opened).take();
-    inspect::image& image = *opened.value();
-    auto listed = image.list(request.value());
-    if (listed.failed()) return std::move(listed).take();
-    const inspect::listing& listing = *listed.value();
+status show(context& with, listing_options& options, bool tree) {
+    REFRACT_ASSIGN(auto request, options.request(with.limits));
+    REFRACT_ASSIGN(auto opened, with.open(options.image));
+    inspect::image& image = *opened;
+    REFRACT_ASSIGN(auto listed, image.list(request));
+    const inspect::listing& listing = *listed;
     if (with.options.json()) {
         json made{{"schemaVersion", schema_version}, {"image", image.name().text()}, {"root", root_json(image)}};
         add_listing(made, image, listing, tree);

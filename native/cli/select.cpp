@@ -73,11 +73,11 @@ std::string guesses_table(const std::vector<guess>& all, bool explain) {
 }
 
 /// How a single client fares is how the command ends.
-outcome end_of(const guess& one, const std::string& image) {
+status end_of(const guess& one, const std::string& image) {
     if (one.predicted.failed()) return one.predicted.why();
     const auto& predicted = one.predicted.value();
     if (predicted.selects) return {};
-    return {predicted.no_match ? status::no_match : status::unsupported,
+    return {predicted.no_match ? status_code::no_match : status_code::unsupported,
             image + ": " + std::string(one.client) + " fails: " + predicted.reason};
 }
 
@@ -86,7 +86,7 @@ result<std::vector<resolve::client>> parse_clients(const std::vector<std::string
     for (const auto& name : names) {
         const auto who = resolve::client_of(name);
         if (!who) {
-            return error{status::invalid_argument,
+            return error{status_code::invalid_argument,
                          "--as is " + quote(name) + ": want containerd, crane, regctl or skopeo"};
         }
         all.push_back(*who);
@@ -94,15 +94,15 @@ result<std::vector<resolve::client>> parse_clients(const std::vector<std::string
     return all;
 }
 
-outcome predict(context& with, const select_options& options, const std::vector<resolve::client>& clients,
-                const oci::platform& platform, inspect::image& image) {
+status predict(context& with, const select_options& options, const std::vector<resolve::client>& clients,
+               const oci::platform& platform, inspect::image& image) {
     std::vector<guess> all;
     for (const auto who : clients) {
         all.push_back({resolve::name_of(who), image.predict(who, platform, with.limits)});
         // That nobody answers is no property of a client.
         const auto& made = all.back().predicted;
-        if (made.failed() && (made.why().code == status::unreachable || made.why().code == status::denied ||
-                              made.why().code == status::cancelled)) {
+        if (made.failed() && (made.why().code == status_code::unreachable || made.why().code == status_code::denied ||
+                              made.why().code == status_code::cancelled)) {
             return made.why();
         }
     }
@@ -123,28 +123,25 @@ outcome predict(context& with, const select_options& options, const std::vector<
     return end_of(all.front(), image.name().text());
 }
 
-outcome select_image(context& with, const select_options& options) {
+status select_image(context& with, const select_options& options) {
     auto parsed = oci::parse_platform(options.platform);
-    if (parsed.failed()) return outcome(std::move(parsed).take()).in("--platform");
+    if (parsed.failed()) return status(std::move(parsed).take()).in("--platform");
     const oci::platform platform = parsed.value().view();
-    auto clients = parse_clients(options.clients);
-    if (clients.failed()) return std::move(clients).take();
-    auto opened = with.open(options.image);
-    if (opened.failed()) return std::move(opened).take();
-    inspect::image& image = *opened.value();
-    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
-    if (!options.clients.empty()) return predict(with, options, clients.value(), platform, image);
+    REFRACT_ASSIGN(auto clients, parse_clients(options.clients));
+    REFRACT_ASSIGN(auto opened, with.open(options.image));
+    inspect::image& image = *opened;
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved status owns
+    if (!options.clients.empty()) return predict(with, options, clients, platform, image);
     if (!image.is_index()) {
-        return {status::unsupported, image.name().text() + " is a single manifest, " + image.root().digest +
-                                         ": there is nothing to select from"};
+        return {status_code::unsupported, image.name().text() + " is a single manifest, " + image.root().digest +
+                                              ": there is nothing to select from"};
     }
     resolve::request request;
     request.limits = with.limits;
     request.wants.push_back({oci::describe(platform), oci::platform_preference::compatible(platform)});
     request.any = request.wants.front().preference;
-    auto walked = image.walk(request);
-    if (walked.failed()) return std::move(walked).take();
-    const resolve::walk& walk = *walked.value();
+    REFRACT_ASSIGN(auto walked, image.walk(request));
+    const resolve::walk& walk = *walked;
     const auto& chosen = walk.selections().front();
     const auto& entry = walk.read().entry(chosen.place);
     const auto& of = walk.platform_of(chosen);

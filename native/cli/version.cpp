@@ -22,7 +22,7 @@ constexpr auto simdjson_version = REFRACT_TEXT(SIMDJSON_VERSION);
 void add_version(CLI::App& to, context& with) {
     CLI::App* const command = to.add_subcommand("version", "Print the version, and those of the libraries in use");
     command->callback([&with] {
-        with.action = [&with]() -> outcome {
+        with.action = [&with]() -> status {
             const std::string curl = curl_version_info(CURLVERSION_NOW)->version;
             const std::string openssl = OpenSSL_version(OPENSSL_VERSION_STRING);
             const std::string kernel = simdjson::get_active_implementation()->name();

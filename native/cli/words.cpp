@@ -21,13 +21,13 @@ std::string joined(const std::vector<std::string_view>& names) {
 
 }  // namespace
 
-std::string_view name_of(resolve::answer answer) noexcept {
+std::string_view name_of(resolve::tristate answer) noexcept {
     switch (answer) {
-        case resolve::answer::no:
+        case resolve::tristate::no:
             return "no";
-        case resolve::answer::yes:
+        case resolve::tristate::yes:
             return "yes";
-        case resolve::answer::unknown:
+        case resolve::tristate::unknown:
             break;
     }
     return "unknown";

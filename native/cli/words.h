@@ -14,7 +14,7 @@
 /// The words that tables, trees and JSON use for what the core decided.
 namespace refract::cli {
 
-std::string_view name_of(resolve::answer answer) noexcept;
+std::string_view name_of(resolve::tristate answer) noexcept;
 std::string_view name_of(enum resolve::node::kind kind) noexcept;
 std::string_view name_of(resolve::role role) noexcept;
 std::vector<std::string_view> source_names(std::uint32_t sources);

@@ -23,7 +23,7 @@ result<artifact> read_document(const resolve::reference& reference, std::string 
     }
     oci::json_reader json(limits.json_depth);
     oci::manifest manifest;
-    outcome read = manifest.read(json, std::as_bytes(std::span(opened.manifest)), limits);
+    status read = manifest.read(json, std::as_bytes(std::span(opened.manifest)), limits);
     if (read.failed()) return std::move(read).in("manifest " + opened.digest);
     for (const auto& layer : manifest.layers()) {
         opened.pieces.push_back({std::string(layer.digest),
@@ -74,14 +74,15 @@ piece artifact::document() const {
 std::vector<result<artifact>> open_artifacts(reader& from, std::span<const resolve::reference> references,
                                              const limits& limits) {
     std::vector<result<artifact>> opened(references.size(), result<artifact>(artifact{}));
-    std::vector<oci::question> questions;
+    std::vector<oci::fetch_request> questions;
     std::vector<std::size_t> numbers;
     for (std::size_t i = 0; i < references.size(); ++i) {
         const auto& one = references[i];
         if (one.descriptor == nullptr || one.descriptor->kind == oci::media_kind::other) {
             opened[i] = open_plain(one);
         } else {
-            questions.push_back(oci::question_for(oci::question::kind::manifest, one.digest(), limits.document_bytes));
+            questions.push_back(
+                oci::fetch_request_for(oci::fetch_request::kind::manifest, one.digest(), limits.document_bytes));
             numbers.push_back(i);
         }
     }

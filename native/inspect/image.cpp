@@ -14,23 +14,23 @@ namespace refract::inspect {
 namespace {
 
 /// Whether what came instead of a document will come again: it is not there, or is not what its digest names.
-bool is_lost(status code) {
-    return code == status::missing || code == status::digest_mismatch || code == status::size_mismatch;
+bool is_lost(status_code code) {
+    return code == status_code::missing || code == status_code::digest_mismatch || code == status_code::size_mismatch;
 }
 
 /// Reads for a walk or a prediction what it needs, until it is done. Only what it cannot do without ends it with the
 /// reader's own error.
 template <class Machine>
-outcome feed(reader& from, Machine& into, result<typename Machine::step> step) {
+status feed(reader& from, Machine& into, result<typename Machine::step> step) {
     while (step.ok() && step.value() == Machine::step::need) {
         const auto& need = into.needed();
         const bool is_config = need.expected.kind == resolve::document_kind::config;
-        auto came =
-            from.document(oci::question_for(is_config ? oci::question::kind::blob : oci::question::kind::manifest,
-                                            need.expected.digest, need.max_bytes));
+        auto came = from.document(
+            oci::fetch_request_for(is_config ? oci::fetch_request::kind::blob : oci::fetch_request::kind::manifest,
+                                   need.expected.digest, need.max_bytes));
         if (came.ok()) {
             step = into.feed(*came.value());
-        } else if (came.why().code == status::missing || (is_lost(came.why().code) && !need.required)) {
+        } else if (came.why().code == status_code::missing || (is_lost(came.why().code) && !need.required)) {
             step = into.missing(came.why().message);
         } else {
             return std::move(came).take();
@@ -44,19 +44,19 @@ outcome feed(reader& from, Machine& into, result<typename Machine::step> step) {
 
 result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::image_name& name, const limits& limits) {
     std::unique_ptr<image> made(new image(from, name, limits));
-    if (outcome done = made->open_root(limits); done.failed()) return done;
+    REFRACT_TRY(made->open_root(limits));
     return made;
 }
 
 std::string image::shown_name() const { return printable(name_.text(), 1024); }
 
-outcome image::open_root(const limits& limits) {
-    auto came = reader_.ask(oci::question_for(oci::question::kind::manifest, name_.reference(), limits.document_bytes));
-    if (came.failed()) return std::move(came).take();
-    std::string bytes = std::move(came.value().documents.front());
-    root_.served_type = std::move(came.value().media_type);
-    root_.etag = std::move(came.value().etag);
-    root_.digest = name_.digest.empty() ? std::move(came.value().digest) : name_.digest;
+status image::open_root(const limits& limits) {
+    REFRACT_ASSIGN(auto came, reader_.ask(oci::fetch_request_for(oci::fetch_request::kind::manifest, name_.reference(),
+                                                                 limits.document_bytes)));
+    std::string bytes = std::move(came.documents.front());
+    root_.served_type = std::move(came.media_type);
+    root_.etag = std::move(came.etag);
+    root_.digest = name_.digest.empty() ? std::move(came.digest) : name_.digest;
     if (root_.digest.empty()) {
         auto digest = oci::sha256_digest(bytes_of(bytes));
         if (digest.failed()) return std::move(digest).take();
@@ -67,7 +67,7 @@ outcome image::open_root(const limits& limits) {
 }
 
 /// An index is parsed as what it is at once; of all else only what it is.
-outcome image::identify_root(const limits& limits) {
+status image::identify_root(const limits& limits) {
     oci::json_reader json(limits.json_depth);
     if (const auto index = root_.document->as<oci::index>(json, limits); index.ok()) {
         root_.kind = oci::media_kind::index;
@@ -75,10 +75,9 @@ outcome image::identify_root(const limits& limits) {
         if (root_.media_type.empty()) root_.media_type = oci::default_type(root_.kind);
         return {};
     }
-    auto what = oci::identify(json, bytes_of(root_.bytes()), {}, limits.entries);
-    if (what.failed()) return std::move(what).take();
-    root_.kind = what.value().kind;
-    root_.media_type = what.value().media_type;
+    REFRACT_ASSIGN(auto what, oci::identify(json, bytes_of(root_.bytes()), {}, limits.entries));
+    root_.kind = what.kind;
+    root_.media_type = std::move(what.media_type);
     return {};
 }
 
@@ -93,7 +92,7 @@ resolve::expected_document image::expected_root() const {
 
 result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
     auto walk = std::make_unique<resolve::walk>(request);
-    outcome done = feed(reader_, *walk, walk->begin(expected_root(), *root_.document));
+    status done = feed(reader_, *walk, walk->begin(expected_root(), *root_.document));
     if (done.failed()) return std::move(done).in(shown_name());
     return walk;
 }
@@ -117,7 +116,7 @@ result<resolve::prediction> image::predict(resolve::client who, const oci::platf
 result<resolve::prediction> image::predict(resolve::client who, const oci::platform& wanted, const limits& limits,
                                            const resolve::expected_document& root, resolve::shared_document& from) {
     resolve::predictor predictor(who, wanted, limits, &reader_);
-    outcome done = feed(reader_, predictor, predictor.begin(root, from));
+    status done = feed(reader_, predictor, predictor.begin(root, from));
     if (done.failed()) return std::move(done).in(shown_name());
     return predictor.predicted();
 }
@@ -128,43 +127,41 @@ result<const listing*> image::list(const listing_request& request) {
     walk_.reset();
     budget_.requests = request.discovery.requests;
     budget_.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(request.discovery.deadline);
-    auto subjects = focus(request);
-    if (subjects.failed()) return std::move(subjects).take();
+    REFRACT_ASSIGN(auto subjects, focus(request));
     listing_walk_ = {};
     listing_walk_.mode = resolve::mode::list;
     listing_walk_.limits = request.limits;
     artifacts_ = std::make_unique<resolve::artifact_reader>(listing_walk_, request.discovery.found);
     if (is_index()) {
-        auto walked = walk(listing_walk_);
-        if (walked.failed()) return std::move(walked).take();
-        walk_ = std::move(walked).value();
+        REFRACT_ASSIGN(auto walked, walk(listing_walk_));
+        walk_ = std::move(walked);
         auto all = resolve::find_attached(*walk_);
-        if (outcome done = read_artifacts(request, all); done.failed()) return done;
+        REFRACT_TRY(read_artifacts(request, all));
         listing_.unread_indexes = all.unread_indexes;
         listing_.references = std::move(all.references);
     }
-    if (outcome done = discover(request); done.failed()) return done;
+    REFRACT_TRY(discover(request));
     for (auto& notice : reader_.notices()) listing_.notices.push_back(std::move(notice));
     std::erase_if(listing_.references, [&](const auto& one) { return (one.sources & request.sources) == 0; });
     resolve::merge(listing_.references);
     settle_weakness();
     if (request.check_presence) {
-        if (outcome done = check_presence(); done.failed()) return done;
+        REFRACT_TRY(check_presence());
     }
-    if (outcome done = narrow(request, subjects.value()); done.failed()) return done;
+    REFRACT_TRY(narrow(request, subjects));
     return &listing_;
 }
 
-result<std::vector<result<oci::answer>>> image::ask_optional(std::vector<oci::question> questions) {
+result<std::vector<result<oci::fetch_response>>> image::ask_optional(std::vector<oci::fetch_request> questions) {
     for (auto& one : questions) one.budget = &budget_;
     auto answers = reader_.ask(questions);
     for (auto& one : answers) {
-        if (one.failed() && one.why().code == status::cancelled) return std::move(one).take();
+        if (one.failed() && one.why().code == status_code::cancelled) return std::move(one).take();
     }
     return answers;
 }
 
-outcome image::read_artifacts(const listing_request& request, resolve::attached& all) {
+status image::read_artifacts(const listing_request& request, resolve::attached& all) {
     std::vector<std::string> types;
     for (const auto& type : {request.type, request.artifact_type}) {
         if (!type.empty()) types.push_back(type);
@@ -172,15 +169,14 @@ outcome image::read_artifacts(const listing_request& request, resolve::attached&
     resolve::notice_list notices;
     artifacts_->want(all, types, notices);
     const auto questions = artifacts_->questions();
-    auto answers = ask_optional(questions);
-    if (answers.failed()) return std::move(answers).take();
-    artifacts_->answer(questions, answers.value(), notices);
+    REFRACT_ASSIGN(auto answers, ask_optional(questions));
+    artifacts_->answer(questions, answers, notices);
     artifacts_->complete(all);
     for (auto& notice : notices.all()) listing_.notices.push_back(shown_name() + ": " + notice);
     return {};
 }
 
-outcome image::discover(const listing_request& request) {
+status image::discover(const listing_request& request) {
     const bool outside = (request.sources & ~resolve::in_index_sources) != 0 || request.scan_tags;
     if (!outside) return {};
     discovery_request_ = {};
@@ -194,9 +190,8 @@ outcome image::discover(const listing_request& request) {
     discovery_->add_subject(root_.digest);
     if (walk_) discovery_->add_subjects(*walk_, listing_.references);
     for (auto questions = discovery_->next(); !questions.empty(); questions = discovery_->next()) {
-        auto answers = ask_optional(std::move(questions));
-        if (answers.failed()) return std::move(answers).take();
-        if (outcome done = discovery_->answer(std::move(answers).value()); done.failed()) return done;
+        REFRACT_ASSIGN(auto answers, ask_optional(std::move(questions)));
+        REFRACT_TRY(discovery_->answer(std::move(answers)));
     }
     auto& found = discovery_->found();
     listing_.references.insert(listing_.references.end(), found.begin(), found.end());
@@ -218,37 +213,36 @@ void image::settle_weakness() {
     }
     for (auto& one : listing_.references) {
         if (one.subject.empty()) {
-            one.weak = resolve::answer::unknown;
+            one.weak = resolve::tristate::unknown;
             continue;
         }
-        const auto absent = listing_.unread_indexes == 0 ? resolve::answer::yes : resolve::answer::unknown;
-        one.weak = listed.contains(one.subject) ? resolve::answer::no : absent;
+        const auto absent = listing_.unread_indexes == 0 ? resolve::tristate::yes : resolve::tristate::unknown;
+        one.weak = listed.contains(one.subject) ? resolve::tristate::no : absent;
     }
 }
 
-outcome image::check_presence() {
-    std::vector<oci::question> questions;
+status image::check_presence() {
+    std::vector<oci::fetch_request> questions;
     std::vector<std::size_t> numbers;
     for (std::size_t number = 0; number < listing_.references.size(); ++number) {
         const auto& one = listing_.references[number];
-        if (one.descriptor == nullptr || one.present != resolve::answer::unknown ||
+        if (one.descriptor == nullptr || one.present != resolve::tristate::unknown ||
             one.descriptor->algorithm == oci::digest_algorithm::other ||
             one.descriptor->kind == oci::media_kind::other) {
             continue;
         }
-        questions.push_back(oci::question_for(oci::question::kind::presence, one.digest(), 0));
+        questions.push_back(oci::fetch_request_for(oci::fetch_request::kind::presence, one.digest(), 0));
         numbers.push_back(number);
     }
-    auto asked = ask_optional(std::move(questions));
-    if (asked.failed()) return std::move(asked).take();
-    const auto& answers = asked.value();
+    REFRACT_ASSIGN(auto asked, ask_optional(std::move(questions)));
+    const auto& answers = asked;
     resolve::notice_list unknown;
     for (std::size_t i = 0; i < answers.size(); ++i) {
         auto& present = listing_.references[numbers[i]].present;
         if (answers[i].ok()) {
-            present = resolve::answer::yes;
-        } else if (answers[i].why().code == status::missing) {
-            present = resolve::answer::no;
+            present = resolve::tristate::yes;
+        } else if (answers[i].why().code == status_code::missing) {
+            present = resolve::tristate::no;
         } else {
             unknown.add("whether it is there is not known: " + answers[i].why().message);
         }

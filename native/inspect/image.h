@@ -86,24 +86,24 @@ private:
 
     /// The image's name as errors and notices show it.
     std::string shown_name() const;
-    outcome open_root(const limits& limits);
-    outcome identify_root(const limits& limits);
+    status open_root(const limits& limits);
+    status identify_root(const limits& limits);
     resolve::expected_document expected_root() const;
     result<resolve::prediction> predict(resolve::client who, const oci::platform& wanted, const limits& limits,
                                         const resolve::expected_document& root, resolve::shared_document& from);
     /// Reads artifacts of the index that do not say enough in their entries.
-    outcome read_artifacts(const listing_request& request, resolve::attached& all);
-    outcome discover(const listing_request& request);
+    status read_artifacts(const listing_request& request, resolve::attached& all);
+    status discover(const listing_request& request);
     /// Asks what is optional: within the budget of the listing.
-    result<std::vector<result<oci::answer>>> ask_optional(std::vector<oci::question> questions);
-    outcome check_presence();
+    result<std::vector<result<oci::fetch_response>>> ask_optional(std::vector<oci::fetch_request> questions);
+    status check_presence();
     /// The selected image and the indexes around it; nothing: all.
     result<std::optional<std::vector<std::string>>> focus(const listing_request& request);
     resolve::told_image told() const noexcept { return {root_.digest, walk_.get()}; }
-    outcome narrow(const listing_request& request, const std::optional<std::vector<std::string>>& subjects);
+    status narrow(const listing_request& request, const std::optional<std::vector<std::string>>& subjects);
     /// Which references are reached from some subjects, directly or through references.
     std::vector<bool> reached_from(std::set<std::string_view> subjects, bool further) const;
-    outcome match_annotations(const listing_request& request, std::vector<bool>& kept);
+    status match_annotations(const listing_request& request, std::vector<bool>& kept);
     void build_tree(const std::vector<bool>& kept, const std::optional<std::vector<std::string>>& subjects,
                     bool references_only);
     void settle_weakness();

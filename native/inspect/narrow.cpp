@@ -17,9 +17,8 @@ result<std::optional<std::vector<std::string>>> image::focus(const listing_reque
     select.limits = request.limits;
     select.wants.push_back({oci::describe(*request.platform), oci::platform_preference::compatible(*request.platform)});
     select.any = select.wants.front().preference;
-    auto walked = walk(select);
-    if (walked.failed()) return std::move(walked).take();
-    const auto& walk = *walked.value();
+    REFRACT_ASSIGN(auto walked, walk(select));
+    const auto& walk = *walked;
     std::vector<std::string> subjects{root_.digest};
     for (const auto step : walk.read().path_to(walk.selections().front().place)) {
         subjects.emplace_back(walk.read().entry(step).digest);
@@ -42,7 +41,7 @@ std::vector<bool> image::reached_from(std::set<std::string_view> subjects, bool 
     return reached;
 }
 
-outcome image::narrow(const listing_request& request, const std::optional<std::vector<std::string>>& subjects) {
+status image::narrow(const listing_request& request, const std::optional<std::vector<std::string>>& subjects) {
     const auto& references = listing_.references;
     std::vector<bool> kept(references.size(), true);
     if (subjects) kept = reached_from({subjects->begin(), subjects->end()}, !request.direct);
@@ -55,7 +54,7 @@ outcome image::narrow(const listing_request& request, const std::optional<std::v
                   (!request.direct || !artifacts.contains(subject_of(told(), one)));
     }
     if (!request.annotations.empty()) {
-        if (outcome done = match_annotations(request, kept); done.failed()) return done;
+        REFRACT_TRY(match_annotations(request, kept));
     }
     for (std::uint32_t i = 0; i < kept.size(); ++i) {
         if (kept[i]) listing_.told.push_back(i);
@@ -67,8 +66,8 @@ outcome image::narrow(const listing_request& request, const std::optional<std::v
 }
 
 /// A descriptor says most things; where it does not, the artifact's manifest is asked.
-outcome image::match_annotations(const listing_request& request, std::vector<bool>& kept) {
-    std::vector<oci::question> questions;
+status image::match_annotations(const listing_request& request, std::vector<bool>& kept) {
+    std::vector<oci::fetch_request> questions;
     std::vector<std::size_t> numbers;
     for (std::size_t i = 0; i < kept.size(); ++i) {
         const auto* const descriptor = listing_.references[i].descriptor;
@@ -81,8 +80,8 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
         if (matches) {
             kept[i] = true;
         } else if (descriptor->kind == oci::media_kind::manifest) {
-            questions.push_back(
-                oci::question_for(oci::question::kind::manifest, descriptor->digest, request.limits.document_bytes));
+            questions.push_back(oci::fetch_request_for(oci::fetch_request::kind::manifest, descriptor->digest,
+                                                       request.limits.document_bytes));
             numbers.push_back(i);
         }
     }
@@ -93,13 +92,13 @@ outcome image::match_annotations(const listing_request& request, std::vector<boo
     for (std::size_t n = 0; n < answers.size(); ++n) {
         if (answers[n].failed()) {
             // Dangling, it says nothing; else whether it has the annotation is not known.
-            if (answers[n].why().code != status::missing) unread.add(answers[n].why().message);
+            if (answers[n].why().code != status_code::missing) unread.add(answers[n].why().message);
             continue;
         }
         oci::json_reader json(request.limits.json_depth);
         oci::manifest manifest;
         const auto& bytes = answers[n].value().documents.front();
-        outcome read = manifest.read(json, std::as_bytes(std::span(bytes)), request.limits);
+        status read = manifest.read(json, std::as_bytes(std::span(bytes)), request.limits);
         if (read.failed()) {
             unread.add("manifest " + questions[n].reference + ": " + read.why().message);
             continue;

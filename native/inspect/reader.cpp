@@ -7,19 +7,21 @@ namespace refract::inspect {
 namespace {
 
 /// Whether the question names the bytes that it is about.
-bool is_by_digest(const oci::question& question) {
-    const bool document = question.what == oci::question::kind::manifest || question.what == oci::question::kind::blob;
+bool is_by_digest(const oci::fetch_request& question) {
+    const bool document =
+        question.what == oci::fetch_request::kind::manifest || question.what == oci::fetch_request::kind::blob;
     return document && question.reference.find(':') != std::string::npos;
 }
 
 }  // namespace
 
-std::vector<result<oci::answer>> reader::ask(std::span<const oci::question> questions) {
-    std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
-    std::vector<oci::question> open;
+std::vector<result<oci::fetch_response>> reader::ask(std::span<const oci::fetch_request> questions) {
+    std::vector<result<oci::fetch_response>> answers(questions.size(),
+                                                     result<oci::fetch_response>(oci::fetch_response{}));
+    std::vector<oci::fetch_request> open;
     std::vector<std::size_t> numbers;
     for (std::size_t number = 0; number < questions.size(); ++number) {
-        const oci::question& question = questions[number];
+        const oci::fetch_request& question = questions[number];
         const auto known = is_by_digest(question) ? kept_.find(question.reference) : kept_.end();
         const auto missing = missing_.find({question.what, question.reference});
         if (known != kept_.end()) {
@@ -40,10 +42,10 @@ std::vector<result<oci::answer>> reader::ask(std::span<const oci::question> ques
     return answers;
 }
 
-void reader::note(const oci::question& question, const result<oci::answer>& came) {
+void reader::note(const oci::fetch_request& question, const result<oci::fetch_response>& came) {
     if (came.ok()) {
         keep(question.reference, came.value().documents.front());
-    } else if (came.why().code == status::missing) {
+    } else if (came.why().code == status_code::missing) {
         missing_.emplace(std::pair(question.what, question.reference), came.why());
     }
 }
@@ -70,14 +72,14 @@ std::shared_ptr<resolve::shared_document> reader::share(kept& one) {
     return one.document;
 }
 
-result<std::shared_ptr<resolve::shared_document>> reader::document(const oci::question& question) {
+result<std::shared_ptr<resolve::shared_document>> reader::document(const oci::fetch_request& question) {
     if (auto known = find(question.reference)) return known;
     auto came = ask(question);
     if (came.failed()) return std::move(came).take();
     return find(question.reference);
 }
 
-result<oci::answer> reader::ask(const oci::question& question) {
+result<oci::fetch_response> reader::ask(const oci::fetch_request& question) {
     return std::move(ask(std::span(&question, 1)).front());
 }
 

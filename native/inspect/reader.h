@@ -24,11 +24,11 @@ public:
 
     const std::string& name() const noexcept { return from_.name(); }
     std::vector<std::string> notices() const { return from_.notices(); }
-    std::vector<result<oci::answer>> ask(std::span<const oci::question> questions);
-    result<oci::answer> ask(const oci::question& question);
+    std::vector<result<oci::fetch_response>> ask(std::span<const oci::fetch_request> questions);
+    result<oci::fetch_response> ask(const oci::fetch_request& question);
     /// A document that is asked for by its digest.
-    result<std::shared_ptr<resolve::shared_document>> document(const oci::question& question);
-    std::vector<outcome> read(std::span<const oci::blob> blobs) { return from_.read(blobs); }
+    result<std::shared_ptr<resolve::shared_document>> document(const oci::fetch_request& question);
+    std::vector<status> read(std::span<const oci::blob> blobs) { return from_.read(blobs); }
 
     /// What was got by tag is known by its digest, too.
     std::shared_ptr<resolve::shared_document> keep(const std::string& digest, std::string bytes);
@@ -40,13 +40,13 @@ private:
         bool is_shared = false;
     };
 
-    void note(const oci::question& question, const result<oci::answer>& came);
+    void note(const oci::fetch_request& question, const result<oci::fetch_response>& came);
     std::shared_ptr<resolve::shared_document> share(kept& one);
 
     oci::repository& from_;
     std::map<std::string, kept, std::less<>> kept_;  ///< by digest; walks and discovery bound how many
     /// What is not there: a manifest may be none although a blob has its digest.
-    std::map<std::pair<oci::question::kind, std::string>, error> missing_;
+    std::map<std::pair<oci::fetch_request::kind, std::string>, error> missing_;
     std::uint64_t shared_left_;
 };
 

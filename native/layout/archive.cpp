@@ -22,20 +22,20 @@ public:
           bounds_(bounds),
           budget_{bounds.unpacked_bytes, bounds.unpacked_bytes, cancelled} {}
 
-    outcome read_members();
+    status read_members();
 
-    outcome stream(const std::string& path, std::uint64_t most, const sink& to) override {
+    status stream(const std::string& path, std::uint64_t most, const sink& to) override {
         if (auto there = size(path); there.failed()) return std::move(there).take();
         const part& of = parts_.at(path);
-        if (of.kept) return of.text.empty() ? outcome() : give(of.text, most, to);
+        if (of.kept) return of.text.empty() ? status() : give(of.text, most, to);
         return stream_member(path, of, most, to).in(path);
     }
 
     result<std::uint64_t> size(const std::string& path) override {
         const auto found = parts_.find(path);
-        if (found == parts_.end()) return error{status::missing, path + " is not in the archive"};
+        if (found == parts_.end()) return error{status_code::missing, path + " is not in the archive"};
         if (found->second.regular) return static_cast<std::uint64_t>(found->second.size);
-        return error{status::malformed, path + " is not a regular file, but a link perhaps"};
+        return error{status_code::malformed, path + " is not a regular file, but a link perhaps"};
     }
 
     bool may_be_document(const std::string& path) override {
@@ -68,14 +68,14 @@ private:
         std::string text;  ///< if it is kept
     };
 
-    static outcome give(const std::string& text, std::uint64_t most, const sink& to) {
+    static status give(const std::string& text, std::uint64_t most, const sink& to) {
         const auto bytes = bytes_of(text);
         return to(most < bytes.size() ? bytes.first(static_cast<std::size_t>(most) + 1) : bytes);
     }
 
-    outcome add(tar_reader& from, const tar_reader::member& member);
-    outcome keep(tar_reader& from, part& of, bool always);
-    outcome stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to);
+    status add(tar_reader& from, const tar_reader::member& member);
+    status keep(tar_reader& from, part& of, bool always);
+    status stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to);
 
     file_handle file_;
     std::uint64_t document_bytes_;
@@ -86,35 +86,33 @@ private:
     tar_reader::budget budget_;
 };
 
-outcome archive_storage::read_members() {
-    auto opened = tar_reader::open(file_.get(), budget_);
-    if (opened.failed()) return std::move(opened).take();
-    tar_reader& reader = *opened.value();
+status archive_storage::read_members() {
+    REFRACT_ASSIGN(auto opened, tar_reader::open(file_.get(), budget_));
+    tar_reader& reader = *opened;
     tar_reader::member member;
     std::uint32_t count = 0;
     for (;;) {
-        auto more = reader.next(member);
-        if (more.failed()) return std::move(more).take();
-        if (!more.value()) return {};
+        REFRACT_ASSIGN(auto more, reader.next(member));
+        if (!more) return {};
         if (++count > bounds_.members) {
-            return {status::limit_exceeded,
+            return {status_code::limit_exceeded,
                     "it has more than " + std::to_string(bounds_.members) + " members, which is the limit"};
         }
         compressed_ = reader.is_compressed();
         if (compressed_ && static_cast<std::uint64_t>(member.size) > budget_.unpacked_bytes) return budget_.exceeded();
-        // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
-        if (outcome done = add(reader, member); done.failed()) return done;
+        // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved status owns
+        REFRACT_TRY(add(reader, member));
     }
 }
 
-outcome archive_storage::add(tar_reader& from, const tar_reader::member& member) {
+status archive_storage::add(tar_reader& from, const tar_reader::member& member) {
     const bool own = member.path == "index.json" || member.path == "oci-layout";
     if (!own && blob_digest(member.path).empty()) return {};
     const auto [at, fresh] = parts_.try_emplace(member.path);
     if (!fresh) {
-        return own ? outcome(status::ambiguous,
-                             "it has more than one " + member.path + ", so it can be read in two ways")
-                   : outcome();
+        return own ? status(status_code::ambiguous,
+                            "it has more than one " + member.path + ", so it can be read in two ways")
+                   : status();
     }
     part& of = at->second;
     of.begin = member.begin;
@@ -122,37 +120,36 @@ outcome archive_storage::add(tar_reader& from, const tar_reader::member& member)
     of.regular = member.regular;
     if (!compressed_ || !of.regular) return {};
     of.opaque = static_cast<std::uint64_t>(of.size) > document_bytes_;
-    return of.opaque ? outcome() : keep(from, of, own).in(member.path);
+    return of.opaque ? status() : keep(from, of, own).in(member.path);
 }
 
 /// Holds a document of a compressed archive, as far as there is room; index.json, which is read again and again,
 /// always.
-outcome archive_storage::keep(tar_reader& from, part& of, bool always) {
+status archive_storage::keep(tar_reader& from, part& of, bool always) {
     const bool fits = always || static_cast<std::uint64_t>(of.size) + kept_bytes_ <= bounds_.kept_bytes;
-    outcome done = from.data(document_bytes_, [&](std::span<const std::byte> bytes) -> outcome {
+    status done = from.data(document_bytes_, [&](std::span<const std::byte> bytes) -> status {
         of.text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         of.opaque = !begins_document(of.text);
-        return of.opaque || !fits ? outcome(status::cancelled, "not kept") : outcome();
+        return of.opaque || !fits ? status(status_code::cancelled, "not kept") : status();
     });
     of.kept = done.ok();
     if (!of.kept) of.text = {};
     kept_bytes_ += of.text.size();
-    return of.opaque || !fits ? outcome() : std::move(done);
+    return of.opaque || !fits ? status() : std::move(done);
 }
 
-outcome archive_storage::stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to) {
+status archive_storage::stream_member(const std::string& path, const part& of, std::uint64_t most, const sink& to) {
     auto opened =
         compressed_ ? tar_reader::open(file_.get(), budget_) : tar_reader::open_plain(file_.get(), of.begin, budget_);
     if (opened.failed()) return std::move(opened).take();
     tar_reader::member member;
     for (;;) {
-        auto more = opened.value()->next(member);
-        if (more.failed()) return std::move(more).take();
-        if (!more.value() || member.begin > of.begin) {
-            return {status::malformed, "the archive was changed while it was read"};
+        REFRACT_ASSIGN(auto more, opened.value()->next(member));
+        if (!more || member.begin > of.begin) {
+            return {status_code::malformed, "the archive was changed while it was read"};
         }
         if (member.begin < of.begin) continue;
-        if (member.path != path) return {status::malformed, "the archive was changed while it was read"};
+        if (member.path != path) return {status_code::malformed, "the archive was changed while it was read"};
         return opened.value()->data(most, to);
     }
 }
@@ -162,7 +159,7 @@ outcome archive_storage::stream_member(const std::string& path, const part& of, 
 result<std::unique_ptr<storage>> open_archive(file_handle file, const limits& limits, const layout_limits& bounds,
                                               const std::atomic<bool>* cancelled) {
     auto made = std::make_unique<archive_storage>(std::move(file), limits, bounds, cancelled);
-    if (outcome done = made->read_members(); done.failed()) return done;
+    REFRACT_TRY(made->read_members());
     return std::unique_ptr<storage>(std::move(made));
 }
 

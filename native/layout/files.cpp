@@ -25,7 +25,7 @@ constexpr int reading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 /// Opens nothing yet, so that a device does not notice.
 constexpr int looking = O_PATH | O_CLOEXEC;
 
-error not_regular(const std::string& what) { return {status::malformed, what + " is not a regular file"}; }
+error not_regular(const std::string& what) { return {status_code::malformed, what + " is not a regular file"}; }
 
 /// For kernels before 5.6, and sandboxes that do not know the call: no links at all.
 int open_without_links(int directory, const std::string& path, int flags) {
@@ -71,11 +71,12 @@ int open_beneath(int directory, const std::string& path, int flags) {
 error link_failure(int number, int directory, const std::string& name, const std::string& path) {
     struct stat found {};
     const bool link = ::fstatat(directory, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(found.st_mode);
-    if (number == ENOENT && link) return {status::missing, path + " is a symbolic link to what is not there"};
+    if (number == ENOENT && link) return {status_code::missing, path + " is a symbolic link to what is not there"};
     if (number == EXDEV) {
-        return {status::malformed, path +
-                                       " is reached by a symbolic link that leaves the layout, which only blobs may; "
-                                       "name the directory it leads to, or copy the layout with its links followed"};
+        return {status_code::malformed,
+                path +
+                    " is reached by a symbolic link that leaves the layout, which only blobs may; "
+                    "name the directory it leads to, or copy the layout with its links followed"};
     }
     return failure(number, path);
 }
@@ -93,13 +94,13 @@ result<file_handle> reopen(const file_handle& seen, const std::string& what, con
     if (file.get() < 0) return failure(errno, what);
     if (::fstat(file.get(), &second) != 0) return failure(errno, what);
     if (!S_ISREG(second.st_mode) || first.st_dev != second.st_dev || first.st_ino != second.st_ino) {
-        return error{status::malformed, what + " was replaced while it was opened"};
+        return error{status_code::malformed, what + " was replaced while it was opened"};
     }
     return file;
 }
 
 /// Gives the bytes of a regular file to the sink.
-outcome read_pieces(const file_handle& file, const std::string& path, std::uint64_t most, const sink& to) {
+status read_pieces(const file_handle& file, const std::string& path, std::uint64_t most, const sink& to) {
     struct stat found {};
     if (::fstat(file.get(), &found) != 0) return failure(errno, path);
     // No more than it says it has: the kernel's own files say 0, and some would be waited for.
@@ -117,7 +118,7 @@ outcome read_pieces(const file_handle& file, const std::string& path, std::uint6
         const auto count = static_cast<std::size_t>(got);
         left -= count;
         size = piece_bytes;
-        if (outcome done = to({piece.get(), count}); done.failed()) return done;
+        REFRACT_TRY(to({piece.get(), count}));
     }
     return {};
 }
@@ -126,16 +127,15 @@ class directory_storage final : public storage {
 public:
     explicit directory_storage(file_handle root) : root_(std::move(root)) {}
 
-    outcome stream(const std::string& path, std::uint64_t most, const sink& to) override {
+    status stream(const std::string& path, std::uint64_t most, const sink& to) override {
         auto file = open(path);
-        return file.failed() ? outcome(std::move(file).take()) : read_pieces(file.value(), path, most, to);
+        return file.failed() ? status(std::move(file).take()) : read_pieces(file.value(), path, most, to);
     }
 
     result<std::uint64_t> size(const std::string& path) override {
-        auto file = open(path);
-        if (file.failed()) return std::move(file).take();
+        REFRACT_ASSIGN(auto file, open(path));
         struct stat found {};
-        if (::fstat(file.value().get(), &found) != 0) return failure(errno, path);
+        if (::fstat(file.get(), &found) != 0) return failure(errno, path);
         return static_cast<std::uint64_t>(std::max<off_t>(found.st_size, 0));
     }
 
@@ -195,10 +195,10 @@ private:
 
 error failure(int number, const std::string& what) {
     const std::string why = std::generic_category().message(number);
-    if (number == ENOENT || number == ENOTDIR) return {status::missing, what + " is not there"};
-    if (number == EACCES || number == EPERM) return {status::denied, "cannot read " + what + ": " + why};
-    if (number == ELOOP) return {status::malformed, what + " is a symbolic link that leads in a circle"};
-    return {status::unreachable, "cannot read " + what + ": " + why};
+    if (number == ENOENT || number == ENOTDIR) return {status_code::missing, what + " is not there"};
+    if (number == EACCES || number == EPERM) return {status_code::denied, "cannot read " + what + ": " + why};
+    if (number == ELOOP) return {status_code::malformed, what + " is a symbolic link that leads in a circle"};
+    return {status_code::unreachable, "cannot read " + what + ": " + why};
 }
 
 file_handle::file_handle(file_handle&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
@@ -220,7 +220,7 @@ result<file_handle> open_regular(const std::string& path) {
 
 result<std::unique_ptr<storage>> open_directory(const std::string& path) {
     file_handle root(::open(path.c_str(), looking | O_DIRECTORY));
-    if (root.get() < 0 && errno == ENOENT) return error{status::missing, "there is no such directory or archive"};
+    if (root.get() < 0 && errno == ENOENT) return error{status_code::missing, "there is no such directory or archive"};
     if (root.get() < 0) return failure(errno, "the directory");
     return std::unique_ptr<storage>(std::make_unique<directory_storage>(std::move(root)));
 }

@@ -130,9 +130,9 @@ result<const oci::descriptor*> names::find(const std::string& name) const {
     const auto found = matches(name);
     if (found.size() == 1) return found.front();
     if (found.empty()) {
-        return error{status::missing, "tag " + printable(name) + " is not there; there are: " + listed()};
+        return error{status_code::missing, "tag " + printable(name) + " is not there; there are: " + listed()};
     }
-    return error{status::ambiguous,
+    return error{status_code::ambiguous,
                  "tag " + printable(name) + " is there more than once; write one of these instead: " + listed(found)};
 }
 

@@ -106,7 +106,7 @@ result<const oci::descriptor*> only_image(storage& from, kept_documents& kept, c
     for (const auto& entry : of.entries()) {
         if (!called.is_attached(entry) && seen.insert(entry.digest).second) all.push_back(&entry);
     }
-    if (all.empty()) return error{status::missing, "it holds no image; its tags: " + called.listed()};
+    if (all.empty()) return error{status_code::missing, "it holds no image; its tags: " + called.listed()};
     narrow(all, [&](const oci::descriptor* entry) {
         const auto* const platform = of.platform_of(*entry);
         const bool artifact = is_foreign(entry->artifact_type) || (platform != nullptr && oci::is_unknown(*platform));
@@ -119,7 +119,7 @@ result<const oci::descriptor*> only_image(storage& from, kept_documents& kept, c
         narrow(all, [&](const oci::descriptor* entry) { return called.is_named(*entry); });
     }
     if (all.size() == 1) return all.front();
-    return error{status::ambiguous,
+    return error{status_code::ambiguous,
                  "it holds more than one image; name one of these tags, or a digest: " + called.listed(all)};
 }
 

@@ -52,9 +52,8 @@ result<std::unique_ptr<storage>> open_storage(const std::string& path, const lim
                                               const layout_limits& bounds, const std::atomic<bool>* cancelled) {
     struct stat at {};
     if (::stat(path.c_str(), &at) != 0 || S_ISDIR(at.st_mode)) return open_directory(path);
-    auto file = open_regular(path);
-    if (file.failed()) return std::move(file).take();
-    return open_archive(std::move(file).value(), limits, bounds, cancelled);
+    REFRACT_ASSIGN(auto file, open_regular(path));
+    return open_archive(std::move(file), limits, bounds, cancelled);
 }
 
 }  // namespace refract::layout

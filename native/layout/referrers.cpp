@@ -25,16 +25,15 @@ struct document {
 };
 
 /// An image's type is that of its config where it names no other (distribution-spec, "Listing Referrers").
-outcome read_referrer(oci::json_reader& reader, const std::string& bytes, const limits& limits, document& into) {
+status read_referrer(oci::json_reader& reader, const std::string& bytes, const limits& limits, document& into) {
     simdjson::dom::document parsed;
-    auto root = reader.read(parsed, bytes_of(bytes));
-    if (root.failed()) return std::move(root).take();
+    REFRACT_ASSIGN(auto root, reader.read(parsed, bytes_of(bytes)));
     oci::document_root top;
-    if (outcome done = oci::read_document_root(root.value(), top); done.failed()) return done;
+    REFRACT_TRY(oci::read_document_root(root, top));
     if (!top.subject) return {};
     std::vector<oci::platform> platforms;
     oci::descriptor subject;
-    if (outcome done = oci::read_descriptor(*top.subject, limits, subject, platforms); done.failed()) return done;
+    REFRACT_TRY(oci::read_descriptor(*top.subject, limits, subject, platforms));
     into.media_type = top.media_type.empty() ? oci::default_type(top.structure) : top.media_type;
     into.subject = subject.digest;
     into.artifact_type = top.artifact_type;
@@ -44,10 +43,10 @@ outcome read_referrer(oci::json_reader& reader, const std::string& bytes, const 
         into.artifact_type = config_type;
     }
     simdjson::dom::object annotations;
-    if (root.value().at_key("annotations").get(annotations) != simdjson::SUCCESS) return {};
+    if (root.at_key("annotations").get(annotations) != simdjson::SUCCESS) return {};
     for (const auto [key, value] : annotations) {
         std::string_view text;
-        if (outcome done = oci::read_string(value, text); done.failed()) return done;
+        REFRACT_TRY(oci::read_string(value, text));
         into.annotations[std::string(key)] = std::string(text);
     }
     return {};
@@ -66,7 +65,7 @@ public:
            const discovery_limits& discovery)
         : from_(from), kept_(kept), reader_(reader), limits_(limits), discovery_(discovery) {}
 
-    outcome add_listed(const oci::index& of, std::vector<std::string>& notices);
+    status add_listed(const oci::index& of, std::vector<std::string>& notices);
     void add_others(const layout_limits& bounds, std::vector<std::string>& notices);
     referrers take() && { return std::move(found_); }
 
@@ -89,17 +88,16 @@ private:
 };
 
 /// Manifests beyond the limit are left to add_others.
-outcome finder::add_listed(const oci::index& of, std::vector<std::string>& notices) {
+status finder::add_listed(const oci::index& of, std::vector<std::string>& notices) {
     for (const auto& entry : of.entries()) {
         if (entry.kind == oci::media_kind::other || entry.algorithm == oci::digest_algorithm::other) continue;
         if (seen_.contains(entry.digest)) continue;
         if (seen_.size() >= discovery_.found) return {};
         seen_.emplace(entry.digest);
-        auto path = blob_path(entry.digest);
-        if (path.failed()) return std::move(path).take();
+        REFRACT_ASSIGN(auto path, blob_path(entry.digest));
         const std::string* const known = kept_.find(entry.digest);
-        auto text = known != nullptr ? *known : read_file(from_, path.value(), limits_.document_bytes);
-        if (text.failed() && text.why().code == status::missing) continue;
+        auto text = known != nullptr ? *known : read_file(from_, path, limits_.document_bytes);
+        if (text.failed() && text.why().code == status_code::missing) continue;
         if (text.failed()) return std::move(text).take();
         if (is_too_much(text.value().size())) {
             notices.push_back("the manifests that index.json lists are longer than the limit of " +
@@ -108,8 +106,8 @@ outcome finder::add_listed(const oci::index& of, std::vector<std::string>& notic
             return {};
         }
         if (known == nullptr) {
-            outcome done = oci::verify_digest(entry.digest, bytes_of(text.value()));
-            if (done.failed()) return std::move(done).in(path.value());
+            status done = oci::verify_digest(entry.digest, bytes_of(text.value()));
+            if (done.failed()) return std::move(done).in(path);
         }
         add(std::string(entry.digest), text.value());
     }
@@ -147,7 +145,7 @@ result<referrers> find_referrers(storage& from, const kept_documents& kept, cons
                                  oci::json_reader& reader, const limits& limits, const discovery_limits& discovery,
                                  const layout_limits& bounds, std::vector<std::string>& notices) {
     finder all(from, kept, reader, limits, discovery);
-    if (outcome done = all.add_listed(of, notices); done.failed()) return done;
+    REFRACT_TRY(all.add_listed(of, notices));
     all.add_others(bounds, notices);
     return std::move(all).take();
 }

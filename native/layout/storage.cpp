@@ -21,13 +21,13 @@ void append(std::string& text, std::span<const std::byte> bytes) {
 
 result<std::string> read_file(storage& from, const std::string& path, std::uint64_t most) {
     std::string text;
-    outcome done = from.stream(path, most, [&](std::span<const std::byte> bytes) -> outcome {
+    status done = from.stream(path, most, [&](std::span<const std::byte> bytes) -> status {
         append(text, bytes);
         return {};
     });
     if (done.failed()) return std::move(done).take();
     if (text.size() <= most) return text;
-    return error{status::limit_exceeded, path + " is longer than the limit of " + std::to_string(most) + " bytes"};
+    return error{status_code::limit_exceeded, path + " is longer than the limit of " + std::to_string(most) + " bytes"};
 }
 
 bool begins_document(std::string_view text) noexcept {
@@ -38,14 +38,13 @@ bool begins_document(std::string_view text) noexcept {
 result<std::string> read_document(storage& from, const std::string& path, std::uint64_t most) {
     std::string text;
     if (!from.may_be_document(path)) return text;
-    auto size = from.size(path);
-    if (size.failed()) return std::move(size).take();
-    if (size.value() > most) return text;
+    REFRACT_ASSIGN(auto size, from.size(path));
+    if (size > most) return text;
     bool another = false;
-    outcome done = from.stream(path, most, [&](std::span<const std::byte> bytes) -> outcome {
+    status done = from.stream(path, most, [&](std::span<const std::byte> bytes) -> status {
         append(text, bytes);
         another = text.size() > most || !begins_document(text);
-        return another ? outcome(status::cancelled, "no document") : outcome();
+        return another ? status(status_code::cancelled, "no document") : status();
     });
     if (another) return std::string();
     if (done.failed()) return std::move(done).take();
@@ -55,10 +54,10 @@ result<std::string> read_document(storage& from, const std::string& path, std::u
 result<std::string> blob_path(std::string_view digest) {
     oci::digest_algorithm algorithm{};
     if (!oci::parse_digest(digest, algorithm)) {
-        return error{status::malformed, "malformed digest " + quote(digest)};
+        return error{status_code::malformed, "malformed digest " + quote(digest)};
     }
     if (algorithm == oci::digest_algorithm::other) {
-        return error{status::unsupported,
+        return error{status_code::unsupported,
                      "cannot verify digest " + printable(digest) + ": only sha256 and sha512 can be"};
     }
     const auto colon = digest.find(':');

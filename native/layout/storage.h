@@ -14,7 +14,7 @@
 
 namespace refract::layout {
 
-using sink = std::function<outcome(std::span<const std::byte>)>;
+using sink = std::function<status(std::span<const std::byte>)>;
 
 /// The blobs that a layout has, whether or not index.json lists them.
 struct blob_list {
@@ -34,7 +34,7 @@ public:
 
     /// Gives all bytes of a file to the sink, at most 1 MiB at a time, and no more than `most` and one: that one tells
     /// that the file is longer.
-    virtual outcome stream(const std::string& path, std::uint64_t most, const sink& to) = 0;
+    virtual status stream(const std::string& path, std::uint64_t most, const sink& to) = 0;
     /// How many bytes a file has, if it could be read.
     virtual result<std::uint64_t> size(const std::string& path) = 0;
     /// Looks at no more than `most` names.

@@ -103,17 +103,17 @@ tar_reader::~tar_reader() = default;
 error tar_reader::failure(const std::string& what) const {
     if (archive_errno(reader_.get()) == ENOMEM) throw std::bad_alloc();
     const char* const why = archive_error_string(reader_.get());
-    return {status::malformed, what + (why == nullptr ? "" : ": " + printable(why))};
+    return {status_code::malformed, what + (why == nullptr ? "" : ": " + printable(why))};
 }
 
-outcome tar_reader::start() {
+status tar_reader::start() {
     struct stat found {};
-    if (::fstat(file_, &found) != 0) return {status::unreachable, "cannot read it"};
+    if (::fstat(file_, &found) != 0) return {status_code::unreachable, "cannot read it"};
     size_ = found.st_size;
     archive* const reader = reader_.get();
     if (archive_read_support_format_tar(reader) != ARCHIVE_OK) return failure("libarchive cannot read tar archives");
     const int done = archive_read_open2(reader, this, nullptr, tar_callbacks::read, tar_callbacks::skip, nullptr);
-    return done == ARCHIVE_OK ? outcome() : outcome(failure(no_archive));
+    return done == ARCHIVE_OK ? status() : status(failure(no_archive));
 }
 
 result<std::unique_ptr<tar_reader>> tar_reader::open(int file, budget& of) {
@@ -123,29 +123,29 @@ result<std::unique_ptr<tar_reader>> tar_reader::open(int file, budget& of) {
         archive_read_support_filter_zstd(reader) != ARCHIVE_OK) {
         return made->failure("libarchive cannot unpack gzip and zstd");
     }
-    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
-    if (outcome done = made->start(); done.failed()) return done;
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved status owns
+    REFRACT_TRY(made->start());
     if (archive_filter_count(reader) > most_filters) {
-        return error{status::unsupported, "it is compressed more than once; unpack it"};
+        return error{status_code::unsupported, "it is compressed more than once; unpack it"};
     }
     return made;
 }
 
 result<std::unique_ptr<tar_reader>> tar_reader::open_plain(int file, std::int64_t begin, budget& of) {
     std::unique_ptr<tar_reader> made(new tar_reader(file, begin, of));
-    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
-    if (outcome done = made->start(); done.failed()) return done;
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved status owns
+    REFRACT_TRY(made->start());
     return made;
 }
 
 error tar_reader::budget::exceeded() const {
-    return {status::limit_exceeded, "it is compressed, and reading it takes unpacking more than the limit of " +
-                                        std::to_string(limit) + " bytes, again for each blob; unpack it yourself"};
+    return {status_code::limit_exceeded, "it is compressed, and reading it takes unpacking more than the limit of " +
+                                             std::to_string(limit) + " bytes, again for each blob; unpack it yourself"};
 }
 
 /// Takes what was unpacked since the last time from the budget.
-outcome tar_reader::account() {
-    if (is_cancelled(budget_)) return {status::cancelled, "cancelled"};
+status tar_reader::account() {
+    if (is_cancelled(budget_)) return {status_code::cancelled, "cancelled"};
     if (!is_compressed()) return {};
     const auto now = static_cast<std::uint64_t>(std::max<la_int64_t>(archive_filter_bytes(reader_.get(), 0), 0));
     const auto more = now - std::min(unpacked_, now);
@@ -159,7 +159,7 @@ outcome tar_reader::account() {
 }
 
 /// Unpacks the rest of a member in pieces: libarchive would do it in one, however long that takes.
-outcome tar_reader::pass_over() {
+status tar_reader::pass_over() {
     for (;;) {
         const void* piece = nullptr;
         std::size_t size = 0;
@@ -168,7 +168,7 @@ outcome tar_reader::pass_over() {
         if (done == ARCHIVE_EOF) return {};
         if (done == ARCHIVE_RETRY) continue;
         if (done != ARCHIVE_OK && done != ARCHIVE_WARN) return failure("the archive is damaged");
-        if (outcome fine = account(); fine.failed()) return fine;
+        REFRACT_TRY(account());
     }
 }
 
@@ -176,9 +176,9 @@ bool tar_reader::is_compressed() const { return archive_filter_count(reader_.get
 
 result<bool> tar_reader::next(member& into) {
     if (entry_ != nullptr && is_compressed()) {
-        if (outcome passed = pass_over(); passed.failed()) return passed;
+        REFRACT_TRY(pass_over());
     }
-    if (outcome fine = account(); fine.failed()) return fine;
+    REFRACT_TRY(account());
     const int done = archive_read_next_header(reader_.get(), &entry_);
     if (done == ARCHIVE_EOF) return false;
     // A warning is about what refract does not look at: owners, times, characters of other names.
@@ -190,11 +190,11 @@ result<bool> tar_reader::next(member& into) {
     into.size = archive_entry_size(entry_);
     into.regular = archive_entry_filetype(entry_) == AE_IFREG && archive_entry_hardlink(entry_) == nullptr &&
                    archive_entry_symlink(entry_) == nullptr;
-    if (into.size < 0) return error{status::malformed, "a member's size is negative"};
+    if (into.size < 0) return error{status_code::malformed, "a member's size is negative"};
     return true;
 }
 
-outcome tar_reader::data(std::uint64_t most, const sink& to) {
+status tar_reader::data(std::uint64_t most, const sink& to) {
     const std::unique_ptr<std::byte[]> piece(new std::byte[buffer_bytes]);
     std::uint64_t left = most < UINT64_MAX ? most + 1 : most;
     while (left > 0) {
@@ -203,9 +203,9 @@ outcome tar_reader::data(std::uint64_t most, const sink& to) {
         if (got == ARCHIVE_RETRY) continue;
         if (got < 0) return failure("the archive is damaged");
         if (got == 0) return {};
-        if (outcome fine = account(); fine.failed()) return fine;
+        REFRACT_TRY(account());
         left -= static_cast<std::uint64_t>(got);
-        if (outcome done = to({piece.get(), static_cast<std::size_t>(got)}); done.failed()) return done;
+        REFRACT_TRY(to({piece.get(), static_cast<std::size_t>(got)}));
     }
     return {};
 }

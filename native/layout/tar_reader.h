@@ -46,7 +46,7 @@ public:
     /// Whether there is another member, and which.
     result<bool> next(member& into);
     /// Gives the current member's bytes to the sink, no more than `most` and one.
-    outcome data(std::uint64_t most, const sink& to);
+    status data(std::uint64_t most, const sink& to);
     /// Known once there was a member.
     bool is_compressed() const;
 
@@ -58,9 +58,9 @@ private:
     tar_reader(int file, std::int64_t begin, budget& of);
     friend struct tar_callbacks;
     error failure(const std::string& what) const;
-    outcome start();
-    outcome pass_over();
-    outcome account();
+    status start();
+    status pass_over();
+    status account();
 
     static constexpr std::size_t buffer_bytes = 64u << 10;
     int file_;

@@ -54,7 +54,7 @@ void check_client_picks(const facts& about, report& to) {
             if (guess.predicted.failed()) continue;
             const auto& predicted = guess.predicted.value();
             if (!predicted.selects || predicted.digest == one.selected) continue;
-            const bool in_vain = guess.mended == resolve::answer::no;
+            const bool in_vain = guess.mended == resolve::tristate::no;
             const auto [known, is_new] = by_pick.try_emplace({predicted.digest, in_vain});
             finding& found = known->second;
             found.clients.push_back(name_of(guess.who));
@@ -89,7 +89,7 @@ void check_client_fails(const facts& about, report& to) {
         std::vector<std::pair<key, std::vector<std::string_view>>> told;
         for (const auto& guess : one.clients) {
             if (guess.predicted.failed() || guess.predicted.value().selects) continue;
-            const key why{guess.predicted.value().reason, guess.mended == resolve::answer::no};
+            const key why{guess.predicted.value().reason, guess.mended == resolve::tristate::no};
             const auto [known, is_new] = by_reason.try_emplace(why, told.size());
             if (is_new) told.emplace_back(why, std::vector<std::string_view>{});
             told[known->second].second.push_back(name_of(guess.who));

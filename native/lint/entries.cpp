@@ -55,8 +55,8 @@ bool is_order_in_vain(const facts& about) {
     for (const auto& one : about.comparisons) {
         if (one.versioned) continue;  // told apart by what some clients do not look at
         for (const auto& guess : one.clients) {
-            if (guess.mended == resolve::answer::yes) return false;
-            in_vain = in_vain || guess.mended == resolve::answer::no;
+            if (guess.mended == resolve::tristate::yes) return false;
+            in_vain = in_vain || guess.mended == resolve::tristate::no;
         }
     }
     return in_vain;

@@ -22,7 +22,7 @@ namespace refract::lint {
 
 /// The manifest or nested index that an entry names, or the subject that it is about.
 struct content {
-    resolve::answer present = resolve::answer::unknown;
+    resolve::tristate present = resolve::tristate::unknown;
     std::optional<error> refused;                   ///< why refract does not read its bytes, if they are there
     std::shared_ptr<const oci::manifest> manifest;  ///< if it is one, and was read
     std::shared_ptr<const oci::config> config;      ///< of an image
@@ -35,7 +35,7 @@ struct comparison {
         resolve::client who = resolve::client::containerd;
         result<resolve::prediction> predicted;
         /// Whether it would select what refract does, were the index written as `advised_index` has it.
-        resolve::answer mended = resolve::answer::unknown;
+        resolve::tristate mended = resolve::tristate::unknown;
     };
 
     std::string platform;    ///< "linux/arm64/v8"
@@ -47,9 +47,9 @@ struct comparison {
 
 /// What a registry does, as far as reading tells.
 struct registry_facts {
-    resolve::answer referrers_api = resolve::answer::unknown;
-    resolve::answer etags = resolve::answer::unknown;
-    resolve::answer nested_indexes = resolve::answer::unknown;
+    resolve::tristate referrers_api = resolve::tristate::unknown;
+    resolve::tristate etags = resolve::tristate::unknown;
+    resolve::tristate nested_indexes = resolve::tristate::unknown;
 };
 
 struct facts {

@@ -12,7 +12,7 @@ namespace refract::lint {
 namespace {
 
 /// The root and each document that is refused, once, if `is` says that it is of this kind.
-void for_each_refused(const facts& about, report& to, bool (*is)(status), std::string_view advice) {
+void for_each_refused(const facts& about, report& to, bool (*is)(status_code), std::string_view advice) {
     const auto text = [&](const error& why) {
         return "refract refuses to read this: " + printable(why.message, 400) + "; " + std::string(advice);
     };
@@ -25,8 +25,9 @@ void for_each_refused(const facts& about, report& to, bool (*is)(status), std::s
     });
 }
 
-bool is_wrong(status code) {
-    return code == status::size_mismatch || code == status::digest_mismatch || code == status::type_mismatch;
+bool is_wrong(status_code code) {
+    return code == status_code::size_mismatch || code == status_code::digest_mismatch ||
+           code == status_code::type_mismatch;
 }
 
 std::uint64_t annotation_bytes(const oci::descriptor& entry) {
@@ -52,14 +53,16 @@ std::string of_limit(std::uint64_t value, std::uint64_t limit) {
 
 void check_ambiguous(const facts& about, report& to) {
     for_each_refused(
-        about, to, [](status code) { return code == status::ambiguous; },
+        about, to, [](status_code code) { return code == status_code::ambiguous; },
         "write it so that it can be read in one way only: each key once, spelled as the specification does");
 }
 
 void check_malformed(const facts& about, report& to) {
     for_each_refused(
         about, to,
-        [](status code) { return !is_wrong(code) && code != status::ambiguous && code != status::limit_exceeded; },
+        [](status_code code) {
+            return !is_wrong(code) && code != status_code::ambiguous && code != status_code::limit_exceeded;
+        },
         "write it as the image specification has it");
 }
 
@@ -69,7 +72,7 @@ void check_wrong_bytes(const facts& about, report& to) {
 
 void check_over_limit(const facts& about, report& to) {
     for_each_refused(
-        about, to, [](status code) { return code == status::limit_exceeded; },
+        about, to, [](status_code code) { return code == status_code::limit_exceeded; },
         "split the index, or move what is large into blobs");
 }
 
@@ -121,7 +124,7 @@ void check_missing_entry(const facts& about, report& to) {
     std::set<std::string_view> told;
     for_each_entry(about, [&](resolve::place where, const oci::descriptor& entry, resolve::role is) {
         const content* const known = about.find(entry.digest);
-        if (known == nullptr || known->present != resolve::answer::no) return;
+        if (known == nullptr || known->present != resolve::tristate::no) return;
         if (!told.insert(entry.digest).second) return;
         const bool runs = is == resolve::role::image || is == resolve::role::index;
         finding& found = to.at(where, std::string(runs ? "this" : "this artifact") +

@@ -21,7 +21,7 @@ using resolve::role;
 
 bool is_gone(const facts& about, std::string_view subject) {
     const content* const known = about.find(subject);
-    return known != nullptr && known->present == resolve::answer::no;
+    return known != nullptr && known->present == resolve::tristate::no;
 }
 
 void disagree(report& to, place where, std::string_view what, std::string_view one, std::string_view other_source,
@@ -131,7 +131,7 @@ void check_type_disagrees(const facts& about, report& to) {
 
 void check_dangling_reference(const facts& about, report& to) {
     for (const reference& one : about.attached.references) {
-        if (one.weak != resolve::answer::yes || !is_gone(about, one.subject)) continue;
+        if (one.weak != resolve::tristate::yes || !is_gone(about, one.subject)) continue;
         to.at(one.place, "what it is about, " + printable(one.subject) +
                              ", is neither in this index nor in the repository: push that, or take this out");
     }
@@ -139,7 +139,7 @@ void check_dangling_reference(const facts& about, report& to) {
 
 void check_weak_reference(const facts& about, report& to) {
     for (const reference& one : about.attached.references) {
-        if (one.weak != resolve::answer::yes || is_gone(about, one.subject)) continue;
+        if (one.weak != resolve::tristate::yes || is_gone(about, one.subject)) continue;
         to.at(one.place,
               "what it is about, " + printable(one.subject) + ", is not in this index: it is not copied along with it");
     }

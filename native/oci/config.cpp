@@ -11,18 +11,18 @@
 namespace refract::oci {
 namespace {
 
-outcome read_diff_id(json_element value) {
+status read_diff_id(json_element value) {
     std::string_view text;
-    if (outcome done = read_string(value, text); done.failed()) return done;
+    REFRACT_TRY(read_string(value, text));
     digest_algorithm algorithm{};
     if (parse_digest(text, algorithm)) return {};
-    return {status::malformed, "malformed digest " + quote(text)};
+    return {status_code::malformed, "malformed digest " + quote(text)};
 }
 
-outcome read_rootfs(json_element value, std::size_t& diff_ids_count) {
+status read_rootfs(json_element value, std::size_t& diff_ids_count) {
     static constexpr std::array<std::string_view, 2> keys{"type", "diff_ids"};
     if (value.is_null()) return {};
-    return read_object(value, keys, [&](std::size_t key, json_element field) -> outcome {
+    return read_object(value, keys, [&](std::size_t key, json_element field) -> status {
         if (key == 0) {
             std::string_view type;
             return read_string(field, type);
@@ -36,13 +36,12 @@ outcome read_rootfs(json_element value, std::size_t& diff_ids_count) {
 
 }  // namespace
 
-outcome config::read(json_reader& reader, std::span<const std::byte> bytes) {
+status config::read(json_reader& reader, std::span<const std::byte> bytes) {
     static constexpr std::array<std::string_view, 6> keys{"architecture", "os",          "variant",
                                                           "os.version",   "os.features", "rootfs"};
     simdjson::dom::document document;
-    auto root = reader.read(document, bytes);
-    if (root.failed()) return std::move(root).take();
-    outcome done = read_object(root.value(), keys, [&](std::size_t key, json_element field) -> outcome {
+    REFRACT_ASSIGN(auto root, reader.read(document, bytes));
+    status done = read_object(root, keys, [&](std::size_t key, json_element field) -> status {
         switch (key) {
             case 0:
                 return read_string(field, platform_.architecture);

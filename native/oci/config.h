@@ -21,7 +21,7 @@ public:
     config& operator=(const config&) = delete;
 
     /// Reads the bytes, whose digest and size the caller has checked.
-    outcome read(json_reader& reader, std::span<const std::byte> bytes);
+    status read(json_reader& reader, std::span<const std::byte> bytes);
 
     const platform& declared() const noexcept { return platform_; }
     std::size_t diff_ids_count() const noexcept { return diff_ids_count_; }

@@ -20,9 +20,9 @@ public:
     static result<content_check> of(std::string_view digest, std::int64_t size);
 
     /// The next bytes: `size_mismatch` as soon as there are too many.
-    outcome update(std::span<const std::byte> bytes);
+    status update(std::span<const std::byte> bytes);
     /// All have come: `size_mismatch` if there were too few, `digest_mismatch` if they were others. Once.
-    outcome finish();
+    status finish();
 
 private:
     content_check(std::string_view digest, std::uint64_t size, hasher made)

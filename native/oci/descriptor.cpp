@@ -34,7 +34,7 @@ mark mark_of(std::string_view key) noexcept {
     }
 }
 
-outcome read_annotations(json_element value, std::uint32_t most_bytes, descriptor& into) {
+status read_annotations(json_element value, std::uint32_t most_bytes, descriptor& into) {
     if (value.is_null()) return {};
     simdjson::dom::object object;
     if (value.get(object) != simdjson::SUCCESS) return wrong_type("an object", value);
@@ -51,27 +51,27 @@ outcome read_annotations(json_element value, std::uint32_t most_bytes, descripto
     }
     if (keys.has_duplicate()) return duplicate_key("");
     if (bytes > most_bytes) {
-        return {status::limit_exceeded, "annotations take " + std::to_string(bytes) +
-                                            " bytes, more than the limit of " + std::to_string(most_bytes)};
+        return {status_code::limit_exceeded, "annotations take " + std::to_string(bytes) +
+                                                 " bytes, more than the limit of " + std::to_string(most_bytes)};
     }
     into.annotated = true;
     into.annotations = value;
     return {};
 }
 
-outcome read_size(json_element value, std::int64_t& into) {
+status read_size(json_element value, std::int64_t& into) {
     if (value.get(into) == simdjson::SUCCESS && into >= 0) return {};
     if (!value.is_number()) return wrong_type("a number", value);
-    return {status::malformed, "want a whole number from 0 to 9223372036854775807"};
+    return {status_code::malformed, "want a whole number from 0 to 9223372036854775807"};
 }
 
-outcome read_digest(json_element value, descriptor& into) {
-    if (outcome done = read_string(value, into.digest); done.failed()) return done;
+status read_digest(json_element value, descriptor& into) {
+    REFRACT_TRY(read_string(value, into.digest));
     if (parse_digest(into.digest, into.algorithm)) return {};
-    return {status::malformed, "malformed digest " + quote(into.digest)};
+    return {status_code::malformed, "malformed digest " + quote(into.digest)};
 }
 
-outcome read_urls(json_element value) {
+status read_urls(json_element value) {
     return read_array(value, [](json_element element) {
         std::string_view url;
         return read_string(element, url);
@@ -86,10 +86,10 @@ std::string without_line_ends(std::string_view text) {
 }
 
 /// What is no base64 no client can read; what is something else than the content hinders only who would use it.
-outcome read_data(std::string_view base64, descriptor& of) {
+status read_data(std::string_view base64, descriptor& of) {
     const bool has_line_ends = base64.find_first_of("\r\n") != std::string_view::npos;
     const auto decoded = has_line_ends ? decode_base64(without_line_ends(base64)) : decode_base64(base64);
-    if (!decoded) return {status::malformed, "not base64 as RFC 4648 section 4 has it"};
+    if (!decoded) return {status_code::malformed, "not base64 as RFC 4648 section 4 has it"};
     if (static_cast<std::int64_t>(decoded->size()) != of.size) {
         of.data = embedded::unfitting;
     } else {
@@ -100,13 +100,13 @@ outcome read_data(std::string_view base64, descriptor& of) {
 
 }  // namespace
 
-outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms) {
+status read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms) {
     static constexpr std::array<std::string_view, 8> keys{"mediaType",   "digest",       "size", "platform",
                                                           "annotations", "artifactType", "data", "urls"};
     static constexpr unsigned required = 0b111;
     unsigned seen = 0;
     std::optional<std::string_view> data;
-    outcome done = read_object(value, keys, [&](std::size_t key, json_element field) -> outcome {
+    status done = read_object(value, keys, [&](std::size_t key, json_element field) -> status {
         if (!field.is_null()) seen |= 1u << key;
         switch (key) {
             case 0:
@@ -124,7 +124,7 @@ outcome read_descriptor(json_element value, const limits& limits, descriptor& in
             case 5:
                 return read_string(field, into.artifact_type);
             case 6:
-                return field.is_null() ? outcome() : read_string(field, data.emplace());
+                return field.is_null() ? status() : read_string(field, data.emplace());
             default:
                 return read_urls(field);
         }
@@ -132,24 +132,24 @@ outcome read_descriptor(json_element value, const limits& limits, descriptor& in
     if (done.failed()) return done;
     if ((seen & required) != required || into.media_type.empty()) {
         const std::size_t missing = (seen & 1u) == 0 || into.media_type.empty() ? 0 : (seen & 2u) == 0 ? 1 : 2;
-        return {status::malformed, "has no " + std::string(keys[missing])};
+        return {status_code::malformed, "has no " + std::string(keys[missing])};
     }
     into.kind = kind_of(into.media_type);
     if (data) return read_data(*data, into).in("data");
     return {};
 }
 
-outcome check_count(json_element list, std::uint32_t most) {
+status check_count(json_element list, std::uint32_t most) {
     simdjson::dom::array array;
     // The count ends at 2^24 - 1, which no document of 4 MiB comes to.
     if (list.get(array) != simdjson::SUCCESS || array.size() <= most) return {};
-    return {status::limit_exceeded,
+    return {status_code::limit_exceeded,
             "has " + std::to_string(array.size()) + " entries, more than the limit of " + std::to_string(most)};
 }
 
-outcome read_descriptors(json_element list, const limits& limits, std::vector<descriptor>& into,
-                         std::vector<platform>& platforms) {
-    if (outcome done = check_count(list, limits.entries); done.failed()) return done;
+status read_descriptors(json_element list, const limits& limits, std::vector<descriptor>& into,
+                        std::vector<platform>& platforms) {
+    REFRACT_TRY(check_count(list, limits.entries));
     return read_array(
         list, [&](json_element element) { return read_descriptor(element, limits, into.emplace_back(), platforms); });
 }

@@ -63,14 +63,14 @@ struct descriptor {
 /// Reads one descriptor strictly: mediaType, digest and size must be there, the digest well-formed, the size a whole
 /// number that is not negative, `data` base64. Whether that is the content is noted; it is never used in its place.
 /// `urls` are checked for type and ignored.
-outcome read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms);
+status read_descriptor(json_element value, const limits& limits, descriptor& into, std::vector<platform>& platforms);
 
 /// Reads a list of them behind what is there. It is counted before a single one is looked at: many small ones take more
 /// memory and time than their bytes.
-outcome read_descriptors(json_element list, const limits& limits, std::vector<descriptor>& into,
-                         std::vector<platform>& platforms);
+status read_descriptors(json_element list, const limits& limits, std::vector<descriptor>& into,
+                        std::vector<platform>& platforms);
 /// Refuses a list that is longer than a limit. What is no list is refused where it is read.
-outcome check_count(json_element list, std::uint32_t most);
+status check_count(json_element list, std::uint32_t most);
 
 /// One annotation of a descriptor; empty if it is not there.
 std::string_view annotation_of(const descriptor& of, std::string_view key);

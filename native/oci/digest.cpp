@@ -64,7 +64,8 @@ error cannot_hash() {
     const unsigned long code = ERR_get_error();
     ERR_clear_error();
     const char* const reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
-    return {status::internal, std::string("OpenSSL cannot hash: ") + (reason != nullptr ? reason : "no reason given")};
+    return {status_code::internal,
+            std::string("OpenSSL cannot hash: ") + (reason != nullptr ? reason : "no reason given")};
 }
 
 using raw_digest = std::array<unsigned char, EVP_MAX_MD_SIZE>;
@@ -104,16 +105,16 @@ bool parse_digest(std::string_view text, digest_algorithm& algorithm) noexcept {
     return follows_grammar(text);
 }
 
-outcome verify_digest(std::string_view digest, std::span<const std::byte> bytes) {
+status verify_digest(std::string_view digest, std::span<const std::byte> bytes) {
     digest_algorithm algorithm{};
-    if (!parse_digest(digest, algorithm)) return {status::malformed, "malformed digest " + quote(digest)};
+    if (!parse_digest(digest, algorithm)) return {status_code::malformed, "malformed digest " + quote(digest)};
     if (algorithm == digest_algorithm::other) {
-        return {status::unsupported, "cannot verify digest " + printable(digest) + ": only sha256 and sha512 can be"};
+        return {status_code::unsupported,
+                "cannot verify digest " + printable(digest) + ": only sha256 and sha512 can be"};
     }
-    auto got = hash(algorithm, bytes);
-    if (got.failed()) return std::move(got).take();
-    if (got.value() == digest) return {};
-    return {status::digest_mismatch, "digest mismatch: want " + std::string(digest) + ", got " + got.value()};
+    REFRACT_ASSIGN(auto got, hash(algorithm, bytes));
+    if (got == digest) return {};
+    return {status_code::digest_mismatch, "digest mismatch: want " + std::string(digest) + ", got " + got};
 }
 
 struct hasher::context {
@@ -135,7 +136,7 @@ result<hasher> hasher::of(digest_algorithm algorithm) {
     return hasher(std::move(made));
 }
 
-outcome hasher::update(std::span<const std::byte> bytes) {
+status hasher::update(std::span<const std::byte> bytes) {
     if (EVP_DigestUpdate(context_->state.get(), bytes.data(), bytes.size()) == 1) return {};
     return cannot_hash();
 }

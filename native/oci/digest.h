@@ -26,7 +26,7 @@ enum class digest_algorithm : std::uint8_t {
 bool parse_digest(std::string_view text, digest_algorithm& algorithm) noexcept;
 
 /// Whether `bytes` have `digest`. A digest of another algorithm is `unsupported`, a malformed one `malformed`.
-outcome verify_digest(std::string_view digest, std::span<const std::byte> bytes);
+status verify_digest(std::string_view digest, std::span<const std::byte> bytes);
 
 /// Digests bytes as they come.
 class hasher {
@@ -38,7 +38,7 @@ public:
     hasher& operator=(hasher&&) noexcept;
     ~hasher();
 
-    outcome update(std::span<const std::byte> bytes);
+    status update(std::span<const std::byte> bytes);
     /// "sha256:…" of all that came. Once.
     result<std::string> finish();
 

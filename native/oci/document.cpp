@@ -11,22 +11,22 @@
 namespace refract::oci {
 namespace {
 
-outcome read_schema_version(json_element value) {
+status read_schema_version(json_element value) {
     std::int64_t version = 0;
     if (value.is_null()) return {};
     if (value.get(version) != simdjson::SUCCESS) return wrong_type("a whole number", value);
     if (version == 2) return {};
-    return {status::unsupported, "schema version " + std::to_string(version) + " is not supported, only 2 is"};
+    return {status_code::unsupported, "schema version " + std::to_string(version) + " is not supported, only 2 is"};
 }
 
 /// Go decodes them although nobody asks, so their types must be right.
-outcome read_string_map(json_element value) {
+status read_string_map(json_element value) {
     if (value.is_null()) return {};
     simdjson::dom::object object;
     if (value.get(object) != simdjson::SUCCESS) return wrong_type("an object", value);
     for (const auto [key, field] : object) {
         std::string_view text;
-        if (outcome done = read_string(field, text); done.failed()) return std::move(done).in(printable(key, 64));
+        if (status done = read_string(field, text); done.failed()) return std::move(done).in(printable(key, 64));
     }
     return check_keys(value);
 }
@@ -40,11 +40,11 @@ std::string_view text_in(json_element object, std::string_view key) {
 
 }  // namespace
 
-outcome read_document_root(json_element value, document_root& into) {
+status read_document_root(json_element value, document_root& into) {
     static constexpr std::array<std::string_view, 9> keys{"schemaVersion", "mediaType",   "artifactType",
                                                           "manifests",     "config",      "layers",
                                                           "subject",       "annotations", "fsLayers"};
-    outcome done = read_object(value, keys, [&](std::size_t key, json_element field) -> outcome {
+    status done = read_object(value, keys, [&](std::size_t key, json_element field) -> status {
         switch (key) {
             case 0:
                 return read_schema_version(field);
@@ -68,23 +68,23 @@ outcome read_document_root(json_element value, document_root& into) {
                 if (!field.is_null()) into.annotations = field;
                 return read_string_map(field);
             default:
-                return {status::unsupported, "Docker's schema 1 is not supported; rebuild the image"};
+                return {status_code::unsupported, "Docker's schema 1 is not supported; rebuild the image"};
         }
     });
     if (done.failed()) return done;
 
     const bool manifest = into.config || into.layers;
     if (into.manifests && manifest) {
-        return {status::ambiguous, std::string("has both manifests and ") + (into.layers ? "layers" : "a config") +
-                                       ", so it can be read as an index and as a manifest"};
+        return {status_code::ambiguous, std::string("has both manifests and ") + (into.layers ? "layers" : "a config") +
+                                            ", so it can be read as an index and as a manifest"};
     }
     if (!into.manifests && !manifest) {
-        return {status::malformed, "has neither manifests nor a config, so it is neither an index nor a manifest"};
+        return {status_code::malformed, "has neither manifests nor a config, so it is neither an index nor a manifest"};
     }
     into.structure = manifest ? media_kind::manifest : media_kind::index;
     if (!into.media_type.empty() && kind_of(into.media_type) != into.structure) {
-        return {status::ambiguous, "says its mediaType is " + quote(into.media_type) + ", but is built as " +
-                                       std::string(describe(into.structure))};
+        return {status_code::ambiguous, "says its mediaType is " + quote(into.media_type) + ", but is built as " +
+                                            std::string(describe(into.structure))};
     }
     return {};
 }
@@ -92,16 +92,15 @@ outcome read_document_root(json_element value, document_root& into) {
 result<identity> identify(json_reader& reader, std::span<const std::byte> bytes, std::string_view served_as,
                           std::uint32_t most_entries) {
     simdjson::dom::document document;
-    auto root = reader.read(document, bytes);
-    if (root.failed()) return std::move(root).take();
+    REFRACT_ASSIGN(auto root, reader.read(document, bytes));
     document_root top;
-    if (outcome done = read_document_root(root.value(), top); done.failed()) return done;
+    REFRACT_TRY(read_document_root(root, top));
     if (top.manifests) {
-        if (outcome done = check_count(*top.manifests, most_entries); done.failed())
+        if (status done = check_count(*top.manifests, most_entries); done.failed())
             return std::move(done).in("manifests");
     }
     if (top.layers) {
-        if (outcome done = check_count(*top.layers, most_entries); done.failed()) return std::move(done).in("layers");
+        if (status done = check_count(*top.layers, most_entries); done.failed()) return std::move(done).in("layers");
     }
     auto type = top.media_type;
     if (type.empty()) type = kind_of(served_as) == top.structure ? served_as : default_type(top.structure);
@@ -113,10 +112,10 @@ result<identity> identify(json_reader& reader, std::span<const std::byte> bytes,
     return identity{top.structure, std::string(type), std::string(artifact_type), std::string(subject)};
 }
 
-outcome read_document_root(json_element value, media_kind wanted, document_root& into) {
-    if (outcome done = read_document_root(value, into); done.failed()) return done;
+status read_document_root(json_element value, media_kind wanted, document_root& into) {
+    REFRACT_TRY(read_document_root(value, into));
     if (into.structure == wanted) return {};
-    return {status::type_mismatch,
+    return {status_code::type_mismatch,
             "type mismatch: want " + std::string(describe(wanted)) + ", got " + std::string(describe(into.structure))};
 }
 

@@ -28,7 +28,7 @@ struct document_root {
 };
 
 /// Refuses what can be read as both an index and a manifest, what is neither, and Docker's schema 1.
-outcome read_document_root(json_element value, document_root& into);
+status read_document_root(json_element value, document_root& into);
 
 /// What unknown bytes are: an index or a manifest, and what they say of themselves. The bytes need not stay.
 struct identity {
@@ -45,6 +45,6 @@ result<identity> identify(json_reader& reader, std::span<const std::byte> bytes,
                           std::uint32_t most_entries = limits{}.entries);
 
 /// read_document_root, and a `type_mismatch` if the bytes are not of the wanted kind.
-outcome read_document_root(json_element value, media_kind wanted, document_root& into);
+status read_document_root(json_element value, media_kind wanted, document_root& into);
 
 }  // namespace refract::oci

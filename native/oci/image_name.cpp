@@ -74,11 +74,11 @@ bool is_host(std::string_view text) noexcept {
 }
 
 error bad_name(std::string_view text, std::string why) {
-    return {status::invalid_argument, quote(text) + " does not name an image: " + std::move(why)};
+    return {status_code::invalid_argument, quote(text) + " does not name an image: " + std::move(why)};
 }
 
 /// Takes "@digest" off the end.
-outcome take_digest(std::string_view whole, std::string_view& text, std::string& digest) {
+status take_digest(std::string_view whole, std::string_view& text, std::string& digest) {
     const auto at = text.rfind('@');
     if (at == std::string_view::npos) return {};
     digest = text.substr(at + 1);
@@ -106,7 +106,7 @@ result<image_name> parse_layout(std::string_view whole, std::string_view prefix)
     auto text = whole.substr(prefix.size());
     image_name name;
     if (find_digest(text) != std::string_view::npos) {
-        if (outcome done = take_digest(whole, text, name.digest); done.failed()) return done;
+        REFRACT_TRY(take_digest(whole, text, name.digest));
     }
     const auto colon = text.rfind(':');
     const auto slash = text.rfind('/');
@@ -122,7 +122,7 @@ result<image_name> parse_layout(std::string_view whole, std::string_view prefix)
 }
 
 /// What other tools write in front of names that are no names of a registry, and what to write here.
-outcome refuse_foreign(std::string_view whole) {
+status refuse_foreign(std::string_view whole) {
     struct foreign {
         std::string_view prefix;
         bool name_too;  ///< it could be the name of an image, with a tag
@@ -163,14 +163,14 @@ bool is_tag(std::string_view text) noexcept {
 }
 
 result<image_name> parse_image_name(std::string_view whole) {
-    if (outcome done = refuse_foreign(whole); done.failed()) return done;
+    REFRACT_TRY(refuse_foreign(whole));
     for (const auto prefix : layout_prefixes) {
         if (whole.starts_with(prefix)) return parse_layout(whole, prefix);
     }
     auto text = whole;
     if (text.starts_with(registry_prefix)) text.remove_prefix(registry_prefix.size());
     image_name name;
-    if (outcome done = take_digest(whole, text, name.digest); done.failed()) return done;
+    REFRACT_TRY(take_digest(whole, text, name.digest));
 
     const auto colon = text.rfind(':');
     const auto slash = text.rfind('/');

@@ -7,20 +7,19 @@
 
 namespace refract::oci {
 
-outcome index::read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits) {
+status index::read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits) {
     entries_.clear();
     platforms_.clear();
-    auto root = reader.read(document_, bytes);
-    if (root.failed()) return std::move(root).take();
+    REFRACT_ASSIGN(auto root, reader.read(document_, bytes));
 
     document_root top;
-    if (outcome done = read_document_root(root.value(), media_kind::index, top); done.failed()) return done;
+    REFRACT_TRY(read_document_root(root, media_kind::index, top));
     media_type_ = top.media_type;
     artifact_type_ = top.artifact_type;
     subject_ = {};
     if (top.subject) {
         descriptor subject;
-        if (outcome done = read_descriptor(*top.subject, limits, subject, platforms_); done.failed()) {
+        if (status done = read_descriptor(*top.subject, limits, subject, platforms_); done.failed()) {
             return std::move(done).in("subject");
         }
         subject_ = subject.digest;

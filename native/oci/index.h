@@ -16,7 +16,7 @@ namespace refract::oci {
 class index {
 public:
     /// Reads the bytes, whose digest and size the caller has checked. May be called again; memory is reused.
-    outcome read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits);
+    status read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits);
 
     std::string_view media_type() const noexcept { return media_type_; }
     /// Digest of the subject, or empty.

@@ -38,12 +38,12 @@ std::string_view type_name(json_element value) {
 result<json_element> json_reader::read(simdjson::dom::document& into, std::span<const std::byte> bytes) {
     const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     // Newer simdjson skips the mark, Go refuses it.
-    if (text.starts_with(byte_order_mark)) return error{status::malformed, "begins with a byte-order mark"};
+    if (text.starts_with(byte_order_mark)) return error{status_code::malformed, "begins with a byte-order mark"};
     // A value of two bytes takes twenty in memory.
     if (text.size() > most_json_values) {
         const auto values = std::count(text.begin(), text.end(), ',') + std::count(text.begin(), text.end(), ':');
         if (static_cast<std::size_t>(values) > most_json_values) {
-            return error{status::limit_exceeded,
+            return error{status_code::limit_exceeded,
                          "it has more values than the limit of " + std::to_string(most_json_values)};
         }
     }
@@ -65,9 +65,9 @@ result<json_element> json_reader::read(simdjson::dom::document& into, std::span<
     if (code == simdjson::SUCCESS) return root;
     if (code == simdjson::MEMALLOC) throw std::bad_alloc();
     if (code == simdjson::DEPTH_ERROR) {
-        return error{status::limit_exceeded, "nested deeper than " + std::to_string(depth_) + " levels"};
+        return error{status_code::limit_exceeded, "nested deeper than " + std::to_string(depth_) + " levels"};
     }
-    return error{status::malformed, std::string("not valid JSON: ") + simdjson::error_message(code)};
+    return error{status_code::malformed, std::string("not valid JSON: ") + simdjson::error_message(code)};
 }
 
 bool key_set::add(std::string_view key) {
@@ -109,37 +109,37 @@ bool folds_to(std::string_view key, std::string_view known) noexcept {
     return at == key.size();
 }
 
-outcome check_keys(json_element value) {
+status check_keys(json_element value) {
     if (value.is_object()) {
         key_set keys;
         for (const auto [key, field] : simdjson::dom::object(value)) {
             if (!keys.add(key)) return duplicate_key(key);
-            if (outcome done = check_keys(field); done.failed()) return std::move(done).in(printable(key, 64));
+            if (status done = check_keys(field); done.failed()) return std::move(done).in(printable(key, 64));
         }
         if (keys.has_duplicate()) return duplicate_key("");
     } else if (value.is_array()) {
         for (const json_element element : simdjson::dom::array(value)) {
-            if (outcome done = check_keys(element); done.failed()) return done;
+            REFRACT_TRY(check_keys(element));
         }
     }
     return {};
 }
 
-outcome duplicate_key(std::string_view key) {
-    return {status::ambiguous,
+status duplicate_key(std::string_view key) {
+    return {status_code::ambiguous,
             key.empty() ? "a key stands there twice" : "key " + quote(key, 64) + " stands there twice"};
 }
 
-outcome colliding_key(std::string_view key, std::string_view known) {
-    return {status::ambiguous,
+status colliding_key(std::string_view key, std::string_view known) {
+    return {status_code::ambiguous,
             "key " + quote(key, 64) + " differs from " + quote(known) + " by case only, and Go reads it as that"};
 }
 
-outcome wrong_type(std::string_view wanted, json_element got) {
-    return {status::malformed, "want " + std::string(wanted) + ", got " + std::string(type_name(got))};
+status wrong_type(std::string_view wanted, json_element got) {
+    return {status_code::malformed, "want " + std::string(wanted) + ", got " + std::string(type_name(got))};
 }
 
-outcome read_string(json_element value, std::string_view& into) {
+status read_string(json_element value, std::string_view& into) {
     if (value.get(into) == simdjson::SUCCESS) return {};
     if (value.is_null()) return {};
     return wrong_type("a string", value);

@@ -63,24 +63,24 @@ private:
 bool folds_to(std::string_view key, std::string_view known) noexcept;
 
 /// Refuses duplicate keys in the value and everything below it.
-outcome check_keys(json_element value);
+status check_keys(json_element value);
 
-outcome duplicate_key(std::string_view key);
-outcome colliding_key(std::string_view key, std::string_view known);
-outcome wrong_type(std::string_view wanted, json_element got);
+status duplicate_key(std::string_view key);
+status colliding_key(std::string_view key, std::string_view known);
+status wrong_type(std::string_view wanted, json_element got);
 
 /// A string, or absent (null): Go reads null as the empty string.
-outcome read_string(json_element value, std::string_view& into);
+status read_string(json_element value, std::string_view& into);
 
-/// Each element of an array, or none for null. `each(element)` gives an outcome; its errors get "[position]".
+/// Each element of an array, or none for null. `each(element)` gives a status; its errors get "[position]".
 template <class Each>
-outcome read_array(json_element value, Each&& each) {
+status read_array(json_element value, Each&& each) {
     if (value.is_null()) return {};
     simdjson::dom::array array;
     if (value.get(array) != simdjson::SUCCESS) return wrong_type("an array", value);
     std::size_t position = 0;
     for (const json_element element : array) {
-        if (outcome done = each(element); done.failed()) {
+        if (status done = each(element); done.failed()) {
             return std::move(done).in('[' + std::to_string(position) + ']');
         }
         ++position;
@@ -91,7 +91,7 @@ outcome read_array(json_element value, Each&& each) {
 /// Reads an object by its known keys: `visit(number of the key, value)` for each that is there. Duplicate keys, at any
 /// level below unknown ones too, and unknown keys that fold to a known one are refused.
 template <std::size_t Count, class Visit>
-outcome read_object(json_element value, const std::array<std::string_view, Count>& known, Visit&& visit) {
+status read_object(json_element value, const std::array<std::string_view, Count>& known, Visit&& visit) {
     static_assert(Count <= 32);
     simdjson::dom::object object;
     if (value.get(object) != simdjson::SUCCESS) return wrong_type("an object", value);
@@ -104,7 +104,7 @@ outcome read_object(json_element value, const std::array<std::string_view, Count
             const std::uint32_t bit = 1u << number;
             if ((seen & bit) != 0) return duplicate_key(key);
             seen |= bit;
-            if (outcome done = visit(number, field); done.failed()) return std::move(done).in(known[number]);
+            if (status done = visit(number, field); done.failed()) return std::move(done).in(known[number]);
             continue;
         }
         for (const std::string_view name : known) {
@@ -112,7 +112,7 @@ outcome read_object(json_element value, const std::array<std::string_view, Count
         }
         if (!unknown) unknown = std::make_unique<key_set>();
         if (!unknown->add(key)) return duplicate_key(key);
-        if (outcome done = check_keys(field); done.failed()) return done;
+        REFRACT_TRY(check_keys(field));
     }
     if (unknown && unknown->has_duplicate()) return duplicate_key("");
     return {};

@@ -7,23 +7,22 @@
 
 namespace refract::oci {
 
-outcome manifest::read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits) {
-    auto root = reader.read(document_, bytes);
-    if (root.failed()) return std::move(root).take();
+status manifest::read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits) {
+    REFRACT_ASSIGN(auto root, reader.read(document_, bytes));
 
     document_root top;
-    if (outcome done = read_document_root(root.value(), media_kind::manifest, top); done.failed()) return done;
+    REFRACT_TRY(read_document_root(root, media_kind::manifest, top));
     media_type_ = top.media_type;
     artifact_type_ = top.artifact_type;
     annotated_ = top.annotations.has_value();
     if (annotated_) annotations_ = *top.annotations;
-    if (!top.config || top.config->is_null()) return {status::malformed, "has no config"};
-    if (outcome done = read_descriptor(*top.config, limits, config_, platforms_); done.failed()) {
+    if (!top.config || top.config->is_null()) return {status_code::malformed, "has no config"};
+    if (status done = read_descriptor(*top.config, limits, config_, platforms_); done.failed()) {
         return std::move(done).in("config");
     }
     if (top.subject) {
         descriptor subject;
-        if (outcome done = read_descriptor(*top.subject, limits, subject, platforms_); done.failed()) {
+        if (status done = read_descriptor(*top.subject, limits, subject, platforms_); done.failed()) {
             return std::move(done).in("subject");
         }
         subject_ = subject.digest;

@@ -16,7 +16,7 @@ namespace refract::oci {
 class manifest {
 public:
     /// Reads the bytes, whose digest and size the caller has checked.
-    outcome read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits);
+    status read(json_reader& reader, std::span<const std::byte> bytes, const limits& limits);
 
     std::string_view media_type() const noexcept { return media_type_; }
     std::string_view artifact_type() const noexcept { return artifact_type_; }

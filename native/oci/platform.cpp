@@ -59,18 +59,18 @@ std::string level_name(int major, int minor = 0) {
 
 }  // namespace
 
-outcome read_os_features(json_element value, std::vector<std::string_view>& into) {
-    return read_array(value, [&](json_element element) -> outcome {
+status read_os_features(json_element value, std::vector<std::string_view>& into) {
+    return read_array(value, [&](json_element element) -> status {
         if (into.size() == most_os_features) {
-            return {status::limit_exceeded, "more features than the limit of " + std::to_string(most_os_features)};
+            return {status_code::limit_exceeded, "more features than the limit of " + std::to_string(most_os_features)};
         }
         return read_string(element, into.emplace_back());
     });
 }
 
-outcome read_platform(json_element value, platform& into) {
+status read_platform(json_element value, platform& into) {
     static constexpr std::array<std::string_view, 5> keys{"architecture", "os", "variant", "os.version", "os.features"};
-    return read_object(value, keys, [&](std::size_t key, json_element field) -> outcome {
+    return read_object(value, keys, [&](std::size_t key, json_element field) -> status {
         switch (key) {
             case 0:
                 return read_string(field, into.architecture);

@@ -25,9 +25,9 @@ struct platform {
 };
 
 /// os.features, of a platform or a config: at most `most_os_features`.
-outcome read_os_features(json_element value, std::vector<std::string_view>& into);
+status read_os_features(json_element value, std::vector<std::string_view>& into);
 
-outcome read_platform(json_element value, platform& into);
+status read_platform(json_element value, platform& into);
 
 /// "linux/arm64/v8", "windows(10.0.17763)/amd64", for messages.
 std::string describe(const platform& declared);

@@ -42,10 +42,10 @@ bool is_of_system(char c) { return is_letter_or_digit(c) || c == '_' || c == '-'
 /// The others: of a version or a feature, in which a percent sign stands before two digits of a byte.
 bool is_of_option(char c) { return is_plain(c) || c == '%'; }
 
-outcome wrong(std::string why) { return {status::invalid_argument, std::move(why)}; }
+status wrong(std::string why) { return {status_code::invalid_argument, std::move(why)}; }
 
 /// Each of them must be allowed, and there must be one.
-outcome check(std::string_view part, std::string_view what, bool (*allowed)(char)) {
+status check(std::string_view part, std::string_view what, bool (*allowed)(char)) {
     if (part.empty()) return wrong("it has no " + std::string(what));
     const auto odd = std::find_if_not(part.begin(), part.end(), allowed);
     if (odd == part.end()) return {};
@@ -59,7 +59,7 @@ int digit_of(char c) {
 }
 
 /// url.PathUnescape, of what has the right characters.
-outcome decode(std::string_view text, std::string& into) {
+status decode(std::string_view text, std::string& into) {
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] != '%') {
             into.push_back(text[at]);
@@ -75,29 +75,29 @@ outcome decode(std::string_view text, std::string& into) {
 }
 
 /// What stands in the brackets: a version or none, and a "+" before each feature.
-outcome read_options(std::string_view text, platform_name& into) {
+status read_options(std::string_view text, platform_name& into) {
     const auto end = std::min(text.find('+'), text.size());
     const auto version = text.substr(0, end);
     if (!version.empty()) {
-        if (outcome done = check(version, "OS version", is_of_option); done.failed()) return done;
+        REFRACT_TRY(check(version, "OS version", is_of_option));
     }
-    if (outcome done = decode(version, into.os_version); done.failed()) return done;
+    REFRACT_TRY(decode(version, into.os_version));
     for (auto rest = text.substr(end); !rest.empty();) {
         rest.remove_prefix(1);
         const auto feature = rest.substr(0, rest.find('+'));
-        if (outcome done = check(feature, "OS feature", is_of_option); done.failed()) return done;
+        REFRACT_TRY(check(feature, "OS feature", is_of_option));
         if (into.os_features.size() == most_os_features) {
             return wrong("it has more OS features than the limit of " + std::to_string(most_os_features));
         }
-        if (outcome done = decode(feature, into.os_features.emplace_back()); done.failed()) return done;
+        REFRACT_TRY(decode(feature, into.os_features.emplace_back()));
         rest.remove_prefix(feature.size());
     }
     return {};
 }
 
-outcome read_system(std::string_view part, platform_name& into) {
+status read_system(std::string_view part, platform_name& into) {
     const auto open = std::min(part.find('('), part.size());
-    if (outcome done = check(part.substr(0, open), "operating system", is_of_system); done.failed()) return done;
+    REFRACT_TRY(check(part.substr(0, open), "operating system", is_of_system));
     into.os = normal_os(lowered(part.substr(0, open)).view());
     if (open == part.size()) return {};
     if (part.back() != ')') return wrong("the brackets behind its operating system must be closed, and nothing follow");
@@ -116,7 +116,7 @@ void set_architecture(std::string_view architecture, std::string_view variant, p
 }
 
 /// A single word is an operating system, or else an architecture.
-outcome read_single(std::string_view part, platform_name& into) {
+status read_single(std::string_view part, platform_name& into) {
     if (is_known_os(into.os)) {
         into.architecture = built_for;
         if (built_for.empty()) return wrong("its architecture must be named, too");
@@ -131,7 +131,7 @@ outcome read_single(std::string_view part, platform_name& into) {
 }
 
 /// What people write who mean something else.
-outcome check_whole(std::string_view text) {
+status check_whole(std::string_view text) {
     if (text.find_first_of(" \t\r\n") != std::string_view::npos) return wrong("there is a blank in it");
     if (text.find(',') != std::string_view::npos) return wrong("it is a list, and one platform is wanted: give one");
     if (text.find('*') != std::string_view::npos) return wrong("it must be one, without wildcards");
@@ -141,8 +141,8 @@ outcome check_whole(std::string_view text) {
     return {};
 }
 
-outcome read(std::string_view text, platform_name& into) {
-    if (outcome done = check_whole(text); done.failed()) return done;
+status read(std::string_view text, platform_name& into) {
+    REFRACT_TRY(check_whole(text));
     std::vector<std::string_view> parts;
     for (auto rest = text;;) {
         const auto slash = rest.find('/');
@@ -151,14 +151,14 @@ outcome read(std::string_view text, platform_name& into) {
         if (parts.size() == 3) return wrong("it has more than three parts");
         rest.remove_prefix(slash + 1);
     }
-    if (outcome done = read_system(parts[0], into); done.failed()) return done;
+    REFRACT_TRY(read_system(parts[0], into));
     if (parts.size() == 1) return read_single(parts[0], into);
-    if (outcome done = check(parts[1], "architecture", is_plain); done.failed()) return done;
+    REFRACT_TRY(check(parts[1], "architecture", is_plain));
     if (parts.size() == 2) {
         set_architecture(parts[1], {}, into);
         return {};
     }
-    if (outcome done = check(parts[2], "variant", is_plain); done.failed()) return done;
+    REFRACT_TRY(check(parts[2], "variant", is_plain));
     set_architecture(parts[1], parts[2], into);
     return {};
 }
@@ -171,10 +171,10 @@ platform platform_name::view() const {
 
 result<platform_name> parse_platform(std::string_view text) {
     platform_name made;
-    outcome done = read(text, made);
+    status done = read(text, made);
     if (done.ok()) return made;
-    return error{status::invalid_argument, quote(text, 200) + " is no platform: " + done.why().message +
-                                               " (want os/architecture or os/architecture/variant)"};
+    return error{status_code::invalid_argument, quote(text, 200) + " is no platform: " + done.why().message +
+                                                    " (want os/architecture or os/architecture/variant)"};
 }
 
 }  // namespace refract::oci

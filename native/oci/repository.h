@@ -17,8 +17,8 @@
 
 namespace refract::oci {
 
-/// What may be spent on questions that are optional: those about what is attached beside the image itself. Shared by
-/// all questions of one listing, and counted down while they are answered.
+/// What may be spent on optional requests: those for what is attached beside the image itself. Shared by all requests
+/// of one listing, and counted down while they are answered.
 struct lookup_budget {
     std::uint32_t requests = 0;                       ///< HTTP requests left, pages, challenges and redirects counted
     std::chrono::steady_clock::time_point deadline =  ///< when all of them must have ended
@@ -33,16 +33,16 @@ struct next_page {
 };
 
 /// One thing to read from a repository that is small enough to be held in memory.
-struct question {
+struct fetch_request {
     enum class kind {
         manifest,   ///< a manifest or index; `reference` is its tag or digest
         blob,       ///< `reference` is its digest
-        presence,   ///< whether the manifest with the digest `reference` is there; the answer is empty
+        presence,   ///< whether the manifest with the digest `reference` is there; the response is empty
         referrers,  ///< of the digest `reference`: one page, an index (distribution-spec, "Listing Referrers")
         tags,       ///< all, or those after `reference` in lexical order (distribution-spec, "Listing Tags")
     };
 
-    question::kind what = kind::manifest;
+    fetch_request::kind what = kind::manifest;
     std::string reference;
     std::uint64_t max_bytes = 0;  ///< of a manifest, a blob or one page: a longer one is `limit_exceeded`
     std::string artifact_type;    ///< of referrers: others need not be told, and may be
@@ -51,22 +51,22 @@ struct question {
     /// Of tags: those that are of use; others are counted and forgotten as they come. Empty: all are.
     std::function<bool(std::string_view tag)> keeps;
     std::size_t most = SIZE_MAX;    ///< of tags: once there are so many of use, no more are asked for
-    std::optional<next_page> page;  ///< of referrers: another page than the first, as the answer before had it
-    /// Set: the question is optional. It is tried once, and `unreachable` or `limit_exceeded` when the budget is used
-    /// up. Must outlive the call. Not set: a question of the image itself, with retries.
+    std::optional<next_page> page;  ///< of referrers: another page than the first, as the response before had it
+    /// Set: the request is optional. It is tried once, and `unreachable` or `limit_exceeded` when the budget is used
+    /// up. Must outlive the call. Not set: a request for the image itself, with retries.
     lookup_budget* budget = nullptr;
 };
 
-/// What most questions are: a reference, and how long the answer may be.
-inline question question_for(question::kind what, std::string_view reference, std::uint64_t max_bytes) {
-    question made;
+/// What most requests are: a reference, and how long the response may be.
+inline fetch_request fetch_request_for(fetch_request::kind what, std::string_view reference, std::uint64_t max_bytes) {
+    fetch_request made;
     made.what = what;
     made.reference = reference;
     made.max_bytes = max_bytes;
     return made;
 }
 
-struct answer {
+struct fetch_response {
     std::vector<std::string> documents;  ///< the bytes as they came: one
     std::vector<std::string> tags;
     std::string etag;        ///< of a manifest: as the registry gave it; empty if it gave none
@@ -82,7 +82,7 @@ struct answer {
 struct blob {
     std::string digest;
     std::int64_t size = 0;
-    std::function<outcome(std::span<const std::byte>)> sink;
+    std::function<status(std::span<const std::byte>)> sink;
 };
 
 /// Where manifests, blobs and tags of one name are read from: a repository of a registry, or an image layout. Whatever
@@ -101,14 +101,14 @@ public:
     /// As a person would write it: "registry.example/app", "oci:DIR".
     virtual const std::string& name() const noexcept = 0;
 
-    /// Answers in the order of the questions, which may be asked at the same time.
-    virtual std::vector<result<answer>> ask(std::span<const question> questions) = 0;
+    /// Responses come in the order of the requests, which may be made at the same time.
+    virtual std::vector<result<fetch_response>> ask(std::span<const fetch_request> requests) = 0;
 
-    /// Reads blobs, several at the same time where that helps. An outcome is a success only if all bytes went to the
+    /// Reads blobs, several at the same time where that helps. A status is a success only if all bytes went to the
     /// sink and were those that digest and size name; after a failure the sink may have seen wrong ones.
-    virtual std::vector<outcome> read(std::span<const blob> blobs) = 0;
+    virtual std::vector<status> read(std::span<const blob> blobs) = 0;
 
-    /// What people should know of it that was no reason to fail; a line each. More may come with each answer.
+    /// What people should know of it that was no reason to fail; a line each. More may come with each response.
     virtual std::vector<std::string> notices() const { return {}; }
 };
 

@@ -8,13 +8,13 @@
 
 #include "base/result.h"
 #include "oci/repository.h"
-#include "registry/transport.h"
+#include "registry/http/transport.h"
 
 namespace refract::registry {
 
 /// Takes one request from the budget of an optional question; without a budget anything may be asked. `limit_exceeded`
 /// if there is none left, `unreachable` after the deadline.
-outcome spend(oci::lookup_budget* budget);
+status spend(oci::lookup_budget* budget);
 
 /// When the question must have been answered; never, for one without a budget.
 clock::time_point deadline_of(const oci::lookup_budget* budget) noexcept;
@@ -27,7 +27,7 @@ public:
     void note(const std::string& origin, const error& why, clock::time_point begun, clock::time_point deadline);
     void forget(const std::string& origin) { hosts_.erase(origin); }
     /// `unreachable` if it is one of them.
-    outcome check(const url& asked);
+    status check(const url& asked);
 
 private:
     struct silence {

@@ -5,17 +5,10 @@
 
 #include <algorithm>
 
+#include "registry/docker_hub.h"
 #include "registry/remote_repository.h"
 
 namespace refract::registry {
-namespace {
-
-/// Docker Hub answers at another name than the one that images and credentials go by.
-constexpr std::string_view hub = "docker.io";
-constexpr std::string_view hub_endpoint = "registry-1.docker.io";
-
-}  // namespace
-
 client::client(client_options options)
     : options_(std::move(options)),
       transport_(options_.transport),
@@ -26,19 +19,18 @@ client::client(client_options options)
 result<std::unique_ptr<client>> client::create(client_options options) {
     std::unique_ptr<client> made(new client(std::move(options)));
     for (const auto& one : made->options_.allowed) {
-        if (outcome done = made->transport_.named().allow(one); done.failed()) return done;
+        REFRACT_TRY(made->transport_.named().allow(one));
     }
     return made;
 }
 
 result<credentials> client::find_credentials(const url& at, const std::string& repository, clock::time_point deadline) {
-    const std::string host = at.authority() == hub_endpoint ? std::string(hub) : at.authority();
+    const std::string host = at.authority() == docker_hub::endpoint ? std::string(docker_hub::name) : at.authority();
     if (const auto given = options_.given.find(host); given != options_.given.end()) return given->second;
     // Read only where they are asked for: a broken file is no hindrance to what needs none.
     if (!store_is_read_) {
-        auto opened = credential_store::open(options_.docker_config, options_.transport.limits);
-        if (opened.failed()) return std::move(opened).take();
-        store_ = std::move(opened).value();
+        REFRACT_ASSIGN(auto opened, credential_store::open(options_.docker_config, options_.transport.limits));
+        store_ = std::move(opened);
         store_is_read_ = true;
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()).count();
@@ -49,13 +41,11 @@ result<credentials> client::find_credentials(const url& at, const std::string& r
 }
 
 result<std::unique_ptr<oci::repository>> client::open(const oci::image_name& name) {
-    auto found = hosts_for(name.host, options_.hosts_directories, options_.plain_http);
-    if (found.failed()) return std::move(found).take();
-    std::vector<host> hosts = std::move(found).value();
+    REFRACT_ASSIGN(auto found, hosts_for(name.host, options_.hosts_directories, options_.plain_http));
+    std::vector<host> hosts = std::move(found);
     for (host& one : hosts) {
-        auto parsed = parse_url(one.scheme + "://" + one.host + one.path);
-        if (parsed.failed()) return std::move(parsed).take();
-        transport_.named().add(parsed.value());
+        REFRACT_ASSIGN(auto parsed, parse_url(one.scheme + "://" + one.host + one.path));
+        transport_.named().add(parsed);
         if (one.http_fallback) {  // the port that it has without TLS
             if (auto plain = parse_url("http://" + one.host); plain.ok()) transport_.named().add(plain.value());
         }

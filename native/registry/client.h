@@ -10,10 +10,10 @@
 
 #include "oci/image_name.h"
 #include "oci/repository.h"
-#include "registry/credentials.h"
-#include "registry/hosts.h"
+#include "registry/auth/credentials.h"
+#include "registry/hosts/hosts.h"
+#include "registry/http/transport.h"
 #include "registry/session.h"
-#include "registry/transport.h"
 
 namespace refract::registry {
 

@@ -9,8 +9,8 @@
 #include "oci/digest.h"
 #include "oci/image_name.h"
 #include "oci/json.h"
-#include "registry/challenge.h"
-#include "registry/refusal.h"
+#include "registry/auth/challenge.h"
+#include "registry/response_error.h"
 
 namespace refract::registry {
 namespace {
@@ -33,12 +33,12 @@ error no_list(std::string_view host, const http_response& response, std::string_
                              : body.front() == '<' || type == "text/html" ? "a page of HTML"
                              : body.front() == '{' || body.front() == '[' ? "JSON that is none"
                                                                           : "bytes that are none";
-    return {status::unsupported, std::string(host) + " does not offer this: where " + std::string(what) +
-                                     " should be, it answers with " + came};
+    return {status_code::unsupported, std::string(host) + " does not offer this: where " + std::string(what) +
+                                          " should be, it answers with " + came};
 }
 
 /// An object with that member.
-outcome check_list(const delivery& brought, std::string_view member, std::string_view what) {
+status check_list(const delivery& brought, std::string_view member, std::string_view what) {
     const std::string_view body = brought.response.body;
     oci::json_reader reader(limits{}.json_depth);
     simdjson::dom::document document;
@@ -52,22 +52,22 @@ outcome check_list(const delivery& brought, std::string_view member, std::string
 }
 
 /// distribution-spec, "Listing Tags".
-outcome read_tags(std::string_view body, const oci::question& question, oci::answer& into,
-                  const network_limits& limits) {
+status read_tags(std::string_view body, const oci::fetch_request& question, oci::fetch_response& into,
+                 const network_limits& limits) {
     static constexpr std::array<std::string_view, 2> keys{"name", "tags"};
     oci::json_reader reader(refract::limits{}.json_depth);
     simdjson::dom::document document;
-    auto root = reader.read(document, std::as_bytes(std::span(body)));
-    if (root.failed()) return std::move(root).take();
-    return oci::read_object(root.value(), keys, [&](std::size_t key, oci::json_element field) -> outcome {
+    REFRACT_ASSIGN(auto root, reader.read(document, std::as_bytes(std::span(body))));
+    return oci::read_object(root, keys, [&](std::size_t key, oci::json_element field) -> status {
         if (key == 0) return {};
-        return oci::read_array(field, [&](oci::json_element element) -> outcome {
+        return oci::read_array(field, [&](oci::json_element element) -> status {
             if (into.tags.size() >= question.most) return {};
             if (++into.tags_seen > limits.tags) {
-                return {status::limit_exceeded, "it lists more tags than the limit of " + std::to_string(limits.tags)};
+                return {status_code::limit_exceeded,
+                        "it lists more tags than the limit of " + std::to_string(limits.tags)};
             }
             std::string_view tag;
-            if (outcome done = oci::read_string(element, tag); done.failed()) return done;
+            REFRACT_TRY(oci::read_string(element, tag));
             if (!oci::is_tag(tag)) return {};  // some list what nobody can ask for
             const std::string_view before =
                 into.last_tag.empty() ? std::string_view(question.reference) : std::string_view(into.last_tag);
@@ -80,7 +80,7 @@ outcome read_tags(std::string_view body, const oci::question& question, oci::ans
 }
 
 /// Whether no later page can hold a tag that is asked for, or enough have come.
-bool is_past(const oci::question& question, const oci::answer& answer) {
+bool is_past(const oci::fetch_request& question, const oci::fetch_response& answer) {
     if (answer.tags.size() >= question.most) return true;
     return answer.sorted && !question.prefix.empty() &&
            std::string_view(answer.last_tag).substr(0, question.prefix.size()) > question.prefix;
@@ -95,45 +95,46 @@ bool has_encoded_dots(std::string_view target) {
 
 /// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
 /// have is broken, or lies.
-outcome check_digest(const oci::question& question, const http_response& response, oci::answer& into) {
+status check_digest(const oci::fetch_request& question, const http_response& response, oci::fetch_response& into) {
     const auto bytes = std::as_bytes(std::span(response.body));
     oci::digest_algorithm algorithm{};
     if (oci::parse_digest(question.reference, algorithm)) return oci::verify_digest(question.reference, bytes);
     const std::string said = response.header("docker-content-digest");
     if (said.empty()) return {};
     if (!oci::parse_digest(said, algorithm)) {
-        return {status::malformed, "the registry names a malformed digest for it, " + quote(said)};
+        return {status_code::malformed, "the registry names a malformed digest for it, " + quote(said)};
     }
     if (algorithm == oci::digest_algorithm::other) return {};
-    outcome done = oci::verify_digest(said, bytes).in("the registry names another digest than its bytes have");
+    status done = oci::verify_digest(said, bytes).in("the registry names another digest than its bytes have");
     if (done.ok() && algorithm == oci::digest_algorithm::sha256) into.digest = said;
     return done;
 }
 
 }  // namespace
 
-result<std::optional<std::string>> add_page(const oci::question& question, const job& asked, delivery&& brought,
-                                            oci::answer& into, std::uint32_t page, const network_limits& limits) {
+result<std::optional<std::string>> add_page(const oci::fetch_request& question, const job& asked, delivery&& brought,
+                                            oci::fetch_response& into, std::uint32_t page,
+                                            const network_limits& limits) {
     std::optional<std::string> none;
     http_response& response = brought.response;
     switch (question.what) {
-        case oci::question::kind::presence:
+        case oci::fetch_request::kind::presence:
             return none;
-        case oci::question::kind::manifest:
-        case oci::question::kind::blob:
-            if (outcome done = check_digest(question, response, into); done.failed()) return done;
+        case oci::fetch_request::kind::manifest:
+        case oci::fetch_request::kind::blob:
+            REFRACT_TRY(check_digest(question, response, into));
             into.etag = response.header("etag");
             into.media_type = media_type_of(response);
             into.documents.push_back(std::move(response.body));
             return none;
-        case oci::question::kind::referrers:
-            if (outcome done = check_list(brought, "manifests", "an index of referrers"); done.failed()) return done;
+        case oci::fetch_request::kind::referrers:
+            REFRACT_TRY(check_list(brought, "manifests", "an index of referrers"));
             into.documents.push_back(std::move(response.body));
             break;
-        case oci::question::kind::tags:
+        case oci::fetch_request::kind::tags:
             if (page == 0) into.sorted = true;
-            if (outcome done = check_list(brought, "tags", "a list of tags"); done.failed()) return done;
-            if (outcome done = read_tags(response.body, question, into, limits); done.failed()) return done;
+            REFRACT_TRY(check_list(brought, "tags", "a list of tags"));
+            REFRACT_TRY(read_tags(response.body, question, into, limits));
             if (is_past(question, into)) return none;
             break;
     }
@@ -142,20 +143,21 @@ result<std::optional<std::string>> add_page(const oci::question& question, const
     for (auto header = begin; header != end && !link; ++header) link = next_link(header->second);
     if (!link) return none;
     auto next = resolve_url(brought.from, *link);
-    if (next.failed()) return error{status::malformed, "its next page is nowhere: " + next.why().message};
+    if (next.failed()) return error{status_code::malformed, "its next page is nowhere: " + next.why().message};
     if (next.value().origin() != brought.from.origin()) {
-        return error{status::denied,
+        return error{status_code::denied,
                      "its next page is at another host, " + next.value().authority() + ", which is refused"};
     }
     // What stands before the job's target is the host's own path.
     const std::string& here = brought.from.target;
     const auto prefix = here.substr(0, here.size() - asked.target.size());
     if (!next.value().target.starts_with(prefix + '/') || has_encoded_dots(next.value().target)) {
-        return error{status::denied, "its next page is outside of the registry's own path"};
+        return error{status_code::denied, "its next page is outside of the registry's own path"};
     }
-    if (next.value().target == here) return error{status::malformed, "its next page is the same again"};
+    if (next.value().target == here) return error{status_code::malformed, "its next page is the same again"};
     if (page + 1 >= limits.pages) {
-        return error{status::limit_exceeded, "it has more pages than the limit of " + std::to_string(limits.pages)};
+        return error{status_code::limit_exceeded,
+                     "it has more pages than the limit of " + std::to_string(limits.pages)};
     }
     return std::optional(next.value().target.substr(prefix.size()));
 }

@@ -14,7 +14,7 @@
 namespace refract::registry {
 namespace {
 
-using kind = oci::question::kind;
+using kind = oci::fetch_request::kind;
 
 /// Tags to a page; registries may give fewer.
 constexpr std::string_view page_size = "1000";
@@ -26,7 +26,7 @@ error located(const std::string& what, error why) {
 
 }  // namespace
 
-std::string remote_repository::describe(const oci::question& question) const {
+std::string remote_repository::describe(const oci::fetch_request& question) const {
     switch (question.what) {
         case kind::manifest:
         case kind::presence:
@@ -42,7 +42,7 @@ std::string remote_repository::describe(const oci::question& question) const {
     return "tags of " + name_;
 }
 
-job remote_repository::job_for(const oci::question& question) const {
+job remote_repository::job_for(const oci::fetch_request& question) const {
     job next;
     next.registry = host_;
     next.repository = repository_;
@@ -81,12 +81,13 @@ job remote_repository::job_for(const oci::question& question) const {
     return next;
 }
 
-std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::question> questions) {
+std::vector<result<oci::fetch_response>> remote_repository::ask(std::span<const oci::fetch_request> questions) {
     struct pending {
         std::size_t number;
         std::uint32_t page;
     };
-    std::vector<result<oci::answer>> answers(questions.size(), result<oci::answer>(oci::answer{}));
+    std::vector<result<oci::fetch_response>> answers(questions.size(),
+                                                     result<oci::fetch_response>(oci::fetch_response{}));
     std::vector<pending> waiting;
     std::vector<job> jobs;
     std::uint64_t left = session_.limits().answers_bytes;
@@ -102,7 +103,7 @@ std::vector<result<oci::answer>> remote_repository::ask(std::span<const oci::que
         std::vector<job> next_jobs;
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const auto [number, page] = waiting[i];
-            const oci::question& question = questions[number];
+            const oci::fetch_request& question = questions[number];
             auto& answer = answers[number];
             if (brought[i].failed()) {
                 answer = located(describe(question), std::move(brought[i]).take());
@@ -137,9 +138,9 @@ std::vector<std::string> remote_repository::notices() const {
     return {unread + "; it was passed over"};
 }
 
-std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
+std::vector<status> remote_repository::read(std::span<const oci::blob> blobs) {
     std::vector<std::optional<oci::content_check>> checks(blobs.size());
-    std::vector<outcome> done(blobs.size());
+    std::vector<status> done(blobs.size());
     std::vector<job> jobs;
     std::vector<std::size_t> numbers;
     const auto describe_blob = [&](const oci::blob& blob) { return "blob " + name_ + '@' + printable(blob.digest); };
@@ -158,7 +159,7 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
         next.target = target("/blobs/" + blob.digest);
         next.max_bytes = std::numeric_limits<std::uint64_t>::max();  // the check ends it at its own size
         next.sink = [&into, &blob](std::span<const std::byte> bytes) {
-            if (outcome fine = into->update(bytes); fine.failed()) return fine;
+            REFRACT_TRY(into->update(bytes));
             return blob.sink(bytes);
         };
         jobs.push_back(std::move(next));
@@ -174,7 +175,7 @@ std::vector<outcome> remote_repository::read(std::span<const oci::blob> blobs) {
             done[number] = checks[number]->finish().in(what);
         }
     }
-    return done;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved outcome owns
+    return done;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses what a moved status owns
 }
 
 }  // namespace refract::registry

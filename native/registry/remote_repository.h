@@ -28,15 +28,15 @@ public:
           unread_(std::move(unread)) {}
 
     const std::string& name() const noexcept override { return name_; }
-    std::vector<result<oci::answer>> ask(std::span<const oci::question> questions) override;
-    std::vector<outcome> read(std::span<const oci::blob> blobs) override;
+    std::vector<result<oci::fetch_response>> ask(std::span<const oci::fetch_request> questions) override;
+    std::vector<status> read(std::span<const oci::blob> blobs) override;
     std::vector<std::string> notices() const override;
 
 private:
-    job job_for(const oci::question& question) const;
+    job job_for(const oci::fetch_request& question) const;
     std::string target(std::string_view rest) const { return '/' + repository_ + std::string(rest); }
     /// For mirrors: which registry they stand for.
-    std::string describe(const oci::question& question) const;
+    std::string describe(const oci::fetch_request& question) const;
 
     session& session_;
     std::string host_;

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/printable.h"
-#include "registry/pursuit.h"
+#include "registry/request_state.h"
 
 namespace refract::registry {
 
@@ -23,15 +23,15 @@ std::vector<transport::finished> session::wait(clock::time_point until) {
 }
 
 std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::span<host> hosts) {
-    std::deque<pursuit> pursuits;
-    for (const job& one : jobs) pursuits.emplace_back(one, hosts, authorizer_, silent_, limits());
-    std::map<transport::ticket, pursuit*> under_way;
+    std::deque<request_state> states;
+    for (const job& one : jobs) states.emplace_back(one, hosts, authorizer_, silent_, limits());
+    std::map<transport::ticket, request_state*> under_way;
 
     for (;;) {
         auto next_start = clock::time_point::max();
         auto next_end = clock::time_point::max();
         std::size_t unfinished = 0;
-        for (pursuit& one : pursuits) {
+        for (request_state& one : states) {
             if (one.is_done()) continue;
             ++unfinished;
             if (one.is_under_way()) continue;
@@ -49,21 +49,21 @@ std::vector<result<delivery>> session::perform(std::span<const job> jobs, std::s
         }
         if (unfinished == 0) break;
         if (transport_.is_cancelled() && under_way.empty()) {
-            for (pursuit& one : pursuits) one.cancel();
+            for (request_state& one : states) one.cancel();
             continue;
         }
         // All that could be started was done before it left: there is nothing to wait for.
         if (under_way.empty() && next_start == clock::time_point::max()) continue;
         for (auto& finished : wait(std::min(next_start, next_end))) {
             const auto found = under_way.find(finished.ticket);
-            pursuit& one = *found->second;
+            request_state& one = *found->second;
             under_way.erase(found);
             one.step(std::move(finished.response));
         }
     }
     std::vector<result<delivery>> all;
-    all.reserve(pursuits.size());
-    for (pursuit& one : pursuits) all.push_back(std::move(one).take());
+    all.reserve(states.size());
+    for (request_state& one : states) all.push_back(std::move(one).take());
     return all;
 }
 
@@ -88,7 +88,7 @@ result<http_response> session::exchange(const http_request& first, oci::lookup_b
     unsigned redirects = 0;
     unsigned tries = 0;
     for (;;) {
-        outcome may = budget == nullptr ? outcome{} : silent_.check(request.url);
+        status may = budget == nullptr ? status{} : silent_.check(request.url);
         if (may.ok()) may = spend(budget);
         if (may.failed()) return may;
         const auto begun = clock::now();
@@ -99,9 +99,8 @@ result<http_response> session::exchange(const http_request& first, oci::lookup_b
         }
         const http_response& response = came.value();
         if (is_passing(response) && tries < limits.retries && budget == nullptr) {
-            auto pause = pause_before(tries++, response, limits);
-            if (pause.failed()) return std::move(pause).take();
-            const auto not_before = clock::now() + pause.value();
+            REFRACT_ASSIGN(auto pause, pause_before(tries++, response, limits));
+            const auto not_before = clock::now() + pause;
             while (clock::now() < not_before && !transport_.is_cancelled()) {
                 auto finished = transport_.wait(not_before);
                 early_.insert(early_.end(), std::make_move_iterator(finished.begin()),
@@ -109,14 +108,13 @@ result<http_response> session::exchange(const http_request& first, oci::lookup_b
             }
             continue;
         }
-        if (response.ending != http_response::ending::answered) return error{status::unreachable, response.body};
+        if (response.ending != http_response::ending::answered) return error{status_code::unreachable, response.body};
         silent_.forget(request.url.origin());
         if (!is_redirect(response)) return came;
-        auto next = follow(request.url, response, ++redirects, limits);
-        if (next.failed()) return std::move(next).take();
-        if (!request.form.empty()) return error{status::unreachable, "it redirects a POST, which is not followed"};
-        if (next.value().origin() != request.url.origin()) request.headers.clear();
-        request.url = next.value();
+        REFRACT_ASSIGN(auto next, follow(request.url, response, ++redirects, limits));
+        if (!request.form.empty()) return error{status_code::unreachable, "it redirects a POST, which is not followed"};
+        if (next.origin() != request.url.origin()) request.headers.clear();
+        request.url = next;
     }
 }
 

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "registry/authorizer.h"
+#include "registry/auth/authorizer.h"
 #include "registry/budget.h"
-#include "registry/hosts.h"
-#include "registry/transport.h"
+#include "registry/hosts/hosts.h"
+#include "registry/http/transport.h"
 
 namespace refract::registry {
 
@@ -27,7 +27,7 @@ struct job {
     std::uint64_t max_bytes = 0;
     std::uint64_t* left = nullptr;  ///< of what may be held of all answers; taken from it as they come
     /// Where the body goes: each byte once and in order, also where a connection broke between two of them.
-    std::function<outcome(std::span<const std::byte>)> sink;
+    std::function<status(std::span<const std::byte>)> sink;
     bool registry::host::*capability = &registry::host::pull;
     /// Set: it is optional, is tried once on each host, and takes its requests from there.
     oci::lookup_budget* budget = nullptr;
@@ -53,7 +53,7 @@ public:
     const network_limits& limits() const noexcept { return transport_.options().limits; }
 
 private:
-    class pursuit;
+    class request_state;
 
     /// For token servers: redirects and retries, without authentication of ours.
     result<http_response> exchange(const http_request& request, oci::lookup_budget* budget);

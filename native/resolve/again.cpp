@@ -47,7 +47,7 @@ public:
     }
 
     /// `wanted`: the one manifest that will do; empty: each that was selected will.
-    outcome compare(const std::string& platform, const oci::platform_preference& runs, std::string_view wanted) const {
+    status compare(const std::string& platform, const oci::platform_preference& runs, std::string_view wanted) const {
         const taken found = take(walk_.read(), runs);
         if (found.digest.empty()) return {};
         const bool is_judged = wanted.empty() ? judged_.contains(found.digest) : found.digest == wanted;
@@ -61,7 +61,7 @@ public:
         } else {
             text += ", not the selected image " + std::string(wanted);
         }
-        return {status::denied, std::move(text)};
+        return {status_code::denied, std::move(text)};
     }
 
 private:
@@ -86,7 +86,7 @@ bool is_ascii(const oci::platform& one) {
 
 /// Where all platforms were wanted, people may ask for any that stands in an index. How many they are is bounded,
 /// because a stranger's index may name as many as it has entries, and each is held against all entries.
-outcome compare_all(const walk& walk, const comparison& with) {
+status compare_all(const walk& walk, const comparison& with) {
     std::map<platform_fields, const oci::platform*> asked;
     for (const selection& one : walk.selections()) {
         const oci::platform& platform = walk.platform_of(one);
@@ -100,27 +100,27 @@ outcome compare_all(const walk& walk, const comparison& with) {
             const oci::platform* const declared = index.platform_of(entry);
             if (declared == nullptr || oci::is_unknown(*declared)) continue;
             if (!is_ascii(*declared)) {
-                return {status::denied, "index " + read[0].digest + ": declares the platform " +
-                                            oci::describe(*declared) +
-                                            ", and it cannot be told what containerd takes for that"};
+                return {status_code::denied, "index " + read[0].digest + ": declares the platform " +
+                                                 oci::describe(*declared) +
+                                                 ", and it cannot be told what containerd takes for that"};
             }
             asked.try_emplace(fields_of(*declared), declared);
             if (asked.size() <= most_compared_platforms) continue;
-            return {status::limit_exceeded, "index " + read[0].digest + ": declares more than " +
-                                                std::to_string(most_compared_platforms) +
-                                                " platforms, too many to tell what containerd takes for each"};
+            return {status_code::limit_exceeded, "index " + read[0].digest + ": declares more than " +
+                                                     std::to_string(most_compared_platforms) +
+                                                     " platforms, too many to tell what containerd takes for each"};
         }
     }
     for (const auto& [fields, platform] : asked) {
         const auto runs = oci::platform_preference::compatible(*platform);
-        if (outcome done = with.compare(oci::describe(*platform), runs, {}); done.failed()) return done;
+        REFRACT_TRY(with.compare(oci::describe(*platform), runs, {}));
     }
     return {};
 }
 
 }  // namespace
 
-outcome check_again(const walk& walk, const oci::platform* host) {
+status check_again(const walk& walk, const oci::platform* host) {
     const comparison with(walk);
     const auto& wants = walk.asked().wants;
     for (std::uint32_t number = 0; number < wants.size(); ++number) {
@@ -128,16 +128,16 @@ outcome check_again(const walk& walk, const oci::platform* host) {
         const auto chosen = std::find_if(all.begin(), all.end(), [&](auto& one) { return one.requested == number; });
         const auto wanted = chosen == all.end() ? std::string_view() : walk.read().entry(chosen->place).digest;
         const auto& runs = wants[number].runs ? *wants[number].runs : wants[number].preference;
-        if (outcome done = with.compare(wants[number].name, runs, wanted); done.failed()) return done;
+        REFRACT_TRY(with.compare(wants[number].name, runs, wanted));
     }
     if (host != nullptr) {
         const auto runs = oci::platform_preference::compatible(*host);
         const std::string name = oci::describe(*host);
-        if (outcome done = with.compare(name + ", this host's", runs, {}); done.failed()) {
+        if (status done = with.compare(name + ", this host's", runs, {}); done.failed()) {
             return {done.why().code, done.why().message + ": ask for " + name + ", too"};
         }
     }
-    return wants.empty() ? compare_all(walk, with) : outcome();
+    return wants.empty() ? compare_all(walk, with) : status();
 }
 
 }  // namespace refract::resolve

@@ -13,6 +13,6 @@ namespace refract::resolve {
 ///
 /// Only what the indexes declare is looked at. What of it is on the host plays no part, so that no content that comes
 /// later changes the answer: what containerd would take but cannot find counts as taken.
-outcome check_again(const walk& walk, const oci::platform* host);
+status check_again(const walk& walk, const oci::platform* host);
 
 }  // namespace refract::resolve

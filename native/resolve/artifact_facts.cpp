@@ -112,47 +112,48 @@ void artifact_reader::want(const attached& all, const std::vector<std::string>& 
                 "limit: the rest was not read");
 }
 
-std::vector<oci::question> artifact_reader::questions() {
-    std::vector<oci::question> all;
+std::vector<oci::fetch_request> artifact_reader::questions() {
+    std::vector<oci::fetch_request> all;
     all.reserve(wanted_.size());
     for (const auto& digest : wanted_) {
-        all.push_back(oci::question_for(oci::question::kind::manifest, digest, request_.limits.document_bytes));
+        all.push_back(
+            oci::fetch_request_for(oci::fetch_request::kind::manifest, digest, request_.limits.document_bytes));
         all.back().media_type = asked_.find(digest)->second.media_type;
     }
     wanted_.clear();
     return all;
 }
 
-outcome artifact_reader::answer(std::string_view digest, const result<oci::answer>& came) {
+status artifact_reader::answer(std::string_view digest, const result<oci::fetch_response>& came) {
     entry& known = asked_.find(digest)->second;
     known.is_waiting = false;
     if (came.ok()) return take(digest, known.kind, known.media_type, came.value().documents.front());
-    if (came.why().code == status::missing) known.present = resolve::answer::no;
+    if (came.why().code == status_code::missing) known.present = resolve::tristate::no;
     return error(came.why());
 }
 
-void artifact_reader::answer(std::span<const oci::question> asked, const std::vector<result<oci::answer>>& came,
-                             notice_list& notices) {
+void artifact_reader::answer(std::span<const oci::fetch_request> asked,
+                             const std::vector<result<oci::fetch_response>>& came, notice_list& notices) {
     for (std::size_t i = 0; i < asked.size(); ++i) {
-        outcome read = answer(asked[i].reference, came[i]);
-        const bool is_missing = came[i].failed() && came[i].why().code == status::missing;
+        status read = answer(asked[i].reference, came[i]);
+        const bool is_missing = came[i].failed() && came[i].why().code == status_code::missing;
         if (read.failed() && !is_missing) notices.add(std::move(read).take().message);
     }
 }
 
-outcome artifact_reader::take(std::string_view digest, oci::media_kind kind, std::string_view media_type,
-                              std::string_view bytes) {
+status artifact_reader::take(std::string_view digest, oci::media_kind kind, std::string_view media_type,
+                             std::string_view bytes) {
     entry& known = asked_.try_emplace(std::string(digest)).first->second;
-    known.present = resolve::answer::yes;
+    known.present = resolve::tristate::yes;
     const std::string place = (kind == oci::media_kind::index ? "index " : "manifest ") + std::string(digest);
     if (kind == oci::media_kind::index) {
         oci::index index;
-        outcome done = index.read(json_, bytes_of(bytes), request_.limits);
+        status done = index.read(json_, bytes_of(bytes), request_.limits);
         if (done.ok()) done = keep(facts_of(index, request_), known);
         if (done.failed()) return std::move(done).in(place);
     } else {
         oci::manifest manifest;
-        outcome done = manifest.read(json_, bytes_of(bytes), request_.limits);
+        status done = manifest.read(json_, bytes_of(bytes), request_.limits);
         if (done.ok()) done = keep(facts_of(manifest, media_type, request_), known);
         if (done.failed()) return std::move(done).in(place);
     }
@@ -160,12 +161,13 @@ outcome artifact_reader::take(std::string_view digest, oci::media_kind kind, std
 }
 
 /// Bytes of one artifact: what is made of it is kept, in each list and each record.
-outcome artifact_reader::keep(artifact_facts facts, entry& into) {
+status artifact_reader::keep(artifact_facts facts, entry& into) {
     std::size_t bytes = 0;
     for (const auto type : facts.types) bytes += type.size();
     if (bytes > request_.limits.annotation_bytes) {
-        return {status::limit_exceeded, "its types take " + std::to_string(bytes) + " bytes, more than the limit of " +
-                                            std::to_string(request_.limits.annotation_bytes)};
+        return {status_code::limit_exceeded, "its types take " + std::to_string(bytes) +
+                                                 " bytes, more than the limit of " +
+                                                 std::to_string(request_.limits.annotation_bytes)};
     }
     facts.subject = keep(facts.subject);
     facts.artifact_type = keep(facts.artifact_type);
@@ -198,7 +200,7 @@ void artifact_reader::complete(attached& all) const {
 void artifact_reader::complete(reference& one) const {
     const auto known = asked_.find(one.digest());
     if (known == asked_.end()) return;
-    if (known->second.present != resolve::answer::unknown) one.present = known->second.present;
+    if (known->second.present != resolve::tristate::unknown) one.present = known->second.present;
     if (known->second.is_read) resolve::complete(one, known->second.facts);
 }
 

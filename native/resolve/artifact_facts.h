@@ -48,14 +48,14 @@ public:
     /// be known. What is over the limit is a notice.
     void want(const attached& all, const std::vector<std::string>& types, notice_list& notices);
     /// What was wanted since the last call.
-    std::vector<oci::question> questions();
+    std::vector<oci::fetch_request> questions();
     /// The answer about a digest. What cannot be read is an error to tell of, and stays unknown.
-    outcome answer(std::string_view digest, const result<oci::answer>& came);
+    status answer(std::string_view digest, const result<oci::fetch_response>& came);
     /// All answers to questions. What is missing is known to be; what cannot be read is a notice.
-    void answer(std::span<const oci::question> asked, const std::vector<result<oci::answer>>& came,
+    void answer(std::span<const oci::fetch_request> asked, const std::vector<result<oci::fetch_response>>& came,
                 notice_list& notices);
     /// Bytes that are at hand.
-    outcome take(std::string_view digest, oci::media_kind kind, std::string_view media_type, std::string_view bytes);
+    status take(std::string_view digest, oci::media_kind kind, std::string_view media_type, std::string_view bytes);
 
     /// Whether it was wanted, and the answer has not come yet.
     bool is_waiting_for(std::string_view digest) const;
@@ -72,12 +72,12 @@ private:
         std::string media_type;
         bool is_waiting = false;
         bool is_read = false;
-        resolve::answer present = resolve::answer::unknown;
+        resolve::tristate present = resolve::tristate::unknown;
         artifact_facts facts;
     };
 
     std::string_view keep(std::string_view text) { return text.empty() ? text : strings_.emplace_back(text); }
-    outcome keep(artifact_facts facts, entry& into);
+    status keep(artifact_facts facts, entry& into);
 
     const request& request_;
     std::uint32_t most_;

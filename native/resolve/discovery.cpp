@@ -13,7 +13,7 @@
 namespace refract::resolve {
 namespace {
 
-using kind = oci::question::kind;
+using kind = oci::fetch_request::kind;
 
 /// At most so many characters of a digest's hex are in a tag (Proposal F; distribution-spec, "Referrers Tag Schema").
 constexpr std::size_t longest_hex = 64;
@@ -67,11 +67,11 @@ void discovery::ask(asked::purpose why, kind what, std::string_view reference, s
     asked next;
     next.why = why;
     next.subject = about;
-    next.question = oci::question_for(what, reference, request_.listing.limits.document_bytes);
+    next.question = oci::fetch_request_for(what, reference, request_.listing.limits.document_bytes);
     next_.push_back(std::move(next));
 }
 
-std::vector<oci::question> discovery::next() {
+std::vector<oci::fetch_request> discovery::next() {
     if (stopped_) {
         // What still waits for its bytes was found all the same.
         for (auto& [digest, one] : std::exchange(waiting_, {})) {
@@ -122,10 +122,10 @@ std::vector<oci::question> discovery::next() {
         }
     }
     under_way_ = std::exchange(next_, {});
-    std::vector<oci::question> questions;
+    std::vector<oci::fetch_request> questions;
     questions.reserve(under_way_.size());
     for (const asked& one : under_way_) questions.push_back(one.question);
-    for (oci::question& one : artifacts_.questions()) {
+    for (oci::fetch_request& one : artifacts_.questions()) {
         asked about;
         about.why = asked::purpose::artifact;
         about.question = one;
@@ -216,11 +216,11 @@ void discovery::add_scanned() {
     }
 }
 
-outcome discovery::answer(std::vector<result<oci::answer>> answers) {
+status discovery::answer(std::vector<result<oci::fetch_response>> answers) {
     const std::vector<asked> round = std::exchange(under_way_, {});
     for (std::size_t i = 0; i < round.size(); ++i) {
-        if (answers[i].failed() && answers[i].why().code == status::cancelled) return std::move(answers[i]).take();
-        outcome done = stopped_ ? outcome() : take(round[i], std::move(answers[i]));
+        if (answers[i].failed() && answers[i].why().code == status_code::cancelled) return std::move(answers[i]).take();
+        status done = stopped_ ? status() : take(round[i], std::move(answers[i]));
         if (done.failed()) problems_.add(std::move(done).take().message);
     }
     return {};

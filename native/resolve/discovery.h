@@ -52,9 +52,9 @@ public:
     void add_subjects(const walk& image, const std::vector<reference>& known);
 
     /// What to ask next; nothing: it is done.
-    std::vector<oci::question> next();
+    std::vector<oci::fetch_request> next();
     /// What the repository said, in the order of the questions. Only `cancelled` and what is no answer at all ends it.
-    outcome answer(std::vector<result<oci::answer>> answers);
+    status answer(std::vector<result<oci::fetch_response>> answers);
 
     /// How much more may be read.
     std::uint64_t bytes_left() const noexcept {
@@ -89,13 +89,13 @@ private:
         std::size_t subject = 0;
         tagged_index* index = nullptr;
         std::uint32_t position = 0;  ///< of an entry
-        oci::question question;
+        oci::fetch_request question;
     };
     enum class knowledge { unknown, asking, yes, no };
     enum class tag_listing { unknown, asking, whole, trying, by_subject, refused };
 
     bool wants(std::uint32_t sources) const noexcept { return (request_.sources & sources) != 0; }
-    void ask(asked::purpose why, oci::question::kind what, std::string_view reference, std::size_t about = 0);
+    void ask(asked::purpose why, oci::fetch_request::kind what, std::string_view reference, std::size_t about = 0);
     void ask_about_tags(std::size_t number);
     void ask_for_known_tags(std::size_t number);
     void ask_for_tag(std::size_t number, const std::string& tag);
@@ -104,25 +104,25 @@ private:
     bool is_wanted_tag(const subject& about, std::string_view tag) const;
 
     /// An error is what could not be had or read.
-    outcome take(const asked& one, result<oci::answer> came);
-    outcome take_listing(const asked& one, result<oci::answer> came);
-    outcome take_referrers(const asked& one, result<oci::answer> came);
-    outcome take_page(const std::string& page, const std::string& about);
+    status take(const asked& one, result<oci::fetch_response> came);
+    status take_listing(const asked& one, result<oci::fetch_response> came);
+    status take_referrers(const asked& one, result<oci::fetch_response> came);
+    status take_page(const std::string& page, const std::string& about);
     /// The entries of a page that may be of use, as an index by themselves: the page goes.
     result<std::string> sift(const std::string& page, const std::string& about);
     void add_listed(const oci::index& index, const std::string& about);
-    outcome take_tag(const asked& one, const std::string& bytes);
-    outcome take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
-                                 const std::string& digest);
-    outcome take_scanned(const asked& one, const std::string& bytes);
-    outcome take_nested(const asked& one, result<oci::answer> came);
-    outcome take_entry(const asked& one, result<oci::answer> came);
+    status take_tag(const asked& one, const std::string& bytes);
+    status take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
+                                const std::string& digest);
+    status take_scanned(const asked& one, const std::string& bytes);
+    status take_nested(const asked& one, result<oci::fetch_response> came);
+    status take_entry(const asked& one, result<oci::fetch_response> came);
     void take_artifact(const std::string& digest);
-    outcome begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
-                       std::string media_type);
-    outcome go_on(tagged_index& index, result<walk::step> step);
+    status begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
+                      std::string media_type);
+    status go_on(tagged_index& index, result<walk::step> step);
     /// All of the index has been read: takes what it holds.
-    outcome read_index(tagged_index& index);
+    status read_index(tagged_index& index);
     enum class standing { referrer, unsure, other };
     standing standing_of(const oci::descriptor& entry, std::string_view about) const;
     /// Adds what was found as soon as its bytes have said what its listing does not. `unsure`: and only if they say

@@ -23,14 +23,14 @@ result<std::uint32_t> documents::add(const expected_document& expected, const do
     const bool is_config = expected.kind == document_kind::config;
     const std::uint64_t most = is_config ? limits_.config_bytes : limits_.document_bytes;
     if (from.size() > most) {
-        return error{status::limit_exceeded,
+        return error{status_code::limit_exceeded,
                      "takes " + std::to_string(from.size()) + " bytes, more than the limit of " + std::to_string(most)};
     }
     if (static_cast<std::int64_t>(from.size()) != expected.size) {
-        return error{status::size_mismatch, "size mismatch: want " + std::to_string(expected.size) + " bytes, got " +
-                                                std::to_string(from.size())};
+        return error{status_code::size_mismatch, "size mismatch: want " + std::to_string(expected.size) +
+                                                     " bytes, got " + std::to_string(from.size())};
     }
-    if (outcome done = from.verify(expected.digest); done.failed()) return done;
+    REFRACT_TRY(from.verify(expected.digest));
     return add_checked(expected, from);
 }
 
@@ -44,12 +44,12 @@ result<std::uint32_t> documents::add_checked(const expected_document& expected, 
     next.place = expected.place;
     next.depth = expected.depth;
     next.is_artifact = false;
-    if (outcome done = read(next, from); done.failed()) return done;
+    REFRACT_TRY(read(next, from));
     numbers_.emplace(next.digest, count_);
     return count_++;
 }
 
-outcome documents::read(document& into, const document_source& from) {
+status documents::read(document& into, const document_source& from) {
     switch (into.kind) {
         case document_kind::index:
             return from.read(into.index, reader_, limits_);

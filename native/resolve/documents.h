@@ -103,7 +103,7 @@ public:
     std::string describe(place where) const;
 
 private:
-    outcome read(document& into, const document_source& from);
+    status read(document& into, const document_source& from);
 
     limits limits_;
     oci::json_reader reader_;

@@ -24,7 +24,7 @@ std::string_view cosign_type(std::string_view tag) {
 
 }  // namespace
 
-outcome discovery::take(const asked& one, result<oci::answer> came) {
+status discovery::take(const asked& one, result<oci::fetch_response> came) {
     using purpose = asked::purpose;
     switch (one.why) {
         case purpose::listing:
@@ -39,7 +39,7 @@ outcome discovery::take(const asked& one, result<oci::answer> came) {
             return take_entry(one, std::move(came));
         case purpose::artifact: {
             if (came.ok()) count_bytes(came.value().documents.front().size());
-            outcome read = artifacts_.answer(one.question.reference, came);
+            status read = artifacts_.answer(one.question.reference, came);
             take_artifact(one.question.reference);
             return read;
         }
@@ -49,7 +49,7 @@ outcome discovery::take(const asked& one, result<oci::answer> came) {
     }
     if (came.failed()) {
         // Probed, or deleted since it was listed.
-        if (came.why().code == status::missing) return {};
+        if (came.why().code == status_code::missing) return {};
         return std::move(came).take();
     }
     const std::string& bytes = came.value().documents.front();
@@ -57,7 +57,7 @@ outcome discovery::take(const asked& one, result<oci::answer> came) {
     return one.why == purpose::tag ? take_tag(one, bytes) : take_scanned(one, bytes);
 }
 
-outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
+status discovery::take_listing(const asked& one, result<oci::fetch_response> came) {
     using purpose = asked::purpose;
     if (came.ok()) {
         const auto& tags = came.value().tags;
@@ -77,7 +77,7 @@ outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
         }
         return {};
     }
-    if (one.why == purpose::listing && came.why().code == status::limit_exceeded) {
+    if (one.why == purpose::listing && came.why().code == status_code::limit_exceeded) {
         listing_ = tag_listing::trying;
         return {};
     }
@@ -93,30 +93,29 @@ outcome discovery::take_listing(const asked& one, result<oci::answer> came) {
     return std::move(came).take();
 }
 
-outcome discovery::take_tag(const asked& one, const std::string& bytes) {
+status discovery::take_tag(const asked& one, const std::string& bytes) {
     const subject about = subjects_[one.subject];
     const std::string& tag = one.question.reference;
-    auto digest = oci::sha256_digest(bytes_of(bytes));
-    if (digest.failed()) return std::move(digest).take();
+    REFRACT_ASSIGN(auto digest, oci::sha256_digest(bytes_of(bytes)));
     // Some registries take "sha256-<hex>" for the digest itself.
-    if (digest.value() == about.digest) return {};
+    if (digest == about.digest) return {};
     auto what = oci::identify(reader_, bytes_of(bytes));
-    if (what.failed()) return outcome(std::move(what).take()).in("tag " + printable(tag));
+    if (what.failed()) return status(std::move(what).take()).in("tag " + printable(tag));
 
     const bool is_index = what.value().kind == oci::media_kind::index;
     if (is_index && cosign_type(tag).empty()) {
-        return begin_walk(tag, about.digest, bytes, digest.value(), what.value().media_type);
+        return begin_walk(tag, about.digest, bytes, digest, what.value().media_type);
     }
     if (tag == about.tag) {
         notices_.add("tag " + printable(tag) + " names a manifest, not an index: it holds no references");
         return {};
     }
-    return take_tagged_manifest(one, bytes, what.value(), digest.value());
+    return take_tagged_manifest(one, bytes, what.value(), digest);
 }
 
 /// What stands under a tag that begins with the digest's: cosign's, or another tool's.
-outcome discovery::take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
-                                        const std::string& digest) {
+status discovery::take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
+                                       const std::string& digest) {
     const std::string& tag = one.question.reference;
     oci::descriptor& descriptor = descriptors_.emplace_back();
     descriptor.media_type = keep(what.media_type);
@@ -129,9 +128,9 @@ outcome discovery::take_tagged_manifest(const asked& one, const std::string& byt
     next.type = cosign_type(tag);
     next.sources = next.type.empty() ? source_digest_tag : source_cosign_tag;
     next.tag = keep(tag);
-    next.present = answer::yes;
+    next.present = tristate::yes;
     next.kinds = kinds_of(next);
-    outcome read = artifacts_.take(digest, what.kind, what.media_type, bytes);
+    status read = artifacts_.take(digest, what.kind, what.media_type, bytes);
     artifacts_.complete(next);
     // Anything may stand under the tag of a signature: an image is none, nor is what cannot be read.
     const auto* const facts = artifacts_.find(digest);
@@ -143,7 +142,7 @@ outcome discovery::take_tagged_manifest(const asked& one, const std::string& byt
     return std::move(read).in("tag " + printable(tag));
 }
 
-outcome discovery::take_scanned(const asked& one, const std::string& bytes) {
+status discovery::take_scanned(const asked& one, const std::string& bytes) {
     const std::string& tag = one.question.reference;
     auto what = oci::identify(reader_, bytes_of(bytes));
     if (what.failed() || what.value().kind != oci::media_kind::index) {
@@ -151,16 +150,15 @@ outcome discovery::take_scanned(const asked& one, const std::string& bytes) {
         if (what.failed()) notices_.add("tag " + printable(tag) + " was not looked into: " + what.why().message);
         return {};
     }
-    auto digest = oci::sha256_digest(bytes_of(bytes));
-    if (digest.failed()) return std::move(digest).take();
-    if (of_image_.contains(digest.value())) return {};
-    outcome done = begin_walk(tag, {}, bytes, digest.value(), what.value().media_type);
+    REFRACT_ASSIGN(auto digest, oci::sha256_digest(bytes_of(bytes)));
+    if (of_image_.contains(digest)) return {};
+    status done = begin_walk(tag, {}, bytes, digest, what.value().media_type);
     if (done.failed()) notices_.add("tag " + printable(tag) + " was not looked into: " + done.why().message);
     return {};
 }
 
-outcome discovery::begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
-                              std::string media_type) {
+status discovery::begin_walk(std::string tag, std::string about, const std::string& bytes, std::string digest,
+                             std::string media_type) {
     auto& index = *indexes_.emplace_back(std::make_unique<tagged_index>());
     index.tag = std::move(tag);
     index.subject = std::move(about);
@@ -174,17 +172,17 @@ outcome discovery::begin_walk(std::string tag, std::string about, const std::str
     return go_on(index, index.walk->begin(root, bytes_of(bytes)));
 }
 
-outcome discovery::go_on(tagged_index& index, result<walk::step> step) {
-    if (step.failed()) return outcome(std::move(step).take()).in("tag " + printable(index.tag));
+status discovery::go_on(tagged_index& index, result<walk::step> step) {
+    if (step.failed()) return status(std::move(step).take()).in("tag " + printable(index.tag));
     if (step.value() == walk::step::done) return read_index(index);
-    ask(asked::purpose::nested, oci::question::kind::manifest, index.walk->needed().expected.digest);
+    ask(asked::purpose::nested, oci::fetch_request::kind::manifest, index.walk->needed().expected.digest);
     next_.back().index = &index;
     next_.back().question.max_bytes = index.walk->needed().max_bytes;
     next_.back().question.media_type = index.walk->needed().expected.media_type;
     return {};
 }
 
-outcome discovery::take_nested(const asked& one, result<oci::answer> came) {
+status discovery::take_nested(const asked& one, result<oci::fetch_response> came) {
     walk& walk = *one.index->walk;
     if (came.failed()) return go_on(*one.index, walk.missing(came.why().message));
     const std::string& bytes = came.value().documents.front();
@@ -192,7 +190,7 @@ outcome discovery::take_nested(const asked& one, result<oci::answer> came) {
     return go_on(*one.index, walk.feed(bytes_of(bytes)));
 }
 
-outcome discovery::read_index(tagged_index& index) {
+status discovery::read_index(tagged_index& index) {
     const walk& walk = *index.walk;
     const documents& documents = walk.read();
     documents.for_each_entry([&](place, const oci::descriptor& entry) { listed_.insert(entry.digest); });
@@ -232,7 +230,7 @@ outcome discovery::read_index(tagged_index& index) {
             stop(too_many());
             break;
         }
-        ask(asked::purpose::entry, oci::question::kind::manifest, entry.digest);
+        ask(asked::purpose::entry, oci::fetch_request::kind::manifest, entry.digest);
         next_.back().index = &index;
         next_.back().position = where.position;
         next_.back().question.media_type = entry.media_type;
@@ -240,7 +238,7 @@ outcome discovery::read_index(tagged_index& index) {
     return {};
 }
 
-outcome discovery::take_entry(const asked& one, result<oci::answer> came) {
+status discovery::take_entry(const asked& one, result<oci::fetch_response> came) {
     const documents& documents = one.index->walk->read();
     const place where{0, one.position};
     const oci::descriptor& entry = documents.entry(where);
@@ -253,7 +251,7 @@ outcome discovery::take_entry(const asked& one, result<oci::answer> came) {
     next.tag = one.index->tag;
     next.sources = source_digest_tag;
     add_stated_types(next);
-    outcome read;
+    status read;
     if (came.ok()) {
         const std::string& bytes = came.value().documents.front();
         count_bytes(bytes.size());
@@ -263,8 +261,8 @@ outcome discovery::take_entry(const asked& one, result<oci::answer> came) {
             if (facts->subject == one.index->subject) next.sources = source_referrers_tag;
         }
         artifacts_.complete(next);
-    } else if (came.why().code == status::missing) {
-        next.present = answer::no;
+    } else if (came.why().code == status_code::missing) {
+        next.present = tristate::no;
     } else {
         read = std::move(came).take();
     }
@@ -275,7 +273,7 @@ outcome discovery::take_entry(const asked& one, result<oci::answer> came) {
 
 void discovery::add(reference found, bool unsure) {
     if ((found.sources & request_.sources) == 0 || stopped_) return;
-    const bool reads = (found.unread || unsure) && found.present != answer::no;
+    const bool reads = (found.unread || unsure) && found.present != tristate::no;
     if (reads && found_.size() + waiting_.size() >= request_.limits.found) return stop(too_many());
     if (reads && artifacts_.want(*found.descriptor)) {
         const std::string digest(found.digest());

@@ -9,36 +9,35 @@
 
 namespace refract::resolve {
 
-outcome discovery::take_referrers(const asked& one, result<oci::answer> came) {
+status discovery::take_referrers(const asked& one, result<oci::fetch_response> came) {
     if (came.failed()) {
         // Whatever is no list of referrers says that there is no such API here. A tag may list them all the same.
-        const status code = came.why().code;
+        const status_code code = came.why().code;
         if (api_ != knowledge::yes) api_ = knowledge::no;
-        const bool is_none = code == status::missing || code == status::unsupported;
+        const bool is_none = code == status_code::missing || code == status_code::unsupported;
         if (is_none && !one.question.page) return {};
         return std::move(came).take();
     }
     const std::string about = subjects_[one.subject].digest;
-    outcome read = take_page(came.value().documents.front(), about);
+    status read = take_page(came.value().documents.front(), about);
     if (read.failed()) {
         if (api_ != knowledge::yes) api_ = knowledge::no;
         return std::move(read).in("referrers of " + about);
     }
     api_ = knowledge::yes;
     if (!came.value().next || stopped_) return {};
-    ask(asked::purpose::referrers, oci::question::kind::referrers, about, one.subject);
+    ask(asked::purpose::referrers, oci::fetch_request::kind::referrers, about, one.subject);
     next_.back().question.artifact_type = one.question.artifact_type;
     next_.back().question.page = std::move(came.value().next);
     return {};
 }
 
-outcome discovery::take_page(const std::string& page, const std::string& about) {
+status discovery::take_page(const std::string& page, const std::string& about) {
     count_bytes(page.size());
-    auto sifted = sift(page, about);
-    if (sifted.failed()) return std::move(sifted).take();
-    if (sifted.value().empty()) return {};
+    REFRACT_ASSIGN(auto sifted, sift(page, about));
+    if (sifted.empty()) return {};
     auto& index = *pages_.emplace_back(std::make_unique<oci::index>());
-    if (outcome done = index.read(reader_, bytes_of(sifted.value()), request_.listing.limits); done.failed()) {
+    if (status done = index.read(reader_, bytes_of(sifted), request_.listing.limits); done.failed()) {
         return done;
     }
     add_listed(index, strings_.emplace_back(about));
@@ -49,10 +48,9 @@ outcome discovery::take_page(const std::string& page, const std::string& about) 
 /// so that the page can go. An entry that cannot be read hides no other.
 result<std::string> discovery::sift(const std::string& page, const std::string& about) {
     simdjson::dom::document parsed;
-    auto root = reader_.read(parsed, bytes_of(page));
-    if (root.failed()) return std::move(root).take();
+    REFRACT_ASSIGN(auto root, reader_.read(parsed, bytes_of(page)));
     oci::document_root top;
-    outcome done = oci::read_document_root(root.value(), oci::media_kind::index, top);
+    status done = oci::read_document_root(root, oci::media_kind::index, top);
     if (done.failed()) return done;
     std::string taken;
     std::uint32_t count = 0;
@@ -60,7 +58,7 @@ result<std::string> discovery::sift(const std::string& page, const std::string& 
     std::size_t passed_over = 0;
     std::string first;
     std::vector<oci::platform> platforms;
-    done = oci::read_array(*top.manifests, [&](oci::json_element element) -> outcome {
+    done = oci::read_array(*top.manifests, [&](oci::json_element element) -> status {
         const std::size_t number = position++;
         if (stopped_ || count > request_.limits.found) return {};
         if (++entries_ > request_.limits.entries) {
@@ -69,12 +67,13 @@ result<std::string> discovery::sift(const std::string& page, const std::string& 
             return {};
         }
         const std::string text = simdjson::minify(element);
-        outcome read;
+        status read;
         platforms.clear();
         oci::descriptor entry;
         if (text.size() > request_.limits.entry_bytes) {
-            read = {status::limit_exceeded, "has " + std::to_string(text.size()) + " bytes, more than the limit of " +
-                                                std::to_string(request_.limits.entry_bytes) + " for an entry"};
+            read = {status_code::limit_exceeded, "has " + std::to_string(text.size()) +
+                                                     " bytes, more than the limit of " +
+                                                     std::to_string(request_.limits.entry_bytes) + " for an entry"};
         } else {
             read = oci::read_descriptor(element, request_.listing.limits, entry, platforms);
         }

@@ -92,13 +92,13 @@ std::string write_record(const std::vector<reference>& found) {
     return index.dump();
 }
 
-outcome record::read(std::span<const std::byte> bytes, const limits& limits) {
+status record::read(std::span<const std::byte> bytes, const limits& limits) {
     references_.clear();
     reader_ = std::make_unique<oci::json_reader>(limits.json_depth);
     // What a record has in annotations may have stood elsewhere.
     refract::limits wide = limits;
     wide.annotation_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.document_bytes, UINT32_MAX));
-    if (outcome done = index_.read(*reader_, bytes, wide); done.failed()) return done;
+    REFRACT_TRY(index_.read(*reader_, bytes, wide));
     for (const oci::descriptor& entry : index_.entries()) {
         reference one;
         one.descriptor = &entry;
@@ -112,7 +112,7 @@ outcome record::read(std::span<const std::byte> bytes, const limits& limits) {
         one.kinds = kinds_of(one);
         oci::digest_algorithm algorithm{};
         if (one.sources == 0 || !(one.subject.empty() || oci::parse_digest(one.subject, algorithm))) {
-            return {status::malformed,
+            return {status_code::malformed,
                     "entry " + std::string(entry.digest) + " does not say where it was found, or is about no digest"};
         }
         references_.push_back(std::move(one));

@@ -23,7 +23,7 @@ std::string write_record(const std::vector<reference>& found);
 class record {
 public:
     /// Reads the bytes, whose digest the caller has checked.
-    outcome read(std::span<const std::byte> bytes, const limits& limits);
+    status read(std::span<const std::byte> bytes, const limits& limits);
     const std::vector<reference>& references() const noexcept { return references_; }
 
 private:

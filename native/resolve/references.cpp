@@ -128,12 +128,12 @@ void settle_weakness(const told_image& image, attached& all) {
     }
     std::sort(listed.begin(), listed.end());
     all.unread_indexes = static_cast<std::uint32_t>(unread.size());
-    const answer absent = unread.empty() ? answer::yes : answer::unknown;
+    const tristate absent = unread.empty() ? tristate::yes : tristate::unknown;
     for (reference& one : all.references) {
         if (one.subject.empty()) {
-            one.weak = answer::unknown;
+            one.weak = tristate::unknown;
         } else {
-            one.weak = std::binary_search(listed.begin(), listed.end(), one.subject) ? answer::no : absent;
+            one.weak = std::binary_search(listed.begin(), listed.end(), one.subject) ? tristate::no : absent;
         }
     }
 }
@@ -239,7 +239,7 @@ void fold(const reference& again, reference& kept) {
     kept.by_bytes = kept.by_bytes || again.by_bytes;
     if (kept.description.empty()) kept.description = again.description;
     if (kept.tag.empty()) kept.tag = again.tag;
-    if (kept.present == answer::unknown) kept.present = again.present;
+    if (kept.present == tristate::unknown) kept.present = again.present;
     if (kept.place.document == none) kept.place = again.place;
 }
 
@@ -353,7 +353,7 @@ attached find_attached(const walk& walk) {
     return all;
 }
 
-outcome check_wanted(const told_image& image, const request& policy, const attached& all) {
+status check_wanted(const told_image& image, const request& policy, const attached& all) {
     std::set<std::string_view> artifacts;  // one may be about several subjects
     for (const reference& one : all.references) {
         if (one.wanted) artifacts.insert(one.digest());
@@ -361,9 +361,9 @@ outcome check_wanted(const told_image& image, const request& policy, const attac
     const auto wanted = artifacts.size();
     const auto most = policy.limits.fetched_references;
     if (wanted <= most) return {};
-    return {status::limit_exceeded, describe(image) + ": " + std::to_string(wanted) +
-                                        " references are to be fetched, more than the limit of " +
-                                        std::to_string(most) + " (narrow the types that the policy fetches)"};
+    return {status_code::limit_exceeded, describe(image) + ": " + std::to_string(wanted) +
+                                             " references are to be fetched, more than the limit of " +
+                                             std::to_string(most) + " (narrow the types that the policy fetches)"};
 }
 
 std::string describe(const told_image& image) {

@@ -30,7 +30,7 @@ inline constexpr std::uint32_t every_source = in_index_sources | tag_sources | s
 /// "index", "annotation", "buildkit", "soci", "digest-tag", …; empty for anything but one source.
 std::string_view source_name(std::uint32_t one) noexcept;
 
-enum class answer { no = 0, yes = 1, unknown = 2 };
+enum class tristate { no = 0, yes = 1, unknown = 2 };
 
 /// Something that is attached: an artifact, or a signature kept in an annotation. Views live as long as the walk's
 /// documents.
@@ -50,8 +50,8 @@ struct reference {
     std::string_view value;
     std::uint32_t sources = 0;
     std::string_view tag;  ///< of the index or artifact that told of it, where it was not the image's own
-    answer weak = answer::no;
-    answer present = answer::unknown;  ///< whether the artifact itself is there
+    tristate weak = tristate::no;
+    tristate present = tristate::unknown;  ///< whether the artifact itself is there
     bool wanted = false;
     bool unread = false;    ///< where it is listed does not say all, and its bytes were not read
     bool by_bytes = false;  ///< only its bytes say that it is an artifact: its entry looks like an image's
@@ -114,6 +114,6 @@ void settle(const told_image& image, const request& policy, attached& all);
 void merge(std::vector<reference>& references);
 
 /// Refuses more wanted references than the request allows: better nothing is fetched than an arbitrary part.
-outcome check_wanted(const told_image& image, const request& policy, const attached& all);
+status check_wanted(const told_image& image, const request& policy, const attached& all);
 
 }  // namespace refract::resolve

@@ -30,11 +30,11 @@ std::string with_platform(const std::string& name, std::string_view platform) {
     return platform.empty() ? name : name + " for " + std::string(platform);
 }
 
-outcome refusal(const std::string& image, const std::set<std::string_view>& missing,
-                const std::set<std::string_view>& types, std::string_view but, std::string_view remedy) {
-    return {status::denied, image + " lacks what the policy requires: " + listed(missing, "") +
-                                " (attached: " + listed(types, "nothing") + std::string(but) + "); " +
-                                std::string(remedy) + ", or change required"};
+status refusal(const std::string& image, const std::set<std::string_view>& missing,
+               const std::set<std::string_view>& types, std::string_view but, std::string_view remedy) {
+    return {status_code::denied, image + " lacks what the policy requires: " + listed(missing, "") +
+                                     " (attached: " + listed(types, "nothing") + std::string(but) + "); " +
+                                     std::string(remedy) + ", or change required"};
 }
 
 /// What may hold what is missing.
@@ -70,7 +70,7 @@ bool counts(const reference& one) {
     if (one.descriptor == nullptr) return one.value.find_first_not_of(" \t\r\n") != std::string_view::npos;
     if (one.descriptor->algorithm == oci::digest_algorithm::other || one.descriptor->size == 0) return false;
     const bool is_about_unknown = one.unread && one.subject.empty();
-    return one.malformed.empty() && !is_about_unknown && one.present != answer::no;
+    return one.malformed.empty() && !is_about_unknown && one.present != tristate::no;
 }
 
 std::vector<const reference*> counted_for(const told_image& image, const chosen_image& chosen, const attached& all) {
@@ -110,7 +110,7 @@ std::set<std::string_view> missing_of(const std::vector<std::string>& wanted,
 
 }  // namespace
 
-outcome check_required(const told_image& image, const request& policy, const attached& all, std::string_view but) {
+status check_required(const told_image& image, const request& policy, const attached& all, std::string_view but) {
     if (policy.required_types.empty()) return {};
     const bool alone = image.walk == nullptr;
     for (const chosen_image& chosen : chosen_of(image, policy)) {

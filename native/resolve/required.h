@@ -12,7 +12,7 @@ namespace refract::resolve {
 /// images or about references does not count, nor what hides behind a malformed subject, states no subject and was not
 /// read, is empty, or has a digest that nobody can check. That an artifact is listed does not say that it is true.
 /// `but` is what the person who reads the refusal should know besides.
-outcome check_required(const told_image& image, const request& policy, const attached& all, std::string_view but = {});
+status check_required(const told_image& image, const request& policy, const attached& all, std::string_view but = {});
 
 /// Whether some selected image lacks a type; what nothing is required of lacks none.
 bool lacks_any(const told_image& image, const request& policy, const std::vector<std::string>& types,

@@ -89,10 +89,10 @@ void search::begin_asking() {
     }
 }
 
-result<std::span<const oci::question>> search::next() {
-    if (phase_ == phase::finished) return std::span<const oci::question>();
+result<std::span<const oci::fetch_request>> search::next() {
+    if (phase_ == phase::finished) return std::span<const oci::fetch_request>();
     if (!round_.empty()) {
-        if (outcome done = hand_over(); done.failed()) return done;
+        REFRACT_TRY(hand_over());
     }
     if (phase_ == phase::reading) {
         round_ = artifacts_->questions();
@@ -106,47 +106,47 @@ result<std::span<const oci::question>> search::next() {
     answers_.assign(round_.size(), std::nullopt);
     if (round_.empty()) {
         static const std::vector<reference> none_found;
-        if (outcome done = take(discovery_ ? discovery_->found() : none_found); done.failed()) return done;
+        REFRACT_TRY(take(discovery_ ? discovery_->found() : none_found));
         phase_ = phase::finished;
     }
-    return std::span<const oci::question>(round_);
+    return std::span<const oci::fetch_request>(round_);
 }
 
-outcome search::answer(std::size_t number, result<std::string> came) {
-    if (number >= answers_.size()) return {status::invalid_argument, "there is no such question in this round"};
+status search::answer(std::size_t number, result<std::string> came) {
+    if (number >= answers_.size()) return {status_code::invalid_argument, "there is no such question in this round"};
     if (came.failed()) {
         answers_[number].emplace(std::move(came).take());
         return {};
     }
     if (came.value().size() > round_[number].max_bytes) {
-        return {status::limit_exceeded, "the answer about " + round_[number].reference +
-                                            " is longer than the limit of " + std::to_string(round_[number].max_bytes) +
-                                            " bytes"};
+        return {status_code::limit_exceeded, "the answer about " + round_[number].reference +
+                                                 " is longer than the limit of " +
+                                                 std::to_string(round_[number].max_bytes) + " bytes"};
     }
-    oci::answer said;
+    oci::fetch_response said;
     said.documents.push_back(std::move(came).value());
     answers_[number].emplace(std::move(said));
     return {};
 }
 
-outcome search::hand_over() {
+status search::hand_over() {
     if (std::find(answers_.begin(), answers_.end(), std::nullopt) != answers_.end()) {
-        return {status::invalid_argument, "a question of the search was not answered"};
+        return {status_code::invalid_argument, "a question of the search was not answered"};
     }
-    std::vector<result<oci::answer>> answers;
+    std::vector<result<oci::fetch_response>> answers;
     answers.reserve(answers_.size());
     for (auto& one : answers_) answers.push_back(std::move(*one));
     answers_.clear();
     // What is asked for by digest must have it: everything behind this counts on that.
     for (std::size_t i = 0; i < answers.size(); ++i) {
         oci::digest_algorithm algorithm{};
-        if (answers[i].failed() || round_[i].what != oci::question::kind::manifest ||
+        if (answers[i].failed() || round_[i].what != oci::fetch_request::kind::manifest ||
             !oci::parse_digest(round_[i].reference, algorithm)) {
             continue;
         }
         const auto& bytes = answers[i].value().documents.front();
-        outcome same = oci::verify_digest(round_[i].reference, std::as_bytes(std::span(bytes)));
-        if (same.failed()) answers[i] = error{status::missing, std::move(same).take().message};
+        status same = oci::verify_digest(round_[i].reference, std::as_bytes(std::span(bytes)));
+        if (same.failed()) answers[i] = error{status_code::missing, std::move(same).take().message};
     }
     const auto round = std::exchange(round_, {});
     if (phase_ == phase::asking) return discovery_->answer(std::move(answers));
@@ -154,11 +154,11 @@ outcome search::hand_over() {
     return {};
 }
 
-outcome search::recall(std::string_view digest, std::span<const std::byte> bytes) {
+status search::recall(std::string_view digest, std::span<const std::byte> bytes) {
     const std::string name = "record " + std::string(digest);
-    if (outcome done = oci::verify_digest(digest, bytes); done.failed()) return std::move(done).in(name);
+    if (status done = oci::verify_digest(digest, bytes); done.failed()) return std::move(done).in(name);
     auto recalled = std::make_unique<resolve::record>();
-    if (outcome done = recalled->read(bytes, policy_.limits); done.failed()) return std::move(done).in(name);
+    if (status done = recalled->read(bytes, policy_.limits); done.failed()) return std::move(done).in(name);
     auto found = recalled->references();
     for (reference& one : found) {
         const auto& candidates = merged_.candidates;
@@ -168,13 +168,13 @@ outcome search::recall(std::string_view digest, std::span<const std::byte> bytes
         one.by_bytes = true;
         one.place = same->place;
     }
-    if (outcome done = take(found); done.failed()) return done;
+    REFRACT_TRY(take(found));
     recalled_.push_back(std::move(recalled));
     phase_ = phase::finished;
     return {};
 }
 
-outcome search::take(const std::vector<reference>& found) {
+status search::take(const std::vector<reference>& found) {
     auto distinct = found;
     // What the index lists and does not say all of: a later listing has no way to ask.
     for (const reference& one : merged_.references) {
@@ -246,7 +246,7 @@ std::vector<std::string> search::notices() const {
     return all;
 }
 
-outcome search::check_required() const {
+status search::check_required() const {
     std::string but;
     const auto add = [&](const notice_list& list) {
         if (but.empty() && !list.empty()) but = "; not known: " + list.front();

@@ -37,15 +37,15 @@ public:
     void begin(const told_image& image, const attached* told);
 
     /// What to ask the repository next; nothing: it is done.
-    result<std::span<const oci::question>> next();
+    result<std::span<const oci::fetch_request>> next();
     /// How many bytes all answers to a round may take.
     std::uint64_t bytes_left() const noexcept { return discovery_ ? discovery_->bytes_left() : asked_.limits.bytes; }
-    /// What the repository said to a question of this round: a document's bytes, or status::missing. Other errors end
-    /// the search; what the index told stays.
-    outcome answer(std::size_t number, result<std::string> came);
+    /// What the repository said to a question of this round: a document's bytes, or status_code::missing. Other errors
+    /// end the search; what the index told stays.
+    status answer(std::size_t number, result<std::string> came);
 
     /// What an earlier search wrote down, instead of asking.
-    outcome recall(std::string_view digest, std::span<const std::byte> bytes);
+    status recall(std::string_view digest, std::span<const std::byte> bytes);
 
     const told_image& image() const noexcept { return image_; }
     /// What a person should know: what was passed over, and why.
@@ -53,8 +53,8 @@ public:
     const attached& all() const noexcept { return merged_; }
     std::vector<node> tree() const { return tree_of(image_, all().references); }
     /// See resolve::check_required; a search that was not carried through may have missed what is required.
-    outcome check_required() const;
-    outcome check_wanted() const { return resolve::check_wanted(image_, policy_, all()); }
+    status check_required() const;
+    status check_wanted() const { return resolve::check_wanted(image_, policy_, all()); }
     /// What was found outside of the index, for recall; see write_record.
     const std::string& record() const noexcept { return record_; }
 
@@ -68,11 +68,11 @@ private:
     void want_artifacts();
     void read_artifacts();
     void begin_asking();
-    outcome hand_over();
+    status hand_over();
     void leave_out_longest(std::vector<reference>& found);
     void leave_out_too_many();
     /// Makes one list of what the index and the repository tell.
-    outcome take(const std::vector<reference>& found);
+    status take(const std::vector<reference>& found);
 
     const request& policy_;
     purpose purpose_;
@@ -84,8 +84,8 @@ private:
     phase phase_ = phase::finished;
     std::unique_ptr<artifact_reader> artifacts_;
     std::unique_ptr<discovery> discovery_;
-    std::vector<oci::question> round_;
-    std::vector<std::optional<result<oci::answer>>> answers_;
+    std::vector<oci::fetch_request> round_;
+    std::vector<std::optional<result<oci::fetch_response>>> answers_;
     notice_list unread_;                                      ///< artifacts of the index that could not be read
     std::vector<std::unique_ptr<resolve::record>> recalled_;  ///< what the references view
     std::string record_;

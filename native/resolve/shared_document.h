@@ -22,16 +22,16 @@
 namespace refract::resolve {
 
 /// Reads the bytes of an index, a manifest or a config.
-inline outcome read_document(oci::index& into, oci::json_reader& json, std::span<const std::byte> bytes,
-                             const limits& limits) {
+inline status read_document(oci::index& into, oci::json_reader& json, std::span<const std::byte> bytes,
+                            const limits& limits) {
     return into.read(json, bytes, limits);
 }
-inline outcome read_document(oci::manifest& into, oci::json_reader& json, std::span<const std::byte> bytes,
-                             const limits& limits) {
+inline status read_document(oci::manifest& into, oci::json_reader& json, std::span<const std::byte> bytes,
+                            const limits& limits) {
     return into.read(json, bytes, limits);
 }
-inline outcome read_document(oci::config& into, oci::json_reader& json, std::span<const std::byte> bytes,
-                             const limits&) {
+inline status read_document(oci::config& into, oci::json_reader& json, std::span<const std::byte> bytes,
+                            const limits&) {
     return into.read(json, bytes);
 }
 
@@ -70,7 +70,7 @@ private:
     template <class Document>
     struct reading {
         std::shared_ptr<const Document> document;
-        outcome refused;
+        status refused;
         std::optional<limits> with;  ///< nothing: it was not parsed as this yet
     };
 
@@ -101,7 +101,7 @@ public:
     std::size_t size() const noexcept { return bytes_.size(); }
 
     /// Whether the bytes have the digest; hashes nothing that was checked before.
-    outcome verify(std::string_view digest) const {
+    status verify(std::string_view digest) const {
         if (shared_ != nullptr && shared_->digest() == digest) return {};
         return oci::verify_digest(digest, bytes_);
     }
@@ -109,7 +109,7 @@ public:
     /// Parses it, or shares what was parsed. An index that is there already, and that nobody else has, lends its
     /// memory.
     template <class Document>
-    outcome read(std::shared_ptr<const Document>& into, oci::json_reader& json, const limits& limits) const {
+    status read(std::shared_ptr<const Document>& into, oci::json_reader& json, const limits& limits) const {
         if (shared_ != nullptr) {
             auto got = shared_->as<Document>(json, limits);
             if (got.failed()) return std::move(got).take();
@@ -121,7 +121,7 @@ public:
             if (into.use_count() == 1) made = std::const_pointer_cast<Document>(std::move(into));
         }
         if (!made) made = std::make_shared<Document>();
-        outcome done = read_document(*made, json, bytes_, limits);
+        status done = read_document(*made, json, bytes_, limits);
         into = std::move(made);
         return done;
     }

@@ -16,9 +16,9 @@ namespace {
 /// containerd stores `data` as the content where its length fits, and then finds that it is not: such a pull cannot end
 /// well. Listing never uses it.
 error wrong_data(const std::string& where) {
-    return {status::digest_mismatch, "the data " + where +
-                                         " is as long as the content, and something else: digest "
-                                         "mismatch; take the data out"};
+    return {status_code::digest_mismatch, "the data " + where +
+                                              " is as long as the content, and something else: digest "
+                                              "mismatch; take the data out"};
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ result<walk::step> walk::begin(const expected_document& root, const document_sou
     asked_bytes_ = from.size();
 
     if (oci::kind_of(root.media_type) != oci::media_kind::index) {
-        return error{status::invalid_argument, "a walk begins at an index, not at " + quote(root.media_type)};
+        return error{status_code::invalid_argument, "a walk begins at an index, not at " + quote(root.media_type)};
     }
     if (auto added = documents_.add(root, from); added.failed()) {
         return located({}, root.kind, root.digest, added.why());
@@ -47,16 +47,16 @@ result<walk::step> walk::begin(const expected_document& root, const document_sou
 }
 
 result<walk::step> walk::feed(const document_source& from) {
-    if (!is_waiting()) return error{status::invalid_argument, "the walk waits for no document"};
+    if (!is_waiting()) return error{status_code::invalid_argument, "the walk waits for no document"};
     state_ = state::idle;
     if (auto added = documents_.add(need_.expected, from); added.failed()) return lose(std::move(added).take());
     return advance();
 }
 
 result<walk::step> walk::missing(std::string_view reason) {
-    if (!is_waiting()) return error{status::invalid_argument, "the walk waits for no document"};
+    if (!is_waiting()) return error{status_code::invalid_argument, "the walk waits for no document"};
     state_ = state::idle;
-    return lose({status::missing, "cannot be had: " + printable(reason, 400)});
+    return lose({status_code::missing, "cannot be had: " + printable(reason, 400)});
 }
 
 result<walk::step> walk::lose(error why) {
@@ -77,7 +77,7 @@ void walk::start_search() {
 result<walk::step> walk::advance() {
     const std::size_t searches = request_.mode == mode::list || request_.wants_all() ? 1 : request_.wants.size();
     for (;;) {
-        if (outcome done = request_.mode == mode::list ? list() : select(); done.failed()) return done;
+        REFRACT_TRY(request_.mode == mode::list ? list() : select());
         if (state_ == state::waiting) return step::need;
         if (++want_ >= searches) break;
         start_search();
@@ -94,18 +94,18 @@ result<walk::step> walk::finish() {
     return step::done;
 }
 
-outcome walk::list() {
+status walk::list() {
     while (const auto item = frontier_.next()) {
-        if (outcome done = open(*item); done.failed()) return done;
+        REFRACT_TRY(open(*item));
         if (state_ == state::waiting) return {};
     }
     return {};
 }
 
-outcome walk::select() {
+status walk::select() {
     while (const auto item = frontier_.next()) {
         if (item->kind == frontier::kind::undeclared && declared_proven_) break;
-        outcome done = item->kind == frontier::kind::nested ? open(*item) : prove(*item);
+        status done = item->kind == frontier::kind::nested ? open(*item) : prove(*item);
         if (done.failed()) return done;
         if (state_ == state::waiting) return {};
         if (best_ && !request_.wants_all() && request_.wants[want_].preference.is_best(best_rank_)) break;
@@ -115,7 +115,7 @@ outcome walk::select() {
     return {};
 }
 
-outcome walk::open(const frontier::item& item) {
+status walk::open(const frontier::item& item) {
     const place where = item.place;
     // One whose platform the host runs less well than another may hold nothing that is needed.
     const bool declared = documents_.platform_of(where) != nullptr && item.rank.matcher == 0;
@@ -124,17 +124,17 @@ outcome walk::open(const frontier::item& item) {
     const bool is_read = documents_.find(documents_.entry(where).digest) != none;
     if (!is_read && depth > request_.limits.nesting) {
         return located(where, document_kind::index, documents_.entry(where).digest,
-                       {status::limit_exceeded,
+                       {status_code::limit_exceeded,
                         "is nested deeper than the limit of " + std::to_string(request_.limits.nesting) + " indexes"});
     }
     auto got = acquired::unusable;
     std::uint32_t document = none;
-    outcome done = acquire(documents_.entry(where), document_kind::index, where, required, got, document);
+    status done = acquire(documents_.entry(where), document_kind::index, where, required, got, document);
     if (done.failed() || got == acquired::waiting) return done;
     auto artifact = got == acquired::have ? disprove(*documents_[document].index, request_) : std::nullopt;
     if (artifact) {
         documents_.mark_artifact(document);
-        rejections_.insert_or_assign(where, rejection{"artifact after all: " + *artifact, true, status::no_match});
+        rejections_.insert_or_assign(where, rejection{"artifact after all: " + *artifact, true, status_code::no_match});
     }
     if (got == acquired::have && !artifact) {
         frontier_.expand(document);
@@ -144,13 +144,13 @@ outcome walk::open(const frontier::item& item) {
     return {};
 }
 
-outcome walk::prove(const frontier::item& item) {
+status walk::prove(const frontier::item& item) {
     const bool required = item.kind == frontier::kind::declared;
     const oci::descriptor& entry = documents_.entry(item.place);
 
     auto got = acquired::unusable;
     selection candidate{item.place, none, none, request_.wants_all() ? none : static_cast<std::uint32_t>(want_)};
-    outcome done = acquire(entry, document_kind::manifest, item.place, required, got, candidate.manifest);
+    status done = acquire(entry, document_kind::manifest, item.place, required, got, candidate.manifest);
     if (done.failed() || got == acquired::waiting) return done;
     if (got == acquired::unusable) {
         frontier_.remove();
@@ -169,7 +169,7 @@ outcome walk::prove(const frontier::item& item) {
     frontier_.remove();
     if (judged.foreign) {
         rejections_.insert_or_assign(item.place,
-                                     rejection{"artifact after all: " + *judged.foreign, true, status::no_match});
+                                     rejection{"artifact after all: " + *judged.foreign, true, status_code::no_match});
         return {};
     }
     if (got == acquired::unusable) return {};
@@ -185,7 +185,7 @@ outcome walk::prove(const frontier::item& item) {
         if (!found) {
             rejections_.insert_or_assign(
                 item.place, rejection{"platform " + oci::describe(declared) + ", as its config says, does not match",
-                                      false, status::no_match});
+                                      false, status_code::no_match});
             return {};
         }
         rank = *found;
@@ -206,14 +206,15 @@ walk::verdict& walk::judge(std::uint32_t manifest, std::string_view media_type) 
     return known->second;
 }
 
-outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
-                      std::uint32_t& document) {
+status walk::acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
+                     std::uint32_t& document) {
     got = acquired::unusable;
     const std::uint64_t most =
         kind == document_kind::config ? request_.limits.config_bytes : request_.limits.document_bytes;
     if (of.algorithm == oci::digest_algorithm::other) {
         // Only listed, whoever declares what: no bytes could ever be checked against it.
-        return reject(where, false, {status::unsupported, "digest " + printable(of.digest) + " cannot be verified"});
+        return reject(where, false,
+                      {status_code::unsupported, "digest " + printable(of.digest) + " cannot be verified"});
     }
     if (request_.mode == mode::select && of.data == oci::embedded::wrong) {
         return reject(where, required, wrong_data(kind == document_kind::config ? "of its config" : "in its entry"));
@@ -223,13 +224,13 @@ outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where
         const auto& known = documents_[document];
         if (known.kind != kind) {
             return reject(where, required,
-                          {status::type_mismatch, "type mismatch: want " + std::string(name_of(kind)) + ", got " +
-                                                      std::string(name_of(known.kind)) + ' ' + known.digest});
+                          {status_code::type_mismatch, "type mismatch: want " + std::string(name_of(kind)) + ", got " +
+                                                           std::string(name_of(known.kind)) + ' ' + known.digest});
         }
         if (known.size != of.size) {
             return reject(where, required,
-                          {status::size_mismatch, "size mismatch: want " + std::to_string(of.size) + " bytes, got " +
-                                                      std::to_string(known.size)});
+                          {status_code::size_mismatch, "size mismatch: want " + std::to_string(of.size) +
+                                                           " bytes, got " + std::to_string(known.size)});
         }
         got = acquired::have;
         return {};
@@ -243,19 +244,19 @@ outcome walk::acquire(const oci::descriptor& of, document_kind kind, place where
     }
     if (static_cast<std::uint64_t>(of.size) > most) {
         return reject(where, required,
-                      {status::limit_exceeded, std::string(name_of(kind)) + " of " + std::to_string(of.size) +
-                                                   " bytes is over the limit of " + std::to_string(most)});
+                      {status_code::limit_exceeded, std::string(name_of(kind)) + " of " + std::to_string(of.size) +
+                                                        " bytes is over the limit of " + std::to_string(most)});
     }
     if (asked_ >= request_.limits.documents) {
         return located(where, kind, of.digest,
-                       {status::limit_exceeded, "would be read after the limit of " +
-                                                    std::to_string(request_.limits.documents) + " documents"});
+                       {status_code::limit_exceeded, "would be read after the limit of " +
+                                                         std::to_string(request_.limits.documents) + " documents"});
     }
     asked_bytes_ += static_cast<std::uint64_t>(of.size);
     if (asked_bytes_ > request_.limits.walk_bytes) {
         return located(where, kind, of.digest,
-                       {status::limit_exceeded, "would bring the documents of this walk over the limit of " +
-                                                    std::to_string(request_.limits.walk_bytes) + " bytes"});
+                       {status_code::limit_exceeded, "would bring the documents of this walk over the limit of " +
+                                                         std::to_string(request_.limits.walk_bytes) + " bytes"});
     }
     ++asked_;
     wait_for(of, kind, where, required);
@@ -274,7 +275,7 @@ void walk::wait_for(const oci::descriptor& of, document_kind kind, place where, 
     state_ = state::waiting;
 }
 
-outcome walk::reject(place where, bool required, error why) {
+status walk::reject(place where, bool required, error why) {
     if (required) {
         const auto& entry = documents_.entry(where);
         return located(where, entry.kind == oci::media_kind::index ? document_kind::index : document_kind::manifest,

@@ -35,8 +35,8 @@ struct selection {
 /// Why an entry was passed over although its descriptor alone did not say so.
 struct rejection {
     std::string reason;
-    bool artifact = false;           ///< its own bytes say that it is an artifact
-    status code = status::no_match;  ///< why its document is not read; no_match if it is
+    bool artifact = false;                     ///< its own bytes say that it is an artifact
+    status_code code = status_code::no_match;  ///< why its document is not read; no_match if it is
 };
 
 /// Goes through an extended index without any I/O: given the root's bytes it says which document it needs next, until
@@ -91,19 +91,19 @@ private:
     /// Goes as far as the documents at hand allow.
     result<step> advance();
     result<step> finish();
-    outcome list();
-    outcome select();
+    status list();
+    status select();
     /// Tries one candidate; a proven one with the best rank ends the search.
-    outcome prove(const frontier::item& item);
-    outcome open(const frontier::item& item);
+    status prove(const frontier::item& item);
+    status open(const frontier::item& item);
 
     /// Sets `got` to what could be had of the document that `of` at `where` names; `document` to its number.
-    outcome acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
-                    std::uint32_t& document);
+    status acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
+                   std::uint32_t& document);
     void wait_for(const oci::descriptor& of, document_kind kind, place where, bool required);
     /// Takes a document for lost: ends the walk if it is required, else notes why and goes on.
     result<step> lose(error why);
-    outcome reject(place where, bool required, error why);
+    status reject(place where, bool required, error why);
     error located(place where, document_kind kind, std::string_view digest, const error& why) const;
 
     void start_search();

@@ -91,7 +91,7 @@ func (p *plan) fetchBlob(ctx context.Context, blob ocispec.Descriptor) error {
 			err = Put(ctx, p.store, nil, blob)
 		}
 	} else {
-		err = remotes.Fetch(ctx, p.store, bounded{p.fetcher}, blob)
+		err = remotes.Fetch(ctx, opening{p.store}, bounded{p.fetcher}, blob)
 	}
 	if err == nil || errdefs.IsAlreadyExists(err) {
 		return nil
@@ -100,6 +100,14 @@ func (p *plan) fetchBlob(ctx context.Context, blob ocispec.Descriptor) error {
 		return err
 	}
 	return fmt.Errorf("manifest %s: %w", p.artifact, err)
+}
+
+// opening is a store whose writers wait for other downloads of the same content, but not for one that does not get on.
+type opening struct{ content.Store }
+
+func (o opening) Writer(ctx context.Context, options ...content.WriterOpt) (content.Writer, error) {
+	var growth Growth
+	return Open(ctx, o.Store, func(ref string) bool { return growth.Stands(ctx, o.Store, ref, Patience) }, options...)
 }
 
 // plain keeps of a descriptor what names the bytes: a registry's annotations and URLs decide nothing here.

@@ -14,6 +14,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -226,6 +228,84 @@ func TestFetchRefuses(t *testing.T) {
 		// Where a manifest is, what it names is too.
 		if _, err := store.Info(ctx, c.artifact.Digest); err == nil {
 			t.Errorf("%s: the manifest was stored", c.name)
+		}
+	}
+}
+
+// Whoever downloads a blob is waited for while it gets on, and no longer.
+func TestFetchWaitsForDownloadsThatGetOn(t *testing.T) {
+	for _, getsOn := range []bool{false, true} {
+		t.Run(fmt.Sprint("gets on: ", getsOn), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, store := newStore(t)
+				var registry blobs
+				config := registry.put(ocispec.MediaTypeEmptyJSON, []byte("{}"))
+				raw := bytes.Repeat([]byte("sbom"), 10)
+				blob := registry.put("application/spdx+json", raw)
+				manifest := registry.manifest(t, config, blob)
+				other, err := store.Writer(ctx, content.WithRef(remotes.MakeRefKey(ctx, blob)), content.WithDescriptor(blob))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer other.Close()
+				ended := make(chan error, 1)
+				go func() {
+					_, err := artifact.Fetch(ctx, store, registry.fetcher(), manifest, 1000)
+					ended <- err
+				}()
+				began := time.Now()
+				if getsOn {
+					for at := range raw {
+						if _, err := other.Write(raw[at : at+1]); err != nil {
+							t.Error(err)
+						}
+						<-time.After(artifact.Patience - time.Second)
+					}
+					if err := other.Commit(ctx, blob.Size, blob.Digest); err != nil {
+						t.Error(err)
+					}
+				}
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+				if asked := slices.Contains(registry.asked, blob.Digest); asked == getsOn {
+					t.Errorf("asked for it: %v", asked)
+				}
+				if took := time.Since(began); !getsOn && took > 2*artifact.Patience {
+					t.Errorf("it took %s", took)
+				}
+				statuses, err := store.ListStatuses(ctx)
+				if left := len(statuses); err != nil || left > 1 || getsOn && left > 0 {
+					t.Errorf("ingests %v, %v", statuses, err)
+				}
+			})
+		})
+	}
+}
+
+// What is not committed of a writer that nobody else has goes with it.
+func TestOpenAloneLeavesNothing(t *testing.T) {
+	ctx, store := newStore(t)
+	var registry blobs
+	blob := registry.put("text/plain", []byte("text"))
+	for _, written := range []string{"", "te", "test"} {
+		writer, err := artifact.OpenAlone(ctx, store, blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writer.Write([]byte(written)); err != nil {
+			t.Error(err)
+		}
+		if len(written) == 4 {
+			if err := writer.Commit(ctx, blob.Size, blob.Digest); !errdefs.IsFailedPrecondition(err) {
+				t.Errorf("committed other bytes: %v", err)
+			}
+		}
+		if err := writer.Close(); err != nil {
+			t.Error(err)
+		}
+		if statuses, err := store.ListStatuses(ctx); err != nil || len(statuses) != 0 {
+			t.Errorf("%q: ingests %v, %v", written, statuses, err)
 		}
 	}
 }

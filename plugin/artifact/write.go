@@ -5,11 +5,9 @@ package artifact
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 
 	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/errdefs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -25,13 +23,6 @@ func Put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Desc
 	}
 	defer writer.Close()
 	return Write(ctx, writer, raw, desc)
-}
-
-// OpenAlone opens a writer that nobody else has: whoever downloads the same content, as slowly as a registry may have it, is not waited for.
-// It is errdefs.ErrAlreadyExists if the store has the content.
-func OpenAlone(ctx context.Context, store content.Store, desc ocispec.Descriptor) (content.Writer, error) {
-	name := remotes.MakeRefKey(ctx, desc) + "-refract-" + rand.Text()
-	return content.OpenWriter(ctx, store, content.WithRef(name), content.WithDescriptor(desc))
 }
 
 // Write stores bytes that are known to be right. What an interrupted attempt left under the same writer is not built upon, because

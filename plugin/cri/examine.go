@@ -43,26 +43,30 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 			return nil, err
 		}
 	}
-	n.compare(ctx, found)
+	unpackers, err := n.unpackers(found)
+	if err != nil {
+		return nil, err
+	}
+	// What is warned about comes last, or it would be at each look at a containerd that nothing is pulled into.
 	verifiers, err := n.verifiers(ctx, found)
 	if err != nil {
 		return nil, err
 	}
+	n.compare(ctx, found)
+	store := n.client.ContentStore()
+	sharing := refract.NewSharing(store)
 	config := local.TransferConfig{
 		Leases:                     n.client.LeasesService(),
 		MaxConcurrentDownloads:     n.settings.MaxConcurrentDownloads,
 		ConcurrentLayerFetchBuffer: n.settings.ConcurrentLayerFetchBuffer,
 		MaxConcurrentUnpacks:       n.settings.MaxConcurrentUnpacks,
-		DuplicationSuppressor:      newLocks(),
+		DuplicationSuppressor:      sharing,
 		RegistryConfigPath:         n.settings.ConfigPath,
 		Verifiers:                  verifiers,
+		UnpackPlatforms:            unpackers,
 	}
-	if config.UnpackPlatforms, err = n.unpackers(found); err != nil {
-		return nil, err
-	}
-	store := n.client.ContentStore()
-	inner := local.NewTransferService(ofTheLiving{store}, n.client.ImageService(), config)
-	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics)), nil
+	inner := local.NewTransferService(quietStore{sharing.Store()}, n.client.ImageService(), config)
+	return refract.New(inner, store, n.settings.Policy, nil, refract.WithMetrics(n.settings.Metrics), refract.WithSharing(sharing)), nil
 }
 
 func (n *node) loaded(ctx context.Context) (loaded, error) {
@@ -77,11 +81,11 @@ func (n *node) loaded(ctx context.Context) (loaded, error) {
 	return found, nil
 }
 
-// ofTheLiving tells callers that have gone of no downloads. Containerd's progress asks once more when a pull has ended; over a
+// quietStore returns no statuses once the caller's context has ended. Containerd's progress asks once more when a pull has ended; over a
 // connection that fails, and would be an error in the log for each pull.
-type ofTheLiving struct{ content.Store }
+type quietStore struct{ content.Store }
 
-func (s ofTheLiving) ListStatuses(ctx context.Context, filters ...string) ([]content.Status, error) {
+func (s quietStore) ListStatuses(ctx context.Context, filters ...string) ([]content.Status, error) {
 	all, err := s.Store.ListStatuses(ctx, filters...)
 	if ctx.Err() != nil {
 		return nil, nil

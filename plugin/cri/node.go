@@ -4,6 +4,7 @@
 package cri
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -23,6 +24,9 @@ import (
 // examineLimit is how long it may take to look at a containerd that has come.
 const examineLimit = 30 * time.Second
 
+// lookAgain is how soon a containerd that nothing can be pulled into is looked at again: what is missing may have come.
+const lookAgain = 10 * time.Second
+
 // node is the containerd that images are pulled into. It may come later, go, and come back: each time it is looked at anew,
 // because it may be another one.
 type node struct {
@@ -34,6 +38,7 @@ type node struct {
 
 	mu      sync.Mutex
 	visited *visit // nil while there is none to pull into
+	told    string // why images cannot be pulled, as it was told last
 }
 
 // visit is one time that containerd is there, on one connection.
@@ -59,12 +64,13 @@ func connect(address string, settings Settings) (*node, error) {
 	}, nil
 }
 
-// keep looks at containerd whenever it has come, until the context ends. So what is missing is in the log before the first pull
-// fails, and leases of pulls that were cut off do not wait for the next pull.
+// keep looks at containerd whenever it has come, and again while something is missing, until the context ends. So what is missing is in the
+// log before the first pull fails, and leases of pulls that were cut off do not wait for the next pull.
 func (n *node) keep(ctx context.Context) {
 	waiting := false
 	for {
 		state := n.GetState()
+		var missing error
 		if state != connectivity.Ready {
 			n.leave()
 		}
@@ -73,24 +79,33 @@ func (n *node) keep(ctx context.Context) {
 			n.Connect()
 		case connectivity.Ready:
 			waiting = false
-			if _, err := n.visit(ctx); err != nil && ctx.Err() == nil {
-				log.G(ctx).WithError(err).Error("images cannot be pulled")
-			}
+			_, missing = n.visit(ctx)
 		case connectivity.TransientFailure:
 			if !waiting {
 				log.G(ctx).WithField("address", n.address).Warn("waiting for containerd")
 				waiting = true
 			}
 		}
-		if !n.WaitForStateChange(ctx, state) {
+		if !n.changes(ctx, state, missing != nil) {
 			return
 		}
 	}
 }
 
+// changes waits until there is something to look at, and is false when the context has ended.
+func (n *node) changes(ctx context.Context, state connectivity.State, again bool) bool {
+	within := ctx
+	if again {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, cmp.Or(n.settings.again, lookAgain))
+		defer cancel()
+	}
+	return n.WaitForStateChange(within, state) || ctx.Err() == nil
+}
+
 // visit examines containerd once for each time that it has come; all pulls share the limits of one service.
-func (n *node) visit(ctx context.Context) (*visit, error) {
-	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(ctx, records.CRINamespace), examineLimit)
+func (n *node) visit(asking context.Context) (*visit, error) {
+	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(asking, records.CRINamespace), examineLimit)
 	defer cancel()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -98,20 +113,44 @@ func (n *node) visit(ctx context.Context) (*visit, error) {
 		n.forget()
 		number := n.dials.Load()
 		service, err := n.examine(ctx)
-		if err != nil {
-			return nil, n.explain(err)
+		if err == nil {
+			// Leases of ours that nobody here knows belong to pulls that did not end well.
+			err = n.leases.sweep(ctx)
 		}
-		// Leases of ours that nobody here knows belong to pulls that did not end well.
-		if err := n.leases.sweep(ctx); err != nil {
-			return nil, n.explain(err)
+		if err != nil {
+			err = n.explain(err)
+			// Who does not wait has found nothing, and that containerd is not there is said where it is waited for.
+			if asking.Err() == nil && (n.open() || !errdefs.IsUnavailable(err)) {
+				n.tell(asking, err)
+			}
+			return nil, err
 		}
 		if number == n.dials.Load() {
 			n.visited = &visit{number: number, service: service}
 			n.visited.over, n.visited.end = context.WithCancel(context.Background())
 			log.G(ctx).WithField("address", n.address).Info("pulling into containerd")
+			n.tell(asking, nil)
 		}
 	}
 	return n.visited, nil
+}
+
+// tell says why images cannot be pulled, or that they can, once for each reason. It wants the lock.
+func (n *node) tell(ctx context.Context, err error) {
+	reason := ""
+	if err != nil {
+		reason = err.Error()
+	}
+	if n.told == reason {
+		return
+	}
+	n.told = reason
+	if err != nil {
+		log.G(ctx).WithError(err).Error("images cannot be pulled")
+	}
+	if n.settings.Pullable != nil {
+		n.settings.Pullable(ctx, err)
+	}
 }
 
 // leave ends what runs while containerd is there. A pull that waits for a registry would not notice by itself.

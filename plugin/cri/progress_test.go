@@ -131,29 +131,3 @@ func TestStalledPullIsCancelled(t *testing.T) {
 	end()
 	<-ctx.Done()
 }
-
-func TestLocks(t *testing.T) {
-	l := newLocks()
-	if err := l.Lock(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Lock(t.Context(), "b"); err != nil {
-		t.Fatal(err)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := l.Lock(ended, "a"); !errors.Is(err, context.Canceled) {
-		t.Errorf("waited for a held lock: %v", err)
-	}
-	got := make(chan error)
-	go func() { got <- l.Lock(t.Context(), "a") }()
-	l.Unlock("a")
-	if err := <-got; err != nil {
-		t.Error(err)
-	}
-	l.Unlock("a")
-	l.Unlock("b")
-	if len(l.held) != 0 {
-		t.Errorf("%d locks are kept", len(l.held))
-	}
-}

@@ -5,6 +5,7 @@ package cri
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/refract-oci/refract/plugin/answers"
+	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/records"
 	extended "github.com/refract-oci/refract/plugin/transfer"
 )
@@ -77,6 +79,9 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 		defer context.AfterFunc(s.stopping, func() { cancel(errStopping) })()
 		visit, err := s.node.visit(ctx)
 		if err != nil {
+			if errors.As(err, &weakerError{}) {
+				s.node.settings.Metrics.Count(metrics.Pull{Result: metrics.Refused})
+			}
 			return "", err
 		}
 		defer context.AfterFunc(visit.over, func() { cancel(s.node.gone()) })()

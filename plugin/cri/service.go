@@ -22,12 +22,9 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"google.golang.org/grpc"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
-
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // errStopping is what callers of a pull get that was cut off by the daemon's own end.
@@ -82,16 +79,9 @@ func New(address string, settings Settings, register ...func(grpc.ServiceRegistr
 	return s, nil
 }
 
-// CheckVerifiers is an error if the containerd that is there now would have programs judge images that a pull here would not ask. If none
-// is there, each that comes is looked at before anything is pulled into it.
-func (s *Service) CheckVerifiers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(ctx, records.CRINamespace), examineLimit)
-	defer cancel()
-	found, err := s.node.loaded(ctx)
-	if err != nil {
-		return nil
-	}
-	_, err = s.node.verifiers(ctx, found)
+// Ready is an error while no image can be pulled. Each call looks at containerd, unless it was found complete since it came.
+func (s *Service) Ready(ctx context.Context) error {
+	_, err := s.node.visit(ctx)
 	return err
 }
 

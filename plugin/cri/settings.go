@@ -5,6 +5,7 @@ package cri
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -36,9 +37,13 @@ type Settings struct {
 	MaxConcurrentDownloads, MaxConcurrentUnpacks, ConcurrentLayerFetchBuffer int
 	// Verifier are the programs that judge images.
 	Verifier Verifying
+	// Pullable is told why images cannot be pulled, whenever that is another reason than before, and nil when they can; nil: nobody is told.
+	Pullable func(context.Context, error)
 	Policy   policy.Policy
 	// Metrics count what pulls come to; nil: nobody counts.
 	Metrics *metrics.Metrics
+
+	again time.Duration // as lookAgain, for tests; 0: that
 }
 
 // snapshotter is where images of a runtime handler are unpacked; of one that is not known, where all are.

@@ -36,6 +36,7 @@ type upstream struct {
 
 	mu      sync.Mutex
 	plugins []*introspection.Plugin
+	process func() (*introspection.ServerResponse, error) // nil: a method that is not there
 	asked   []string
 	leases  map[string]*leasesapi.Lease
 }
@@ -96,6 +97,15 @@ func (u *upstream) Plugins(context.Context, *introspection.PluginsRequest) (*int
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return &introspection.PluginsResponse{Plugins: u.plugins}, nil
+}
+
+func (u *upstream) Server(ctx context.Context, _ *emptypb.Empty) (*introspection.ServerResponse, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.process == nil {
+		return u.UnimplementedIntrospectionServer.Server(ctx, nil)
+	}
+	return u.process()
 }
 
 func (u *upstream) List(_ context.Context, request *leasesapi.ListRequest) (*leasesapi.ListResponse, error) {

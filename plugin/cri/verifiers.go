@@ -8,20 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+	"time"
 
-	containerd "github.com/containerd/containerd/v2/cmd/containerd/server/config"
-	"github.com/containerd/containerd/v2/defaults"
 	"github.com/containerd/containerd/v2/pkg/imageverifier"
 	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
 	"github.com/containerd/containerd/v2/plugins"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
-	"github.com/pelletier/go-toml/v2"
 )
 
 // binDirID is containerd's own plugin that has programs judge images.
@@ -36,8 +34,13 @@ type Verifying struct {
 	WarnOnly bool
 }
 
+// weakerError is why images that are pulled here would not be judged as containerd's are.
+type weakerError struct{ error }
+
+func (w weakerError) Unwrap() error { return w.error }
+
 // verifiers are the programs that judge images before they are pulled: those that containerd would ask, and those that refractd is
-// told to ask. It is an error if containerd would ask some, and refractd asks none: then pods would get what containerd refuses.
+// told to ask. It is a weakerError if containerd would ask some, and refractd fewer than that: then pods would get what containerd refuses.
 func (n *node) verifiers(ctx context.Context, found loaded) (map[string]imageverifier.ImageVerifier, error) {
 	own := n.settings.Verifier
 	if err := own.judge(ctx, foreignVerifiers(found)); err != nil {
@@ -47,26 +50,38 @@ func (n *node) verifiers(ctx context.Context, found loaded) (map[string]imagever
 	if !asks && own.BinDir == "" {
 		return nil, nil
 	}
-	theirs, err := n.containerdsVerifier(ctx)
-	if err != nil && asks {
-		err = fmt.Errorf("it cannot be told which image verifiers containerd asks: %w: set image_verifier.bin_dir, or containerd.config", err)
-		if err := own.judge(ctx, err); err != nil {
-			return nil, err
-		}
+	theirs, unknown := n.containerdsVerifier(ctx)
+	// A containerd that has gone meanwhile has told nothing, and is asked again when it has come back.
+	if unknown != nil && (errdefs.IsUnavailable(unknown) || ctx.Err() != nil) {
+		return nil, unknown
 	}
-	config := own.over(theirs)
-	if asks && !sameFolder(config.BinDir, theirs.BinDir) && judges(theirs) {
-		if !judges(config) {
-			err := fmt.Errorf("containerd asks the image verifiers in %s, and there is none in image_verifier.bin_dir, %s: leave bin_dir away, or put them there",
-				theirs.BinDir, config.BinDir)
-			if err := own.judge(ctx, err); err != nil {
-				return nil, err
-			}
-		}
-		log.G(ctx).WithFields(log.Fields{"containerd": theirs.BinDir, "refractd": config.BinDir}).
-			Warn("containerd asks other image verifiers than refractd, whose image_verifier.bin_dir is another folder")
+	config := own.over(theirs.Config)
+	if !asks {
+		return binDir(config), nil
 	}
-	return map[string]imageverifier.ImageVerifier{binDirID: bindir.NewImageVerifier(&config)}, nil
+	if unknown != nil {
+		return own.alone(ctx, config, unknown)
+	}
+	if err := own.judge(ctx, theirs.fewer(config)); err != nil {
+		return nil, err
+	}
+	theirs.compare(ctx, config)
+	return binDir(config), nil
+}
+
+func binDir(config bindir.Config) map[string]imageverifier.ImageVerifier {
+	return map[string]imageverifier.ImageVerifier{binDirID: bindir.NewImageVerifier(&config)}
+}
+
+// alone asks the programs that refractd is told to ask, where it cannot be told which ones containerd would. There must be some.
+func (v Verifying) alone(ctx context.Context, config bindir.Config, unknown error) (map[string]imageverifier.ImageVerifier, error) {
+	const cannot = "it cannot be told which image verifiers containerd asks"
+	if v.BinDir != "" && asked("", config) > 0 {
+		log.G(ctx).WithError(unknown).WithField("refractd", v.BinDir).Warn(cannot + ": those in image_verifier.bin_dir are asked: compare them")
+		return binDir(config), nil
+	}
+	err := fmt.Errorf("%s: %w: put programs into a folder and set image_verifier.bin_dir to it, or containerd.config to containerd's file", cannot, unknown)
+	return binDir(config), v.judge(ctx, err)
 }
 
 // judge refuses what would weaken the node, or warns of it where the operator said so.
@@ -78,7 +93,7 @@ func (v Verifying) judge(ctx context.Context, weaker error) error {
 		log.G(ctx).WithError(weaker).Warn("images are pulled that containerd might refuse")
 		return nil
 	}
-	return fmt.Errorf("%w, or set image_verifier.weaker to warn: %w", weaker, errdefs.ErrFailedPrecondition)
+	return weakerError{fmt.Errorf("%w, or set image_verifier.weaker to warn: %w", weaker, errdefs.ErrFailedPrecondition)}
 }
 
 // foreignVerifiers is an error if a verifier is built into this containerd that is none of containerd's: it cannot be asked from outside.
@@ -110,96 +125,69 @@ func (v Verifying) over(theirs bindir.Config) bindir.Config {
 	return theirs
 }
 
-func sameFolder(a, b string) bool { return filepath.Clean(a) == filepath.Clean(b) }
-
-// judges tells whether there is a program that is asked. A folder that cannot be read ends each pull, so that it judges, too.
-func judges(config bindir.Config) bool {
-	entries, err := os.ReadDir(config.BinDir)
-	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	return len(entries) > 0 && config.MaxVerifiers != 0
-}
-
-// containerdsVerifier is the configuration of containerd's own plugin: what stands in its files, and its defaults.
-func (n *node) containerdsVerifier(ctx context.Context) (bindir.Config, error) {
-	verifier := defaultVerifier()
-	file, needed, err := n.containerdsFile(ctx)
-	if err != nil {
-		return verifier, err
-	}
-	var read containerd.Config
-	if err := containerd.LoadConfig(ctx, file, &read); err != nil {
-		if !needed && errors.Is(err, fs.ErrNotExist) {
-			return verifier, nil
-		}
-		return verifier, fmt.Errorf("configuration of containerd, %s: %w", file, err)
-	}
-	configured, ok := read.Plugins[plugins.ImageVerifierPlugin.String()+"."+binDirID]
-	if !ok {
-		return verifier, nil
-	}
-	section, err := toml.Marshal(configured)
-	if err == nil {
-		err = toml.Unmarshal(section, &verifier)
-	}
-	if err != nil {
-		return verifier, fmt.Errorf("configuration of containerd, %s: section of the image verifier: %w", file, err)
-	}
-	return verifier, nil
-}
-
-// defaultVerifier is what containerd has where nothing is configured (plugins/imageverifier).
-func defaultVerifier() bindir.Config {
-	config := bindir.Config{BinDir: "/opt/containerd/image-verifier/bin", MaxVerifiers: 10}
-	// The field's type is containerd's own, and has no other way in; this text is one that it reads.
-	_ = config.PerVerifierTimeout.UnmarshalText([]byte("10s"))
-	return config
-}
-
-// containerdsFile is the file that containerd was started with, and whether it must be there.
-func (n *node) containerdsFile(ctx context.Context) (file string, needed bool, err error) {
-	if n.settings.Verifier.ContainerdConfig != "" {
-		return n.settings.Verifier.ContainerdConfig, true, nil
-	}
-	server, err := n.client.IntrospectionService().Server(ctx)
-	if err != nil {
-		return "", false, fmt.Errorf("containerd's process: %w", err)
-	}
-	// The number of a process means something in its own namespace only.
-	var own syscall.Stat_t
-	if err := syscall.Stat("/proc/self/ns/pid", &own); err != nil {
-		return "", false, fmt.Errorf("namespace of processes: %w", err)
-	}
-	if own.Ino != server.Pidns {
-		return "", false, fmt.Errorf("containerd's process %d is in another namespace", server.Pid)
-	}
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", server.Pid))
-	if err != nil {
-		return "", false, fmt.Errorf("containerd's arguments: %w", err)
-	}
-	file = configArgument(strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00"))
+// fewer is an error if containerd asks programs and refractd none, or not as many because it is told to stop before.
+func (c configured) fewer(own bindir.Config) error {
+	wanted, ours := asked(c.root, c.Config), asked("", own)
 	switch {
-	case file == "":
-		return filepath.Join(defaults.DefaultConfigDir, "config.toml"), false, nil
-	case !filepath.IsAbs(file):
-		return "", false, fmt.Errorf("containerd was started with --config %q, which is no path from the root", file)
+	case ours >= wanted:
+		return nil
+	case ours == 0 && c.sameFolder(own):
+		return fmt.Errorf("containerd asks the image verifiers in %s of another file system, and refractd finds none there: "+
+			"put them there in refractd's, or into a folder that image_verifier.bin_dir is set to", c.BinDir)
+	case ours == 0:
+		return fmt.Errorf("containerd asks the image verifiers in %s, and there is none in image_verifier.bin_dir, %s: leave bin_dir away, or put them there",
+			c.BinDir, own.BinDir)
+	case ours < programsIn("", own.BinDir):
+		return fmt.Errorf("containerd asks all image verifiers in %s that it may, %s, and refractd only the first %d, by image_verifier.max_verifiers: leave max_verifiers away",
+			c.BinDir, number(wanted), ours)
 	}
-	return file, true, nil
+	return nil
 }
 
-// configArgument is what containerd's arguments say of its configuration; empty if nothing.
-func configArgument(arguments []string) string {
-	file := ""
-	for i, one := range arguments {
-		name, value, joined := strings.Cut(one, "=")
-		if i == 0 || name != "--config" && name != "-config" && name != "-c" && name != "--c" {
-			continue
-		}
-		if !joined && i+1 < len(arguments) {
-			value = arguments[i+1]
-		}
-		file = value
+// compare warns where refractd asks otherwise than containerd, though not less.
+func (c configured) compare(ctx context.Context, own bindir.Config) {
+	if wanted := asked(c.root, c.Config); wanted > 0 && (!c.sameFolder(own) || asked("", own) < wanted) {
+		log.G(ctx).WithFields(log.Fields{"containerd": c.BinDir, "refractd": own.BinDir}).
+			Warn("containerd asks other image verifiers than refractd, which looks into another folder, or into that of its own file system: compare them")
 	}
-	return file
+	if own.PerVerifierTimeout < c.PerVerifierTimeout {
+		log.G(ctx).WithFields(log.Fields{"containerd": time.Duration(c.PerVerifierTimeout), "refractd": time.Duration(own.PerVerifierTimeout)}).
+			Warn("image verifiers get less time than containerd gives them, by image_verifier.per_verifier_timeout: leave it away")
+	}
+}
+
+func (c configured) sameFolder(own bindir.Config) bool {
+	return filepath.Clean(c.BinDir) == filepath.Clean(own.BinDir)
+}
+
+// asked is how many programs judge an image.
+func asked(root string, config bindir.Config) int {
+	all := programsIn(root, config.BinDir)
+	if config.MaxVerifiers < 0 || all == math.MaxInt {
+		return all
+	}
+	return min(all, config.MaxVerifiers)
+}
+
+// programsIn is how many there are in a folder. One that cannot be read ends each pull: that is stricter than any number.
+func programsIn(root, folder string) int {
+	folder, err := seen(root, folder)
+	if err != nil {
+		return math.MaxInt
+	}
+	entries, err := os.ReadDir(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0
+	case err != nil:
+		return math.MaxInt
+	}
+	return len(entries)
+}
+
+func number(asked int) string {
+	if asked == math.MaxInt {
+		return "of which it cannot read the folder"
+	}
+	return fmt.Sprint(asked)
 }

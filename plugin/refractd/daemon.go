@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/containerd/containerd/v2/pkg/imageverifier/bindir"
@@ -31,6 +32,9 @@ type served struct {
 
 // Run serves until the context ends, which is no error.
 func Run(ctx context.Context, c config.Config) error {
+	if err := ownMemoryLimit(); err != nil {
+		return err
+	}
 	if err := native.CheckABI(); err != nil {
 		return err
 	}
@@ -49,15 +53,17 @@ func Run(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+	settings.Pullable = pullable
 	var watched monitor
 	asked := lookups{policy: c.Policy}
 	service, err := cri.New(c.Containerd.Address, settings, watched.register, asked.register)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
-	if err := service.CheckVerifiers(ctx); err != nil {
-		return errors.Join(err, closeAll(listeners), service.Stop())
-	}
+	watched.ready = service.Ready
+	// Who starts refractd learns from its status whether images can be pulled. All else is handed on in any case, so that a node's
+	// pods that have their images start.
+	_ = service.Ready(ctx) // pullable is told
 	var all []served
 	if c.MetricsAddress != "" {
 		one, err := watched.listen(c.MetricsAddress)
@@ -111,6 +117,23 @@ func notify(ctx context.Context, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		log.G(ctx).WithError(err).Warn("systemd was not told: " + state)
 	}
+}
+
+// pullable tells systemd why images cannot be pulled; the log has it, too. What begins with these words, plugin/deploy/install takes for that.
+func pullable(ctx context.Context, err error) {
+	state := "STATUS="
+	if err != nil {
+		state += native.Printable("images cannot be pulled: " + err.Error())
+	}
+	notify(ctx, state)
+}
+
+// ownMemoryLimit keeps refractd's limit, which Go has read, to itself: programs that judge images are not meant by it.
+func ownMemoryLimit() error {
+	if err := os.Unsetenv("GOMEMLIMIT"); err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
+	return nil
 }
 
 func settingsOf(c config.Config) (cri.Settings, error) {

@@ -31,12 +31,22 @@ const (
 // monitor tells how the daemon does: over gRPC on its own sockets, and over HTTP where an address is configured.
 type monitor struct {
 	healthy func(context.Context) error
+	ready   func(context.Context) error // whether images can be pulled; set before anything is served
 	http    *http.Server
 }
 
-// register serves grpc.health.v1. refractd is of use while containerd is.
+// register serves grpc.health.v1. refractd is of use while containerd is, and images can be pulled into it.
 func (m *monitor) register(server grpc.ServiceRegistrar, client *containerd.Client) {
-	m.healthy = health.Containerd(client.HealthService())
+	answers := health.Containerd(client.HealthService())
+	m.healthy = func(ctx context.Context) error {
+		if err := answers(ctx); err != nil {
+			return err
+		}
+		if err := m.ready(ctx); err != nil {
+			return fmt.Errorf("images cannot be pulled: %w", err)
+		}
+		return nil
+	}
 	healthv1.RegisterHealthServer(server, health.New(m.healthy, cri.ImageService_ServiceDesc.ServiceName))
 }
 

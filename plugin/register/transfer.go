@@ -47,7 +47,12 @@ func decorateTransfer(registration *plugin.Registration) {
 		if err != nil {
 			return nil, err
 		}
-		return refract.New(inner, db.ContentStore(), policy, configTypes(ic.Config), refract.WithMetrics(counted)), nil
+		store := db.ContentStore()
+		sharing := refract.NewSharing(store)
+		if inner, err = share(inner, sharing); err != nil {
+			return nil, err
+		}
+		return refract.New(inner, store, policy, configTypes(ic.Config), refract.WithMetrics(counted), refract.WithSharing(sharing)), nil
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -99,23 +98,11 @@ func (d *documents) get(ctx context.Context, desc ocispec.Descriptor, limit uint
 // open opens a writer with the same key as containerd's own fetch: of two pulls, one waits for the other instead of asking again, but
 // not for ever.
 func (d *documents) open(ctx context.Context, desc ocispec.Descriptor) (content.Writer, error) {
-	patience, cancel := context.WithTimeout(ctx, sharedFor)
-	defer cancel()
-	for pause := 8 * time.Millisecond; ; pause = min(2*pause, sharedFor/8) {
-		writer, err := d.store.Writer(ctx, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
-		if !errdefs.IsUnavailable(err) {
-			return writer, err
-		}
+	began := time.Now()
+	return artifact.Open(ctx, d.store, func(string) bool {
 		d.wait()
-		select {
-		case <-time.After(rand.N(pause)):
-		case <-patience.Done():
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			return artifact.OpenAlone(ctx, d.store, desc)
-		}
-	}
+		return time.Since(began) >= sharedFor
+	}, content.WithRef(remotes.MakeRefKey(ctx, desc)), content.WithDescriptor(desc))
 }
 
 // complete commits a document that is here but for this namespace: another has it, or a pull ended just before it did this.
@@ -131,10 +118,11 @@ func (r *document) complete(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// stream downloads a large document into the store. If its bytes are wrong, or it is over the limit, it is read into memory instead, so that the
+// stream downloads a large document into the store. If its bytes are wrong, or it is over the limit, they are in memory instead, so that the
 // walk sees it and says what is wrong with it; that is no honest registry's, and such wait for one another alone.
 func (r *document) stream(ctx context.Context, limit uint64) error {
-	if uint64(r.desc.Size) <= limit {
+	over := uint64(r.desc.Size) > limit
+	if !over {
 		if right, err := r.from.spool(ctx, r.desc); right || err != nil {
 			return err
 		}
@@ -145,12 +133,24 @@ func (r *document) stream(ctx context.Context, limit uint64) error {
 		return err
 	}
 	r.turn, r.fresh = mistrusted, true
-	r.bytes, err = r.from.fetch(ctx, r.desc, r.most)
+	if over {
+		// How many there are is all that the walk asks of so many bytes, and nobody is to wait for them.
+		r.bytes = make([]byte, r.most)
+		return nil
+	}
+	again, cancel := context.WithTimeout(ctx, wrongFor)
+	defer cancel()
+	if r.bytes, err = r.from.fetch(again, r.desc, r.most); err != nil && again.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the registry sent other bytes than the descriptor of %s names, and not again within %s to say what is wrong with them: %w",
+			r.desc.Digest, wrongFor, errdefs.ErrDataLoss)
+	}
 	return err
 }
 
-// spool writes what the registry sends to the store, and tells whether it was right. What was wrong does not stay: it is under a key
-// that nobody else has.
+// wrongFor is how long a document that came with wrong bytes may take to come again: the next waits until its turn is over.
+const wrongFor = 10 * time.Second
+
+// spool writes what the registry sends to the store, and tells whether it was right. What was wrong does not stay.
 func (d *documents) spool(ctx context.Context, desc ocispec.Descriptor) (right bool, err error) {
 	writer, err := artifact.OpenAlone(ctx, d.store, desc)
 	if errdefs.IsAlreadyExists(err) {
@@ -159,15 +159,8 @@ func (d *documents) spool(ctx context.Context, desc ocispec.Descriptor) (right b
 	if err != nil {
 		return false, err
 	}
+	defer writer.Close()
 	status, err := writer.Status()
-	defer func() {
-		if closed := writer.Close(); closed != nil {
-			log.G(ctx).WithError(closed).Debug("could not close the writer of a document")
-		}
-		if !right && status.Ref != "" {
-			d.abort(ctx, status.Ref)
-		}
-	}()
 	if err != nil {
 		return false, err
 	}
@@ -191,18 +184,6 @@ func (d *documents) spool(ctx context.Context, desc ocispec.Descriptor) (right b
 	}
 	return true, nil
 }
-
-// abort takes away an ingest that is this pull's alone, also when the pull was cancelled.
-func (d *documents) abort(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortLimit)
-	defer cancel()
-	if err := d.store.Abort(ctx, name); err != nil && !errdefs.IsNotFound(err) {
-		log.G(ctx).WithError(err).Debug("could not take away what was downloaded of a document")
-	}
-}
-
-// abortLimit is how long that may take.
-const abortLimit = 5 * time.Second
 
 // body asks the registry. containerd's fetcher fails when a body goes on past the size that it was told. It is told one more, so that
 // the walk sees the bytes and says what is wrong with them. External URLs are not part of it: only the registry is asked.

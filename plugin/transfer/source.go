@@ -47,7 +47,7 @@ func (s *source) Fetcher(ctx context.Context, name string) (transfer.Fetcher, er
 	if err != nil {
 		return nil, err
 	}
-	fetcher = withBodies(ctx, onlyRegistry{fetcher})
+	fetcher = measured(ctx, withBodies(ctx, onlyRegistry{fetcher}))
 	s.pull.fetcher = fetcher
 	if err := s.pull.choose(ctx); err != nil {
 		s.pull.failed = err

@@ -34,6 +34,7 @@ type transferrer struct {
 	policies    policy.Policy // with the rules for some repositories
 	configTypes []string
 	metrics     *metrics.Metrics
+	sharing     *Sharing // nil: pulls share as containerd has it
 }
 
 // New decorates a transfer service. The content store is the one that it pulls into. configTypes are media types of configs
@@ -63,7 +64,7 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 		return err
 	}
 	// What is asked beside the image ends with the pull.
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(t.sharing.join(ctx))
 	defer cancel()
 	pull := &pull{transferrer: t, policy: policy, options: options, remote: remote, reference: remote.Image()}
 	err = t.inner.Transfer(ctx, &source{OCIRegistry: remote, pull: pull}, &destination{imageStore: local, pull: pull}, opts...)

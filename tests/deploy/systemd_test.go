@@ -93,13 +93,16 @@ func cgroup(t *testing.T) (group, legacy string) {
 	return group, legacy
 }
 
-// standIn builds the daemon that stands in for refract's, as a bundle's programs.
-func standIn(t *testing.T, version, broken string) string {
+// standIn builds the daemon that stands in for refract's, as a bundle's programs, with variables of its own as the linker sets them.
+func standIn(t *testing.T, version string, variables ...string) string {
 	t.Helper()
+	flags := "-X=main.version=" + version
+	for _, one := range variables {
+		flags += " '-X=main." + one + "'"
+	}
 	bundle := newBundle(t, "")
 	for _, name := range []string{"refractd", "containerd-refract", "ctr-refract"} {
-		build := exec.Command("go", "build", "-ldflags", fmt.Sprintf("-X=main.version=%s -X=main.broken=%s", version, broken),
-			"-o", filepath.Join(bundle, "bin", name), "./standin")
+		build := exec.Command("go", "build", "-ldflags", flags, "-o", filepath.Join(bundle, "bin", name), "./standin")
 		if output, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, output)
 		}
@@ -109,7 +112,8 @@ func standIn(t *testing.T, version, broken string) string {
 
 // TestRealSystemd: a real systemd starts, hardens, replaces and stops the daemons that the script installs.
 func TestRealSystemd(t *testing.T) {
-	root, first, second, bad := newHost(t), standIn(t, "v1", ""), standIn(t, "v2", ""), standIn(t, "v3", "on-purpose")
+	root, first, second, bad := newHost(t), standIn(t, "v1"), standIn(t, "v2"), standIn(t, "v3", "broken=on-purpose")
+	refusing := standIn(t, "v4", "status=images cannot be pulled: on purpose")
 	stock := filepath.Join(t.TempDir(), "containerd")
 	if err := os.Link(filepath.Join(first, "bin/refractd"), stock); err != nil {
 		t.Fatal(err)
@@ -125,7 +129,7 @@ func TestRealSystemd(t *testing.T) {
 	write(t, filepath.Join(root, "etc/systemd/system/kubelet.service"),
 		"[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep infinity\n", 0o644)
 	before := tree(t, root)
-	script := strings.NewReplacer("FIRST", first, "SECOND", second, "BAD", bad, "ASK", filepath.Join(first, "bin/refractd")+" ask").Replace(`
+	script := strings.NewReplacer("FIRST", first, "SECOND", second, "BAD", bad, "REFUSING", refusing, "ASK", filepath.Join(first, "bin/refractd")+" ask").Replace(`
 systemctl start containerd.service kubelet.service
 step() { echo "-- $*"; }
 refractd() { ASK /run/refractd/refractd.sock; echo; }
@@ -141,6 +145,7 @@ step again; pid=$(kubelet); FIRST/share/refract/install install; [ "$(kubelet)" 
 step killed; systemctl kill --signal=KILL refractd.service; refractd
 step second; SECOND/share/refract/install install; refractd
 step bad; BAD/share/refract/install install || echo "exit $?"; refractd; SECOND/share/refract/install verify
+step refusing; REFUSING/share/refract/install install || echo "exit $?"; refractd; SECOND/share/refract/install verify
 step containerd; FIRST/share/refract/install install --mode containerd; containerd; systemctl is-active refractd.service || true
 step back; FIRST/share/refract/install rollback; containerd; refractd
 step gone; FIRST/share/refract/install uninstall; containerd; systemctl is-active refractd.service refractd.socket containerd.service kubelet.service || true
@@ -159,6 +164,7 @@ step gone; FIRST/share/refract/install uninstall; containerd; systemctl is-activ
 		"killed":     {`refractd v1 []`},
 		"second":     {`refractd v2 []`},
 		"bad":        {"does not work, going back", "is installed again", "exit 1", `refractd v2 []`, "is installed, mode refractd"},
+		"refusing":   {"refractd.service: images cannot be pulled: on purpose", "does not work, going back", "exit 1", `refractd v2 []`, "is installed, mode refractd"},
 		"containerd": {`containerd-refract v1 ["--stock"]`, "inactive"},
 		"back":       {`containerd v1 ["--stock"]`, `refractd v2 []`},
 		"gone":       {"removed", `containerd v1 ["--stock"]`, "inactive\ninactive\nactive\nactive\nno folder\n"},

@@ -103,6 +103,16 @@ func TestFilesAgree(t *testing.T) {
 	}
 }
 
+// What refractd tells systemd where it may not pull is what the script looks for.
+func TestRefusalIsToldInTheSameWords(t *testing.T) {
+	const words = "\"images cannot be pulled"
+	for _, file := range []string{"../refractd/daemon.go", "install"} {
+		if !strings.Contains(read(t, filepath.Join(sources, file)), words) {
+			t.Errorf("%s does not say %s", file, words)
+		}
+	}
+}
+
 func TestScriptsAreCleanToShellcheck(t *testing.T) {
 	for _, file := range []string{"install", "image/entrypoint"} {
 		path := filepath.Join(sources, file)

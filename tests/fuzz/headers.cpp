@@ -5,8 +5,8 @@
 // must come from them, and a URL that is taken must mean the same when it is read again.
 #include <string_view>
 
-#include "registry/challenge.h"
-#include "registry/url.h"
+#include "registry/auth/challenge.h"
+#include "registry/http/url.h"
 
 using namespace refract;
 

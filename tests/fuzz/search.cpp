@@ -40,8 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (round.value().empty()) break;
         for (std::size_t number = 0; number < round.value().size(); ++number) {
             const std::string& with = documents[asked++ % documents.size()];
-            const outcome told =
-                with.empty() ? search.answer(number, error{status::missing, "not there"}) : search.answer(number, with);
+            const status told = with.empty() ? search.answer(number, error{status_code::missing, "not there"})
+                                             : search.answer(number, with);
             if (told.failed()) return 0;
         }
         if (asked > 10'000) __builtin_trap();  // it ends by itself

@@ -15,7 +15,7 @@ import (
 )
 
 // TestRequiredReachesThePod: what an image lacks of what is required, and which image it is, stands in the state of the container, with
-// the reasons that the README names; a pod whose image has it runs on the same node.
+// the reasons that plugin/policy/README.md names; a pod whose image has it runs on the same node.
 func TestRequiredReachesThePod(t *testing.T) {
 	const repositories = "tag-always" // of the shapes, but not of the pods' own image
 	host := shared.serving.Host()

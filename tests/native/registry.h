@@ -92,7 +92,7 @@ public:
     pull(const pull&) = delete;
     pull& operator=(const pull&) = delete;
 
-    bool ok() const { return code == status::ok; }
+    bool ok() const { return code == status_code::ok; }
     /// Digests of what was selected.
     std::vector<std::string> selected() const;
     /// Positions of the root's children.
@@ -101,7 +101,7 @@ public:
 
     resolve::request request;
     resolve::walk walk;
-    status code = status::ok;
+    status_code code = status_code::ok;
     std::string message;
     std::vector<std::string> needs;  ///< digests that were asked for, in order
 

@@ -7,7 +7,7 @@
 
 namespace refract::resolve {
 
-outcome evidence::begin(const expected_document& root, const document_source& from) {
+status evidence::begin(const expected_document& root, const document_source& from) {
     documents_.clear();
     findings_.clear();
     waiting_ = false;
@@ -38,10 +38,10 @@ const finding& evidence::look(const oci::descriptor& of, document_kind kind, pla
 /// Whether the document may be asked for at all.
 finding evidence::admit(const oci::descriptor& of, document_kind kind, std::uint32_t depth) const {
     const auto over = [](const std::string& what) {
-        return finding{finding::state::beyond, none, 0, {status::limit_exceeded, what}};
+        return finding{finding::state::beyond, none, 0, {status_code::limit_exceeded, what}};
     };
     if (of.algorithm == oci::digest_algorithm::other) {
-        return {finding::state::lost, none, 0, {status::unsupported, "its digest is of an unknown algorithm"}};
+        return {finding::state::lost, none, 0, {status_code::unsupported, "its digest is of an unknown algorithm"}};
     }
     if (kind == document_kind::index && depth > limits_.nesting) {
         return over("more than " + std::to_string(limits_.nesting) + " indexes inside each other");
@@ -65,16 +65,16 @@ finding evidence::judge(const document_source& from) {
         return {finding::state::beyond,
                 none,
                 size,
-                {status::limit_exceeded, "takes more bytes than the limit of " + std::to_string(need_.max_bytes)}};
+                {status_code::limit_exceeded, "takes more bytes than the limit of " + std::to_string(need_.max_bytes)}};
     }
     if (sizes_count_ && size != need_.expected.size) {
         return {finding::state::lost,
                 none,
                 size,
-                {status::size_mismatch,
+                {status_code::size_mismatch,
                  "size mismatch: want " + std::to_string(need_.expected.size) + " bytes, got " + std::to_string(size)}};
     }
-    if (outcome done = from.verify(need_.expected.digest); done.failed()) {
+    if (status done = from.verify(need_.expected.digest); done.failed()) {
         return {finding::state::lost, none, size, std::move(done).take()};
     }
     auto added = add(from);
@@ -87,13 +87,13 @@ result<std::uint32_t> evidence::add(const document_source& from) {
     auto expected = need_.expected;
     if (!sizes_count_) expected.size = static_cast<std::int64_t>(from.size());
     auto added = documents_.add_checked(expected, from);
-    if (added.ok() || added.why().code != status::type_mismatch) return added;
+    if (added.ok() || added.why().code != status_code::type_mismatch) return added;
     expected.kind = expected.kind == document_kind::index ? document_kind::manifest : document_kind::index;
     return documents_.add_checked(expected, from);
 }
 
 void evidence::lose(std::string_view reason) {
-    found({finding::state::lost, none, 0, {status::missing, "cannot be had: " + printable(reason, 400)}});
+    found({finding::state::lost, none, 0, {status_code::missing, "cannot be had: " + printable(reason, 400)}});
 }
 
 void evidence::found(finding one) {

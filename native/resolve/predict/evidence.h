@@ -36,7 +36,7 @@ public:
     evidence(bool sizes_count, const limits& limits, document_shelf* shelf)
         : sizes_count_(sizes_count), limits_(limits), shelf_(shelf), documents_(limits) {}
 
-    outcome begin(const expected_document& root, const document_source& from);
+    status begin(const expected_document& root, const document_source& from);
 
     /// The document that `of` names, the entry at `where` or the config of the manifest that is. If it is waiting, the
     /// attempt must be given up; it is then the needed one.

@@ -42,12 +42,12 @@ std::span<const client> clients() noexcept { return all; }
 result<predictor::step> predictor::begin(const expected_document& root, const document_source& from) {
     const auto kind = oci::kind_of(root.media_type);
     if (kind == oci::media_kind::other) {
-        return error{status::invalid_argument,
+        return error{status_code::invalid_argument,
                      "a prediction begins at an index or a manifest, not at " + quote(root.media_type)};
     }
     auto expected = root;
     expected.kind = kind == oci::media_kind::index ? document_kind::index : document_kind::manifest;
-    if (outcome done = evidence_.begin(expected, from); done.failed()) {
+    if (status done = evidence_.begin(expected, from); done.failed()) {
         auto why = std::move(done).take();
         why.message = std::string(name_of(expected.kind)) + ' ' + printable(root.digest) + ": " + why.message;
         return why;
@@ -56,13 +56,13 @@ result<predictor::step> predictor::begin(const expected_document& root, const do
 }
 
 result<predictor::step> predictor::feed(const document_source& from) {
-    if (!evidence_.is_waiting()) return error{status::invalid_argument, "the prediction waits for no document"};
+    if (!evidence_.is_waiting()) return error{status_code::invalid_argument, "the prediction waits for no document"};
     evidence_.feed(from);
     return advance();
 }
 
 result<predictor::step> predictor::missing(std::string_view reason) {
-    if (!evidence_.is_waiting()) return error{status::invalid_argument, "the prediction waits for no document"};
+    if (!evidence_.is_waiting()) return error{status_code::invalid_argument, "the prediction waits for no document"};
     evidence_.lose(reason);
     return advance();
 }
@@ -120,7 +120,7 @@ std::optional<result<prediction>> hindered(client who, const finding& found, con
             return std::nullopt;
         case finding::state::lost:
             return refuses("it takes " + describe(path) + ", which " +
-                           (found.why.code == status::missing ? "" : "is no good: ") + found.why.message);
+                           (found.why.code == status_code::missing ? "" : "is no good: ") + found.why.message);
         case finding::state::unreadable:
         case finding::state::beyond:
             break;

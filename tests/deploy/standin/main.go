@@ -21,6 +21,7 @@ import (
 var (
 	version = "none"
 	broken  = "" // a daemon that starts and ends, though its version is told
+	status  = "" // what systemd is told of a daemon that starts
 )
 
 const containerd = "/run/containerd/containerd.sock"
@@ -48,7 +49,7 @@ func run(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if err := notify("READY=1"); err != nil {
+	if err := notify("STATUS=" + status + "\nREADY=1"); err != nil {
 		return err
 	}
 	for {

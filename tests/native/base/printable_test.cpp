@@ -54,21 +54,21 @@ TEST(Printable, Cuts) {
 
 TEST(Status, EachHasItsOwnText) {
     std::set<std::string_view> texts;
-    for (int code = 0; code <= static_cast<int>(status::cancelled); ++code)
-        texts.insert(status_text(static_cast<status>(code)));
+    for (int code = 0; code <= static_cast<int>(status_code::cancelled); ++code)
+        texts.insert(status_text(static_cast<status_code>(code)));
     EXPECT_EQ(texts.size(), 17u);
-    EXPECT_EQ(status_text(static_cast<status>(17)), "unknown status");
-    EXPECT_EQ(status_text(static_cast<status>(-1)), "unknown status");
+    EXPECT_EQ(status_text(static_cast<status_code>(17)), "unknown status");
+    EXPECT_EQ(status_text(static_cast<status_code>(-1)), "unknown status");
 }
 
-TEST(Outcome, PlacesAreJoined) {
-    EXPECT_EQ(outcome(status::malformed, "bad").in("size").in("[3]").in("manifests").why().message,
+TEST(Status, PlacesAreJoined) {
+    EXPECT_EQ(status(status_code::malformed, "bad").in("size").in("[3]").in("manifests").why().message,
               "manifests[3]: size: bad");
-    EXPECT_TRUE(outcome().in("x").ok());
+    EXPECT_TRUE(status().in("x").ok());
     result<int> fine(7);
     EXPECT_TRUE(fine.ok() && fine.value() == 7);
-    const result<int> bad(error{status::missing, "gone"});
-    EXPECT_TRUE(bad.failed() && bad.why().code == status::missing);
+    const result<int> bad(error{status_code::missing, "gone"});
+    EXPECT_TRUE(bad.failed() && bad.why().code == status_code::missing);
 }
 
 }  // namespace

@@ -13,13 +13,13 @@
 namespace refract::test {
 namespace {
 
-using resolve::answer;
+using resolve::tristate;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
-using kind = oci::question::kind;
+using kind = oci::fetch_request::kind;
 
 constexpr const char* app = "registry.example/app:v1";
 
@@ -65,7 +65,7 @@ struct listed {
         return all;
     }
 
-    status code = status::ok;
+    status_code code = status_code::ok;
     std::string message;
     std::unique_ptr<inspect::image> image;
     inspect::listing listing;
@@ -155,11 +155,11 @@ TEST_F(Inspect, ShowsWhatItFindsWhereListsCannotBeHad) {
     from.tags[digest_tag(image.digest)] = store.index({scan.about(image.digest, "scan")}).digest;
     const auto both = UnorderedElementsAre(std::pair(sbom.digest, resolve::source_index),
                                            std::pair(scan.digest, resolve::source_digest_tag));
-    for (const status code : {status::unreachable, status::denied, status::malformed, status::limit_exceeded,
-                              status::type_mismatch, status::internal}) {
+    for (const status_code code : {status_code::unreachable, status_code::denied, status_code::malformed,
+                                   status_code::limit_exceeded, status_code::type_mismatch, status_code::internal}) {
         from.failing = {{kind::referrers, {code, "429 and a page for people"}}};
         const listed got(from);
-        EXPECT_EQ(got.code, status::ok) << got.message;
+        EXPECT_EQ(got.code, status_code::ok) << got.message;
         EXPECT_THAT(got.told(), both);
         EXPECT_THAT(got.listing.notices, ElementsAre(HasSubstr("a page for people")));
         from.failing = {{kind::tags, {code, "tags of app: 500"}}};
@@ -170,18 +170,18 @@ TEST_F(Inspect, ShowsWhatItFindsWhereListsCannotBeHad) {
         from.failing.clear();
         from.referrers[root.digest] = {page};
         const listed got(from);
-        EXPECT_EQ(got.code, status::ok) << got.message;
+        EXPECT_EQ(got.code, status_code::ok) << got.message;
         EXPECT_THAT(got.told(), both) << page;
         EXPECT_THAT(got.listing.notices, ElementsAre(HasSubstr("referrers of " + root.digest))) << page;
     }
-    from.failing = {{kind::manifest, {status::unreachable, "the deadline has passed"}},
-                    {kind::referrers, {status::unreachable, "the deadline has passed"}},
-                    {kind::tags, {status::unreachable, "the deadline has passed"}}};
+    from.failing = {{kind::manifest, {status_code::unreachable, "the deadline has passed"}},
+                    {kind::referrers, {status_code::unreachable, "the deadline has passed"}},
+                    {kind::tags, {status_code::unreachable, "the deadline has passed"}}};
     const listed got(from);
     EXPECT_THAT(got.told(), ElementsAre(std::pair(sbom.digest, resolve::source_index)));
     EXPECT_THAT(got.listing.notices, testing::Contains(HasSubstr("deadline")));
-    from.failing = {{kind::referrers, {status::cancelled, "cancelled"}}};
-    EXPECT_EQ(listed(from).code, status::cancelled);
+    from.failing = {{kind::referrers, {status_code::cancelled, "cancelled"}}};
+    EXPECT_EQ(listed(from).code, status_code::cancelled);
 }
 
 TEST_F(Inspect, KnowsWhatASilentEntryOfTheIndexIsAbout) {
@@ -196,7 +196,7 @@ TEST_F(Inspect, KnowsWhatASilentEntryOfTheIndexIsAbout) {
     ASSERT_EQ(got.listing.told.size(), 2u) << got.message;
     for (const auto& one : got.listing.references) {
         EXPECT_EQ(one.subject == image.digest, one.digest() == vex.digest);
-        EXPECT_EQ(one.weak, one.digest() == vex.digest ? answer::no : answer::yes) << one.digest();
+        EXPECT_EQ(one.weak, one.digest() == vex.digest ? tristate::no : tristate::yes) << one.digest();
     }
 }
 
@@ -227,8 +227,8 @@ TEST_F(Inspect, ShowsDanglingAndWeakOnesAsSuch) {
     store.lose(lost.digest);
     const listed got(from);
     for (const auto& one : got.listing.references) {
-        EXPECT_EQ(one.present == answer::no, one.digest() == lost.digest) << one.digest();
-        EXPECT_EQ(one.weak, one.digest() == weak.digest ? answer::yes : answer::no) << one.digest();
+        EXPECT_EQ(one.present == tristate::no, one.digest() == lost.digest) << one.digest();
+        EXPECT_EQ(one.weak, one.digest() == weak.digest ? tristate::yes : tristate::no) << one.digest();
     }
     EXPECT_THAT(got.told(), SizeIs(3));
 }
@@ -260,10 +260,10 @@ TEST_F(Inspect, StopsAtTheLimitAndSaysSo) {
     from.referrers[image.digest] = {store.index(entries).bytes};
     inspect::listing_request request;
     request.discovery.found = 4;
-    EXPECT_EQ(listed(from, request).code, status::ok);
+    EXPECT_EQ(listed(from, request).code, status_code::ok);
     request.discovery.found = 3;
     const listed got(from, request);
-    EXPECT_EQ(got.code, status::ok);
+    EXPECT_EQ(got.code, status_code::ok);
     EXPECT_EQ(got.listing.told.size(), 4u) << "the index's own, and three";
     EXPECT_THAT(got.listing.notices, ElementsAre(HasSubstr("more than 3 references")));
 }

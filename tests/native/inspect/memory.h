@@ -22,30 +22,30 @@ public:
     std::map<std::string, std::vector<std::string>> referrers;  ///< pages, by digest
     bool has_api = true;
     bool lists_tags = true;
-    std::map<oci::question::kind, error> failing;  ///< questions that are answered so
-    std::uint32_t with_budget = 0;                 ///< how many questions were optional
+    std::map<oci::fetch_request::kind, error> failing;  ///< questions that are answered so
+    std::uint32_t with_budget = 0;                      ///< how many questions were optional
     std::vector<std::string> asked;
 
     const std::string& name() const noexcept override { return name_; }
 
-    std::vector<result<oci::answer>> ask(std::span<const oci::question> questions) override {
-        std::vector<result<oci::answer>> answers;
+    std::vector<result<oci::fetch_response>> ask(std::span<const oci::fetch_request> questions) override {
+        std::vector<result<oci::fetch_response>> answers;
         for (const auto& one : questions) answers.push_back(reply(one));
         return answers;
     }
-    std::vector<outcome> read(std::span<const oci::blob> blobs) override { return std::vector<outcome>(blobs.size()); }
+    std::vector<status> read(std::span<const oci::blob> blobs) override { return std::vector<status>(blobs.size()); }
 
 private:
-    static error missing() { return {status::missing, "not there"}; }
+    static error missing() { return {status_code::missing, "not there"}; }
 
-    result<oci::answer> reply(const oci::question& question) {
-        oci::answer answer;
+    result<oci::fetch_response> reply(const oci::fetch_request& question) {
+        oci::fetch_response answer;
         if (question.budget != nullptr) ++with_budget;
         if (const auto fails = failing.find(question.what); fails != failing.end() && question.budget != nullptr) {
             asked.push_back("failing");
             return fails->second;
         }
-        if (question.what == oci::question::kind::tags) {
+        if (question.what == oci::fetch_request::kind::tags) {
             asked.push_back("tags");
             if (!lists_tags) return missing();
             for (const auto& [tag, digest] : tags) {
@@ -58,8 +58,9 @@ private:
         }
         const std::uint32_t page = question.page ? question.page->number : 0;
         if (page == 0)
-            asked.push_back((question.what == oci::question::kind::referrers ? "referrers " : "") + question.reference);
-        if (question.what == oci::question::kind::referrers) {
+            asked.push_back((question.what == oci::fetch_request::kind::referrers ? "referrers " : "") +
+                            question.reference);
+        if (question.what == oci::fetch_request::kind::referrers) {
             if (!has_api) return missing();
             const auto found = referrers.find(question.reference);
             if (found == referrers.end()) {
@@ -73,7 +74,7 @@ private:
         const auto tag = tags.find(question.reference);
         const blob* const found = from_.find(tag == tags.end() ? question.reference : tag->second);
         if (found == nullptr) return missing();
-        if (question.what != oci::question::kind::presence) answer.documents.push_back(found->bytes);
+        if (question.what != oci::fetch_request::kind::presence) answer.documents.push_back(found->bytes);
         return answer;
     }
 

@@ -113,9 +113,9 @@ TEST_F(Sharing, WalksThatAreGivenBytesHashThem) {
         resolve::document_kind::index, oci_index, root.digest, static_cast<std::int64_t>(root.bytes.size()), {}, 0};
     std::string wrong = root.bytes;
     wrong.back() = ' ';
-    EXPECT_EQ(walk.begin(expected, bytes_of(wrong)).why().code, status::digest_mismatch);
+    EXPECT_EQ(walk.begin(expected, bytes_of(wrong)).why().code, status_code::digest_mismatch);
     resolve::shared_document of_another_digest(digest_of('2'), wrong);
-    EXPECT_EQ(walk.begin(expected, of_another_digest).why().code, status::digest_mismatch);
+    EXPECT_EQ(walk.begin(expected, of_another_digest).why().code, status_code::digest_mismatch);
     resolve::shared_document right(root.digest, root.bytes);
     EXPECT_TRUE(walk.begin(expected, right).ok());
 }
@@ -123,7 +123,8 @@ TEST_F(Sharing, WalksThatAreGivenBytesHashThem) {
 TEST_F(Sharing, KeepsNoMoreParsedThanTheBound) {
     inspect::reader reader(from, root.bytes.size() + images[0].bytes.size());
     const auto document = [&](const blob& one) {
-        return reader.document(oci::question_for(oci::question::kind::manifest, one.digest, 1u << 20)).value();
+        return reader.document(oci::fetch_request_for(oci::fetch_request::kind::manifest, one.digest, 1u << 20))
+            .value();
     };
     EXPECT_EQ(document(root), document(root));
     EXPECT_EQ(document(images[0]), document(images[0]));
@@ -139,16 +140,16 @@ TEST_F(Sharing, OtherLimitsParseAgainAndRefusalsAreKept) {
     resolve::shared_document document(root.digest, root.bytes);
     limits few;
     few.entries = 1;
-    EXPECT_EQ(document.as<oci::index>(json, few).why().code, status::limit_exceeded);
-    EXPECT_EQ(document.as<oci::index>(json, few).why().code, status::limit_exceeded);
+    EXPECT_EQ(document.as<oci::index>(json, few).why().code, status_code::limit_exceeded);
+    EXPECT_EQ(document.as<oci::index>(json, few).why().code, status_code::limit_exceeded);
     EXPECT_EQ(document.parsed(), 1u);
     const auto index = document.as<oci::index>(json, limits{});
     ASSERT_TRUE(index.ok());
     EXPECT_EQ(document.as<oci::index>(json, limits{}).value(), index.value());
-    EXPECT_EQ(document.as<oci::manifest>(json, limits{}).why().code, status::type_mismatch);
+    EXPECT_EQ(document.as<oci::manifest>(json, limits{}).why().code, status_code::type_mismatch);
     EXPECT_EQ(document.parsed(), 3u);
     // Whoever has it keeps it, whatever the document is read as next.
-    EXPECT_EQ(document.as<oci::index>(json, few).why().code, status::limit_exceeded);
+    EXPECT_EQ(document.as<oci::index>(json, few).why().code, status_code::limit_exceeded);
     EXPECT_EQ(index.value()->entries().size(), platforms + 2);
 }
 

@@ -45,7 +45,7 @@ protected:
         return layout.ok() ? "opened" : std::string(status_text(layout.why().code)) + ": " + layout.why().message;
     }
     static std::string get_from(oci::repository& from, kind what, const std::string& reference) {
-        const auto asked = oci::question_for(what, reference, plenty);
+        const auto asked = oci::fetch_request_for(what, reference, plenty);
         const auto got = std::move(from.ask({&asked, 1}).front());
         if (got.failed()) return std::string(status_text(got.why().code)) + ": " + got.why().message;
         return got.value().documents.empty() ? "nothing" : got.value().documents.front();
@@ -53,7 +53,7 @@ protected:
     static std::string stream(oci::repository& from, const test::blob& of) {
         std::string bytes;
         const oci::blob wanted{of.digest, static_cast<std::int64_t>(of.bytes.size()),
-                               [&](std::span<const std::byte> piece) -> outcome {
+                               [&](std::span<const std::byte> piece) -> status {
                                    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
                                    return {};
                                }};
@@ -279,7 +279,7 @@ TEST_F(LayoutArchive, PassesThroughACompressedArchiveAreBoundedTogetherAndCanBeC
     std::atomic<bool> cancelled{true};
     const auto none = open_layout(path, {}, {}, {}, &cancelled);
     ASSERT_TRUE(none.failed());
-    EXPECT_EQ(none.why().code, status::cancelled);
+    EXPECT_EQ(none.why().code, status_code::cancelled);
     // Within one member: libarchive is not left alone with it.
     cancelled = false;
     layout = open_layout(path, {}, {}, bounds, &cancelled);

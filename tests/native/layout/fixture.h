@@ -11,8 +11,8 @@
 
 namespace refract::layout {
 
-using kind = oci::question::kind;
-using oci::question;
+using kind = oci::fetch_request::kind;
+using oci::fetch_request;
 using test::json;
 
 inline constexpr std::uint64_t plenty = 4u << 20;
@@ -36,14 +36,13 @@ protected:
     static json tagged(const test::blob& one, const std::string& tag) {
         return test::annotated(one.descriptor(), ref_name, tag);
     }
-    result<oci::answer> ask(const question& what) const {
-        auto layout = open_layout(files.path(), {});
-        if (layout.failed()) return std::move(layout).take();
-        return std::move(layout.value()->ask({&what, 1}).front());
+    result<oci::fetch_response> ask(const fetch_request& what) const {
+        REFRACT_ASSIGN(auto layout, open_layout(files.path(), {}));
+        return std::move(layout->ask({&what, 1}).front());
     }
     /// The document, or "code: message".
     std::string get(kind what, const std::string& reference, std::uint64_t most = plenty) const {
-        question asked;
+        fetch_request asked;
         asked.what = what;
         asked.reference = reference;
         asked.max_bytes = most;
@@ -60,7 +59,7 @@ protected:
         auto layout = open_layout(files.path(), {});
         if (layout.failed()) return layout.why().message;
         std::string bytes;
-        const oci::blob wanted{digest, size, [&](std::span<const std::byte> piece) -> outcome {
+        const oci::blob wanted{digest, size, [&](std::span<const std::byte> piece) -> status {
                                    EXPECT_LE(piece.size(), std::size_t{1} << 20);
                                    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
                                    return {};

@@ -111,7 +111,7 @@ TEST_F(Layout, IndexThatIsSwappedMeanwhileIsReadAsOneOfBoth) {
     int wrong = 0;
     std::string failed;
     while (failed.empty() && (reads < 300 || swaps.load() < 300)) {
-        const auto asked = oci::question_for(kind::manifest, "v1", plenty);
+        const auto asked = oci::fetch_request_for(kind::manifest, "v1", plenty);
         auto opened = std::move(open_layout(files.path(), {})).value();
         for (auto* const from : {open.get(), opened.get()}) {
             const auto got = std::move(from->ask({&asked, 1}).front());

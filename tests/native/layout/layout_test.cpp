@@ -11,7 +11,7 @@
 namespace refract::layout {
 namespace {
 
-using oci::question;
+using oci::fetch_request;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -42,7 +42,7 @@ TEST_F(Layout, Opening) {
     EXPECT_THAT(open_error(), AllOf(HasSubstr("limit exceeded: oci:"), HasSubstr("index.json"), HasSubstr("4194304")));
     const auto gone = open_layout(files.path("gone"), {});
     ASSERT_TRUE(gone.failed());
-    EXPECT_EQ(gone.why().code, status::missing);
+    EXPECT_EQ(gone.why().code, status_code::missing);
 }
 
 TEST_F(Layout, IsReadWithANoticeWhereItsMarkerIsMissing) {
@@ -60,7 +60,7 @@ TEST_F(Layout, KnowsTheDigestOfWhatATagNames) {
         "a33c2046ef60fd2a7878d378e29fec851806bbd9a67878f3a9f1cda4830763fd";
     files.write(path_of(digest), "{}");
     index({test::annotated(json{{"mediaType", test::oci_manifest}, {"digest", digest}, {"size", 2}}, ref_name, "v1")});
-    EXPECT_EQ(ask(oci::question_for(kind::manifest, "v1", plenty)).value().digest, digest);
+    EXPECT_EQ(ask(oci::fetch_request_for(kind::manifest, "v1", plenty)).value().digest, digest);
 }
 
 TEST_F(Layout, ManifestsByTagAndDigest) {
@@ -168,13 +168,13 @@ TEST_F(Layout, BlobsStream) {
     auto layout = open_layout(files.path(), {});
     std::size_t calls = 0;
     const oci::blob blobs[] = {{digest, size,
-                                [&](std::span<const std::byte>) -> outcome {
+                                [&](std::span<const std::byte>) -> status {
                                     ++calls;
-                                    return {status::cancelled, "enough"};
+                                    return {status_code::cancelled, "enough"};
                                 }},
-                               {empty, 0, [](std::span<const std::byte>) -> outcome { return {}; }}};
+                               {empty, 0, [](std::span<const std::byte>) -> status { return {}; }}};
     const auto done = layout.value()->read(blobs);
-    EXPECT_EQ(done[0].why().code, status::cancelled);
+    EXPECT_EQ(done[0].why().code, status_code::cancelled);
     EXPECT_EQ(calls, 1u);
     EXPECT_TRUE(done[1].ok());
 }
@@ -185,7 +185,7 @@ TEST_F(Layout, Tags) {
     index({tagged(one, "v2"), tagged(two, "a"), one.descriptor(), tagged(one, "v1"), tagged(two, "v1"),
            tagged(one, "v10")});
     const auto tags = [&](const std::string& after, const std::string& prefix) {
-        question what;
+        fetch_request what;
         what.what = kind::tags;
         what.reference = after;
         what.prefix = prefix;
@@ -240,7 +240,7 @@ TEST_F(Layout, Referrers) {
     EXPECT_THAT(get(kind::referrers, image.digest, 100), HasSubstr("limit exceeded: oci:"));
 
     // The bounds, and a layout whose bytes are not what it says.
-    question what;
+    fetch_request what;
     what.what = kind::referrers;
     what.reference = image.digest;
     what.max_bytes = plenty;
@@ -268,7 +268,7 @@ TEST_F(Layout, ReadsAndChecksAManifestOnce) {
     index({tagged(one, "v1"), sbom.descriptor()});
     auto layout = std::move(open_layout(files.path(), {})).value();
     const auto answer = [&](kind what, const std::string& reference, std::uint64_t most = plenty) {
-        const auto asked = oci::question_for(what, reference, most);
+        const auto asked = oci::fetch_request_for(what, reference, most);
         return std::move(layout->ask({&asked, 1}).front());
     };
     EXPECT_EQ(answer(kind::manifest, "").value().documents.front(), one.bytes);
@@ -277,8 +277,8 @@ TEST_F(Layout, ReadsAndChecksAManifestOnce) {
     EXPECT_EQ(answer(kind::manifest, one.digest).value().documents.front(), one.bytes);
     EXPECT_THAT(answer(kind::referrers, one.digest).value().documents.front(), HasSubstr(sbom.digest));
     // Who asks for less than it has is refused, and blobs are not kept.
-    EXPECT_EQ(answer(kind::manifest, one.digest, 3).why().code, status::limit_exceeded);
-    EXPECT_EQ(answer(kind::blob, one.digest).why().code, status::digest_mismatch);
+    EXPECT_EQ(answer(kind::manifest, one.digest, 3).why().code, status_code::limit_exceeded);
+    EXPECT_EQ(answer(kind::blob, one.digest).why().code, status_code::digest_mismatch);
 }
 
 TEST_F(Layout, SeesWhatOthersWriteMeanwhile) {
@@ -287,7 +287,7 @@ TEST_F(Layout, SeesWhatOthersWriteMeanwhile) {
     auto layout = open_layout(files.path(), {});
     ASSERT_TRUE(layout.ok());
     const auto ask_for = [&](kind asked, const std::string& reference) {
-        question what;
+        fetch_request what;
         what.what = asked;
         what.reference = reference;
         what.max_bytes = plenty;
@@ -299,20 +299,20 @@ TEST_F(Layout, SeesWhatOthersWriteMeanwhile) {
     document["subject"] = one.descriptor();
     const auto& sbom = keep(made.write(test::oci_manifest, document));
     index({tagged(one, "v2"), sbom.descriptor()});
-    EXPECT_EQ(ask_for(kind::manifest, "v1").why().code, status::missing);
+    EXPECT_EQ(ask_for(kind::manifest, "v1").why().code, status_code::missing);
     EXPECT_TRUE(ask_for(kind::manifest, "v2").ok());
     EXPECT_EQ(json::parse(ask_for(kind::referrers, one.digest).value().documents[0])["manifests"].size(), 1u);
     // Half written: what needs it fails, what does not goes on, and it recovers.
     const std::string whole = files.read("index.json");
     files.write("index.json", whole.substr(0, whole.size() / 2));
-    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status::malformed);
+    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status_code::malformed);
     EXPECT_THAT(ask_for(kind::tags, "").why().message, HasSubstr("index.json"));
     EXPECT_TRUE(ask_for(kind::manifest, one.digest).ok());
     files.write("index.json", whole);
     EXPECT_TRUE(ask_for(kind::manifest, "v2").ok());
     std::filesystem::remove_all(files.path());
-    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status::missing);
-    EXPECT_EQ(ask_for(kind::blob, one.digest).why().code, status::missing);
+    EXPECT_EQ(ask_for(kind::manifest, "v2").why().code, status_code::missing);
+    EXPECT_EQ(ask_for(kind::blob, one.digest).why().code, status_code::missing);
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ TEST_F(Layout, WhatCosignSavedHasCosignsTags) {
     const auto& image = keep(made.image("linux/amd64", "one"));
     const auto& signature = keep(made.artifact("application/vnd.dev.cosign.simplesigning.v1+json", "sig"));
     const auto& attestation = keep(made.artifact("application/vnd.dsse.envelope.v1+json", "att"));
-    const auto tags = [&] { return ask(oci::question_for(kind::tags, "", 0)).value().tags; };
+    const auto tags = [&] { return ask(oci::fetch_request_for(kind::tags, "", 0)).value().tags; };
     for (const char* const of : {"image", "imageIndex"}) {
         index({kind_of(image, of), kind_of(signature, "sigs"), kind_of(attestation, "atts")});
         EXPECT_EQ(get(kind::manifest, ""), image.bytes);
@@ -163,7 +163,7 @@ TEST_F(Layout, DigestTagsInWholeNamesAreKnown) {
     index({tagged(image, "registry.example/app:1.0"), tagged(signature, "registry.example/app:" + tag)});
     EXPECT_EQ(get(kind::manifest, ""), image.bytes);
     EXPECT_EQ(get(kind::manifest, tag), signature.bytes);
-    EXPECT_THAT(ask(oci::question_for(kind::tags, "", 0)).value().tags, testing::Contains(tag));
+    EXPECT_THAT(ask(oci::fetch_request_for(kind::tags, "", 0)).value().tags, testing::Contains(tag));
 }
 
 TEST_F(Layout, ManyEntriesOfOneNameAreNotTriedWithEachOther) {

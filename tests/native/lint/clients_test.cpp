@@ -111,19 +111,19 @@ TEST(LintClients, NoOrderIsAdvisedThatDoesNotHelp) {
     const json about = with(sbom.about(image.digest, "sbom"), "platform", platform_json("unknown/unknown"));
     diagnosis found(from, from.index({about, image.on("linux/amd64")}));
     const std::string selected = "sha512:" + std::string(128, 'a');
-    const auto with_guess = [&](resolve::prediction made, resolve::answer mended) {
+    const auto with_guess = [&](resolve::prediction made, resolve::tristate mended) {
         found.facts.comparisons = {};
         found.facts.comparisons.push_back(of(selected, {{client::skopeo, std::move(made), mended}}));
     };
-    with_guess(fails("it knows only sha256"), resolve::answer::no);
+    with_guess(fails("it knows only sha256"), resolve::tristate::no);
     ASSERT_THAT(found.told(), ElementsAre("client-fails"));
     EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("no order of the entries helps"));
     EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("name the image by its sha256"));
-    with_guess(picks(about["digest"]), resolve::answer::no);
+    with_guess(picks(about["digest"]), resolve::tristate::no);
     ASSERT_THAT(found.told(), ElementsAre("client-picks-other manifests[1]"));
     EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("no order of the entries helps"));
     // Where it helps it is advised.
-    with_guess(picks(about["digest"]), resolve::answer::yes);
+    with_guess(picks(about["digest"]), resolve::tristate::yes);
     EXPECT_THAT(found.told(), ElementsAre("client-picks-other manifests[1]", "artifact-before-image manifests[0]"));
     EXPECT_THAT(lint::check(found.facts).front().message, HasSubstr("list that image first"));
 }
@@ -154,7 +154,7 @@ TEST(LintClients, WhatIsAdvisedIsAnIndex) {
 }
 
 TEST(LintClients, ThoseOfWhichNothingCanBeTold) {
-    const auto found = check(of("a", {{client::crane, error{status::ambiguous, "cannot tell"}}}));
+    const auto found = check(of("a", {{client::crane, error{status_code::ambiguous, "cannot tell"}}}));
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0].id, "client-unknown");
     EXPECT_THAT(found[0].clients, ElementsAre("crane"));

@@ -29,10 +29,10 @@ struct diagnosis {
         lint::for_each_entry(facts, [&](resolve::place, const oci::descriptor& entry, resolve::role is) {
             lint::content& known = facts.contents[std::string(entry.digest)];
             const blob* const found = from.find(std::string(entry.digest));
-            known.present = found != nullptr ? resolve::answer::yes : resolve::answer::no;
+            known.present = found != nullptr ? resolve::tristate::yes : resolve::tristate::no;
             if (found == nullptr || entry.kind != oci::media_kind::manifest) return;
             auto manifest = std::make_unique<oci::manifest>();
-            if (outcome done = manifest->read(reader, bytes_of(found->bytes), most); done.failed()) {
+            if (status done = manifest->read(reader, bytes_of(found->bytes), most); done.failed()) {
                 known.refused = std::move(done).take();
                 return;
             }

@@ -22,7 +22,7 @@ struct LintReading : testing::Test {
     diagnosis found{from, from.index({image.on("linux/amd64"), with(sbom.about(image.digest, "sbom"), "platform",
                                                                     platform_json("unknown/unknown"))})};
 
-    std::vector<std::string> refused(status code) {
+    std::vector<std::string> refused(status_code code) {
         found.facts.contents[sbom.digest].refused = error{code, "a test's reason"};
         return found.told();
     }
@@ -30,12 +30,12 @@ struct LintReading : testing::Test {
 
 TEST_F(LintReading, WhatIsRefusedIsToldByItsKind) {
     EXPECT_THAT(found.told(), IsEmpty());
-    EXPECT_THAT(refused(status::ambiguous), ElementsAre("ambiguous manifests[1]"));
-    EXPECT_THAT(refused(status::malformed), ElementsAre("malformed manifests[1]"));
-    EXPECT_THAT(refused(status::unsupported), ElementsAre("malformed manifests[1]"));
-    EXPECT_THAT(refused(status::digest_mismatch), ElementsAre("wrong-bytes manifests[1]"));
-    EXPECT_THAT(refused(status::size_mismatch), ElementsAre("wrong-bytes manifests[1]"));
-    EXPECT_THAT(refused(status::limit_exceeded), ElementsAre("over-limit manifests[1]"));
+    EXPECT_THAT(refused(status_code::ambiguous), ElementsAre("ambiguous manifests[1]"));
+    EXPECT_THAT(refused(status_code::malformed), ElementsAre("malformed manifests[1]"));
+    EXPECT_THAT(refused(status_code::unsupported), ElementsAre("malformed manifests[1]"));
+    EXPECT_THAT(refused(status_code::digest_mismatch), ElementsAre("wrong-bytes manifests[1]"));
+    EXPECT_THAT(refused(status_code::size_mismatch), ElementsAre("wrong-bytes manifests[1]"));
+    EXPECT_THAT(refused(status_code::limit_exceeded), ElementsAre("over-limit manifests[1]"));
 }
 
 TEST_F(LintReading, ARootThatIsRefused) {
@@ -53,10 +53,10 @@ TEST_F(LintReading, ARootThatIsRefused) {
 }
 
 TEST_F(LintReading, WhatIsMissing) {
-    found.facts.contents[sbom.digest].present = resolve::answer::no;
+    found.facts.contents[sbom.digest].present = resolve::tristate::no;
     EXPECT_THAT(found.told(), ElementsAre("missing-entry manifests[1]"));
     EXPECT_EQ(lint::check(found.facts).front().severity, lint::severity::warning);
-    found.facts.contents[image.digest].present = resolve::answer::no;
+    found.facts.contents[image.digest].present = resolve::tristate::no;
     EXPECT_THAT(found.told(), ElementsAre("missing-entry manifests[0]", "missing-entry manifests[1]"));
     EXPECT_EQ(lint::check(found.facts).front().severity, lint::severity::error);
 }
@@ -83,11 +83,11 @@ TEST_F(LintReading, NearALimit) {
 }
 
 TEST_F(LintReading, WhatTheRegistryDoesNotDo) {
-    found.facts.registry = lint::registry_facts{resolve::answer::yes, resolve::answer::yes, resolve::answer::yes};
+    found.facts.registry = lint::registry_facts{resolve::tristate::yes, resolve::tristate::yes, resolve::tristate::yes};
     EXPECT_THAT(found.told(), IsEmpty());
     found.facts.registry = lint::registry_facts{};
     EXPECT_THAT(found.told(), IsEmpty());
-    found.facts.registry = lint::registry_facts{resolve::answer::no, resolve::answer::no, resolve::answer::no};
+    found.facts.registry = lint::registry_facts{resolve::tristate::no, resolve::tristate::no, resolve::tristate::no};
     EXPECT_THAT(found.told(), ElementsAre("registry-without-nested-indexes", "registry-without-referrers-api",
                                           "registry-without-etags"));
 }

@@ -60,9 +60,9 @@ TEST_F(LintSubjects, WeakAndDangling) {
     const json weak = sbom.about(elsewhere.digest, "sbom");
     diagnosis found(from, root(weak));
     EXPECT_THAT(found.told({"weak-reference", "dangling-reference"}), ElementsAre("weak-reference manifests[1]"));
-    found.facts.contents[elsewhere.digest].present = resolve::answer::yes;
+    found.facts.contents[elsewhere.digest].present = resolve::tristate::yes;
     EXPECT_THAT(found.told({"weak-reference", "dangling-reference"}), ElementsAre("weak-reference manifests[1]"));
-    found.facts.contents[elsewhere.digest].present = resolve::answer::no;
+    found.facts.contents[elsewhere.digest].present = resolve::tristate::no;
     EXPECT_THAT(found.told({"weak-reference", "dangling-reference"}), ElementsAre("dangling-reference manifests[1]"));
 }
 

@@ -18,7 +18,7 @@ struct reading {
     explicit reading(const std::string& entry) {
         json_reader reader(64);
         const std::string text = R"({"manifests":[)" + entry + "]}";
-        const outcome done = index_.read(reader, test::bytes_of(text), limits{});
+        const status done = index_.read(reader, test::bytes_of(text), limits{});
         if (done.failed()) {
             code = done.why().code;
             message = done.why().message;
@@ -28,7 +28,7 @@ struct reading {
     }
     const descriptor* operator->() const { return entry_; }
 
-    status code = status::ok;
+    status_code code = status_code::ok;
     std::string message;
 
 private:
@@ -48,14 +48,14 @@ std::string entry_of(const std::string& type, const std::string& sum, const std:
 
 TEST(Descriptor, NeedsTypeDigestAndSize) {
     const std::string quoted = '"' + entry_digest + '"';
-    EXPECT_EQ(reading(entry_of("\"a/b\"", quoted, "1")).code, status::ok);
+    EXPECT_EQ(reading(entry_of("\"a/b\"", quoted, "1")).code, status_code::ok);
     for (const std::string& bad :
          {entry_of("null", quoted, "1"), entry_of("\"\"", quoted, "1"), entry_of("1", quoted, "1"),
           entry_of("\"a\"", "null", "1"), entry_of("\"a\"", "\"\"", "1"), entry_of("\"a\"", "7", "1"),
           entry_of("\"a\"", quoted, "null"), "{\"digest\":" + quoted + ",\"size\":1}",
           std::string(R"({"mediaType":"a","size":1})"), R"({"mediaType":"a","digest":)" + quoted + '}',
           std::string("{}"), std::string("[]"), std::string("\"x\"")}) {
-        EXPECT_EQ(reading(bad).code, status::malformed) << bad;
+        EXPECT_EQ(reading(bad).code, status_code::malformed) << bad;
     }
     EXPECT_EQ(reading(R"({"digest":)" + quoted + R"(,"size":1})").message, "manifests[0]: has no mediaType");
     EXPECT_EQ(reading(R"({"mediaType":"a","digest":)" + quoted + '}').message, "manifests[0]: has no size");
@@ -66,7 +66,7 @@ TEST(Descriptor, Sizes) {
         return reading(entry_of("\"a\"", '"' + entry_digest + '"', size)).code;
     };
     for (const char* const fine : {"0", "1", "2147483648", "4611686018427387904", "9223372036854775807"}) {
-        EXPECT_EQ(code(fine), status::ok) << fine;
+        EXPECT_EQ(code(fine), status_code::ok) << fine;
     }
     EXPECT_EQ(reading(entry_of("\"a\"", '"' + entry_digest + '"', "4611686018427387904"))->size, std::int64_t{1} << 62);
     for (const char* const bad : {"-1",
@@ -92,7 +92,7 @@ TEST(Descriptor, Sizes) {
                                   "--1",
                                   "1e",
                                   "99999999999999999999999999"}) {
-        EXPECT_EQ(code(bad), status::malformed) << bad;
+        EXPECT_EQ(code(bad), status_code::malformed) << bad;
     }
 }
 
@@ -103,13 +103,13 @@ TEST(Descriptor, KeysAreReadInOneWayOnly) {
           R"("platform":{"x":{"y":1,"y":1}})", R"("annotations":{"a":"1","a":"2"})", R"("ANNOTATIONS":{})",
           R"("urls":[],"urls":[])", R"("URLs":[])", R"("Data":"")", R"("artifacttype":"")", R"("x":{"y":1,"y":2})",
           R"("x":1,"x":1)"}) {
-        EXPECT_EQ(reading(entry_with(more)).code, status::ambiguous) << more;
+        EXPECT_EQ(reading(entry_with(more)).code, status_code::ambiguous) << more;
     }
-    EXPECT_EQ(reading(entry_with("\"\xC5\xBFize\":1")).code, status::ambiguous);
-    EXPECT_EQ(reading(entry_with("\"platform\":{\"o\xC5\xBF\":\"a\"}")).code, status::ambiguous);
-    EXPECT_EQ(reading(entry_with("\"url\xC5\xBF\":[]")).code, status::ambiguous);
+    EXPECT_EQ(reading(entry_with("\"\xC5\xBFize\":1")).code, status_code::ambiguous);
+    EXPECT_EQ(reading(entry_with("\"platform\":{\"o\xC5\xBF\":\"a\"}")).code, status_code::ambiguous);
+    EXPECT_EQ(reading(entry_with("\"url\xC5\xBF\":[]")).code, status_code::ambiguous);
     // Annotations are a map, and unknown keys are ignored.
-    EXPECT_EQ(reading(entry_with(R"("annotations":{"a":"1","A":"2"},"x":1,"X":1)")).code, status::ok);
+    EXPECT_EQ(reading(entry_with(R"("annotations":{"a":"1","A":"2"},"x":1,"X":1)")).code, status_code::ok);
 }
 
 TEST(Descriptor, TypesOfOptionalMembers) {
@@ -118,14 +118,14 @@ TEST(Descriptor, TypesOfOptionalMembers) {
           R"("platform":[])", R"("platform":"linux/amd64")", R"("platform":{"os":1})",
           R"("platform":{"os.features":"a"})", R"("platform":{"os.features":[1]})", R"("urls":"x")", R"("urls":[1])",
           R"("urls":{})", R"("data":1)", R"("artifactType":[])"}) {
-        EXPECT_EQ(reading(entry_with(more)).code, status::malformed) << more;
+        EXPECT_EQ(reading(entry_with(more)).code, status_code::malformed) << more;
     }
     for (const std::string more :
          {R"("annotations":null)", R"("annotations":{})", R"("annotations":{"a":null})", R"("platform":null)",
           R"("platform":{})", R"("urls":null)", R"("urls":["http://example.test/"])", R"("data":null)",
           R"("artifactType":null)", R"("platform":{"os.features":null,"os":null})",
           R"("platform":{"features":["sse4"]})"}) {
-        EXPECT_EQ(reading(entry_with(more)).code, status::ok) << more;
+        EXPECT_EQ(reading(entry_with(more)).code, status_code::ok) << more;
     }
     EXPECT_EQ(reading(entry_with(R"("platform":null)"))->platform, no_platform);
     EXPECT_NE(reading(entry_with(R"("platform":{})"))->platform, no_platform);
@@ -135,15 +135,15 @@ TEST(Descriptor, AnnotationBytes) {
     const auto entry = [](std::size_t size) {
         return entry_with(R"("annotations":{"key":")" + std::string(size - 3, 'x') + "\"}");
     };
-    EXPECT_EQ(reading(entry(64u << 10)).code, status::ok);
+    EXPECT_EQ(reading(entry(64u << 10)).code, status_code::ok);
     const reading over(entry((64u << 10) + 1));
-    EXPECT_EQ(over.code, status::limit_exceeded);
+    EXPECT_EQ(over.code, status_code::limit_exceeded);
     EXPECT_NE(over.message.find("65537"), std::string::npos) << over.message;
     EXPECT_NE(over.message.find("65536"), std::string::npos) << over.message;
     // Many small ones count alike.
     std::string many;
     for (int i = 0; i < 7000; ++i) many += (i == 0 ? "\"" : ",\"") + std::to_string(1000000 + i) + R"(":"abc")";
-    EXPECT_EQ(reading(entry_with(R"("annotations":{)" + many + '}')).code, status::limit_exceeded);
+    EXPECT_EQ(reading(entry_with(R"("annotations":{)" + many + '}')).code, status_code::limit_exceeded);
 }
 
 /// containerd believes `data` if only its length fits; what is wrong with it is noted, and refuses no document.
@@ -154,7 +154,7 @@ TEST(Descriptor, Data) {
     };
     const auto data = [](const std::string& text) {
         const reading one(text);
-        EXPECT_EQ(one.code, status::ok) << text << ": " << one.message;
+        EXPECT_EQ(one.code, status_code::ok) << text << ": " << one.message;
         return one->data;
     };
     EXPECT_EQ(data(entry("{}", "e30=", 2)), embedded::right);
@@ -175,7 +175,7 @@ TEST(Descriptor, Data) {
               embedded::right);
     for (const char* const bad :
          {"YWJ", "YWJ?", "YWJ=j===", "====", "=", "YW==Jj==", " YWJj", "YWJj====", "-_-_", "\\u00e9AAA"}) {
-        EXPECT_EQ(reading(entry("abc", bad, 3)).code, status::malformed) << bad;
+        EXPECT_EQ(reading(entry("abc", bad, 3)).code, status_code::malformed) << bad;
     }
 }
 
@@ -212,7 +212,7 @@ TEST(Descriptor, Digests) {
               "manifests[0]: digest: malformed digest \"sha256:\\x1b[31m\"");
     EXPECT_EQ(reading(entry_of("\"a\"", "\"blake3:abc\"", "1"))->algorithm, digest_algorithm::other);
     // Written with escapes it is the same text.
-    EXPECT_EQ(reading(entry_of("\"a\"", "\"sha256\\u003a" + entry_digest.substr(7) + '"', "1")).code, status::ok);
+    EXPECT_EQ(reading(entry_of("\"a\"", "\"sha256\\u003a" + entry_digest.substr(7) + '"', "1")).code, status_code::ok);
 }
 
 }  // namespace

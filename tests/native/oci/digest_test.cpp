@@ -66,9 +66,9 @@ TEST(Digest, Malformed) {
     for (const auto& text : malformed) {
         digest_algorithm algorithm{};
         EXPECT_FALSE(parse_digest(text, algorithm)) << text;
-        const outcome done = verify_digest(text, {});
+        const status done = verify_digest(text, {});
         ASSERT_TRUE(done.failed()) << text;
-        EXPECT_EQ(done.why().code, status::malformed) << text;
+        EXPECT_EQ(done.why().code, status_code::malformed) << text;
     }
 }
 
@@ -117,17 +117,17 @@ TEST(Digest, Verifies) {
     EXPECT_TRUE(verify_digest("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", {}).ok());
     EXPECT_EQ(sha256_digest(abc).value(), sha256);
 
-    const outcome wrong = verify_digest(sha256, test::bytes_of("abd"));
+    const status wrong = verify_digest(sha256, test::bytes_of("abd"));
     ASSERT_TRUE(wrong.failed());
-    EXPECT_EQ(wrong.why().code, status::digest_mismatch);
+    EXPECT_EQ(wrong.why().code, status_code::digest_mismatch);
     EXPECT_NE(wrong.why().message.find("want " + sha256), std::string::npos);
     // The right hash under another algorithm's name is nothing (algorithm swap).
     EXPECT_TRUE(verify_digest("sha512:" + sha256.substr(7) + sha256.substr(7), abc).failed());
     EXPECT_TRUE(verify_digest("sha256:" + sha512.substr(7, 64), abc).failed());
 
-    const outcome foreign = verify_digest("blake3:abc", abc);
+    const status foreign = verify_digest("blake3:abc", abc);
     ASSERT_TRUE(foreign.failed());
-    EXPECT_EQ(foreign.why().code, status::unsupported);
+    EXPECT_EQ(foreign.why().code, status_code::unsupported);
 }
 
 }  // namespace

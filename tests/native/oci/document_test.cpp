@@ -15,7 +15,7 @@ namespace refract::oci {
 namespace {
 
 struct answer {
-    status code;
+    status_code code;
     std::string message;
 };
 
@@ -23,18 +23,18 @@ template <class Document>
 answer answer_of(std::string_view text) {
     json_reader reader(64);
     Document document;
-    outcome done;
+    status done;
     if constexpr (requires { document.read(reader, test::bytes_of(text), limits{}); }) {
         done = document.read(reader, test::bytes_of(text), limits{});
     } else {
         done = document.read(reader, test::bytes_of(text));
     }
-    return done.ok() ? answer{status::ok, {}} : answer{done.why().code, done.why().message};
+    return done.ok() ? answer{status_code::ok, {}} : answer{done.why().code, done.why().message};
 }
 
-status read_index(std::string_view text) { return answer_of<index>(text).code; }
-status read_manifest(std::string_view text) { return answer_of<manifest>(text).code; }
-status read_config(std::string_view text) { return answer_of<config>(text).code; }
+status_code read_index(std::string_view text) { return answer_of<index>(text).code; }
+status_code read_manifest(std::string_view text) { return answer_of<manifest>(text).code; }
+status_code read_config(std::string_view text) { return answer_of<config>(text).code; }
 
 const std::string config_descriptor =
     R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" + test::digest_of('c') + R"(","size":7})";
@@ -57,39 +57,39 @@ TEST(Document, FieldsAndMediaTypes) {
             const auto kind = kind_of(type);
             const bool index_type = type.empty() || kind == media_kind::index;
             const bool manifest_type = type.empty() || kind == media_kind::manifest;
-            EXPECT_EQ(read_index(text) == status::ok, like_index && index_type) << text;
-            EXPECT_EQ(read_manifest(text) == status::ok, like_manifest && manifest_type) << text;
+            EXPECT_EQ(read_index(text) == status_code::ok, like_index && index_type) << text;
+            EXPECT_EQ(read_manifest(text) == status_code::ok, like_manifest && manifest_type) << text;
             if ((fields & 1) != 0 && fields != 1) {
-                EXPECT_EQ(read_index(text), status::ambiguous) << text;
-                EXPECT_EQ(read_manifest(text), status::ambiguous) << text;
+                EXPECT_EQ(read_index(text), status_code::ambiguous) << text;
+                EXPECT_EQ(read_manifest(text), status_code::ambiguous) << text;
             }
         }
     }
-    EXPECT_EQ(read_index(R"({"config":)" + config_descriptor + R"(,"layers":[]})"), status::type_mismatch);
-    EXPECT_EQ(read_manifest(R"({"manifests":[]})"), status::type_mismatch);
+    EXPECT_EQ(read_index(R"({"config":)" + config_descriptor + R"(,"layers":[]})"), status_code::type_mismatch);
+    EXPECT_EQ(read_manifest(R"({"manifests":[]})"), status_code::type_mismatch);
 }
 
 TEST(Document, TopLevel) {
-    EXPECT_EQ(read_index(R"({"manifests":[]})"), status::ok);
-    EXPECT_EQ(read_index(R"({"manifests":null})"), status::ok);
-    EXPECT_EQ(read_index(R"({"schemaVersion":1,"manifests":[]})"), status::unsupported);
-    EXPECT_EQ(read_index(R"({"schemaVersion":"2","manifests":[]})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"schemaVersion":2.0,"manifests":[]})"), status::malformed);
-    EXPECT_EQ(read_manifest(R"({"schemaVersion":1,"fsLayers":[],"history":[]})"), status::unsupported);
-    EXPECT_EQ(read_index(R"({"manifests":{}})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[1]})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[null]})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":[]})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":1}})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":null}})"), status::ok);
-    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":"","a":""}})"), status::ambiguous);
-    EXPECT_EQ(read_index(R"({"manifests":[],"artifactType":7})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[],"mediaType":7})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[],"subject":{}})"), status::malformed);
-    EXPECT_EQ(read_index(R"({"manifests":[],"subject":null})"), status::ok);
+    EXPECT_EQ(read_index(R"({"manifests":[]})"), status_code::ok);
+    EXPECT_EQ(read_index(R"({"manifests":null})"), status_code::ok);
+    EXPECT_EQ(read_index(R"({"schemaVersion":1,"manifests":[]})"), status_code::unsupported);
+    EXPECT_EQ(read_index(R"({"schemaVersion":"2","manifests":[]})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"schemaVersion":2.0,"manifests":[]})"), status_code::malformed);
+    EXPECT_EQ(read_manifest(R"({"schemaVersion":1,"fsLayers":[],"history":[]})"), status_code::unsupported);
+    EXPECT_EQ(read_index(R"({"manifests":{}})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[1]})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[null]})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":[]})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":1}})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":null}})"), status_code::ok);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":"","a":""}})"), status_code::ambiguous);
+    EXPECT_EQ(read_index(R"({"manifests":[],"artifactType":7})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"mediaType":7})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"subject":{}})"), status_code::malformed);
+    EXPECT_EQ(read_index(R"({"manifests":[],"subject":null})"), status_code::ok);
     for (const std::string_view text : {"[]", "null", "1", "\"\"", "true", "{}", "[{\"manifests\":[]}]"}) {
-        EXPECT_EQ(read_index(text), status::malformed) << text;
-        EXPECT_EQ(read_manifest(text), status::malformed) << text;
+        EXPECT_EQ(read_index(text), status_code::malformed) << text;
+        EXPECT_EQ(read_manifest(text), status_code::malformed) << text;
     }
 }
 
@@ -113,15 +113,16 @@ TEST(Document, DuplicateAndFoldingKeys) {
              "\"\xC5\xBFubject\":null",
              R"("fslayers":[])",
          }) {
-        EXPECT_EQ(read_index(R"({"manifests":[],)" + std::string(more) + '}'), status::ambiguous) << more;
-        EXPECT_EQ(read_index('{' + std::string(more) + R"(,"manifests":[]})"), status::ambiguous) << more;
+        EXPECT_EQ(read_index(R"({"manifests":[],)" + std::string(more) + '}'), status_code::ambiguous) << more;
+        EXPECT_EQ(read_index('{' + std::string(more) + R"(,"manifests":[]})"), status_code::ambiguous) << more;
     }
     // A lone folding key is refused too: Go would read it.
-    EXPECT_EQ(read_index(R"({"MANIFESTS":[]})"), status::ambiguous);
+    EXPECT_EQ(read_index(R"({"MANIFESTS":[]})"), status_code::ambiguous);
     // Keys that neither reads are nobody's business, at any level.
-    EXPECT_EQ(read_index(R"({"manifests":[],"x":1,"X":2,"org.example":{"mediatype":1,"MEDIATYPE":2}})"), status::ok);
+    EXPECT_EQ(read_index(R"({"manifests":[],"x":1,"X":2,"org.example":{"mediatype":1,"MEDIATYPE":2}})"),
+              status_code::ok);
     // Annotations are a map in Go: case matters there.
-    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":"","A":""}})"), status::ok);
+    EXPECT_EQ(read_index(R"({"manifests":[],"annotations":{"a":"","A":""}})"), status_code::ok);
 }
 
 TEST(Document, ErrorsNameThePlace) {
@@ -130,7 +131,7 @@ TEST(Document, ErrorsNameThePlace) {
                                       R"(","size":1},{"mediaType":"a","digest":")" + digest +
                                       R"(","size":1,"platform":{"os":"linux","os.features":["a",1]}}]})");
     EXPECT_EQ(got.message, "manifests[1]: platform: os.features[1]: want a string, got a number");
-    EXPECT_EQ(got.code, status::malformed);
+    EXPECT_EQ(got.code, status_code::malformed);
 }
 
 TEST(Document, IsWhatItsBytesAre) {
@@ -171,37 +172,38 @@ TEST(Document, IsWhatItsBytesAre) {
 
 TEST(Manifest, Parts) {
     const std::string begin = R"({"config":)" + config_descriptor;
-    EXPECT_EQ(read_manifest(begin + '}'), status::ok);
-    EXPECT_EQ(read_manifest(R"({"config":null,"layers":[]})"), status::malformed);
-    EXPECT_EQ(read_manifest(R"({"layers":[]})"), status::malformed);
-    EXPECT_EQ(read_manifest(begin + R"(,"layers":null})"), status::ok);
-    EXPECT_EQ(read_manifest(begin + R"(,"layers":[{}]})"), status::malformed);
-    EXPECT_EQ(read_manifest(begin + R"(,"layers":[)" + config_descriptor + "," + config_descriptor + "]}"), status::ok);
-    EXPECT_EQ(read_manifest(begin + R"(,"subject":)" + config_descriptor + '}'), status::ok);
-    EXPECT_EQ(read_manifest(begin + R"(,"subject":{"digest":"x"}})"), status::malformed);
-    EXPECT_EQ(read_manifest(begin + R"(,"Layers":[]})"), status::ambiguous);
+    EXPECT_EQ(read_manifest(begin + '}'), status_code::ok);
+    EXPECT_EQ(read_manifest(R"({"config":null,"layers":[]})"), status_code::malformed);
+    EXPECT_EQ(read_manifest(R"({"layers":[]})"), status_code::malformed);
+    EXPECT_EQ(read_manifest(begin + R"(,"layers":null})"), status_code::ok);
+    EXPECT_EQ(read_manifest(begin + R"(,"layers":[{}]})"), status_code::malformed);
+    EXPECT_EQ(read_manifest(begin + R"(,"layers":[)" + config_descriptor + "," + config_descriptor + "]}"),
+              status_code::ok);
+    EXPECT_EQ(read_manifest(begin + R"(,"subject":)" + config_descriptor + '}'), status_code::ok);
+    EXPECT_EQ(read_manifest(begin + R"(,"subject":{"digest":"x"}})"), status_code::malformed);
+    EXPECT_EQ(read_manifest(begin + R"(,"Layers":[]})"), status_code::ambiguous);
 }
 
 TEST(Config, WhatIsRead) {
-    EXPECT_EQ(read_config("{}"), status::ok);
+    EXPECT_EQ(read_config("{}"), status_code::ok);
     EXPECT_EQ(read_config(R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})"),
-              status::ok);
-    EXPECT_EQ(read_config(R"({"rootfs":null})"), status::ok);
-    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":[")" + test::digest_of('a') + R"("]}})"), status::ok);
-    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":["sha256:x"]}})"), status::malformed);
-    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":[1]}})"), status::malformed);
-    EXPECT_EQ(read_config(R"({"rootfs":[]})"), status::malformed);
-    EXPECT_EQ(read_config(R"({"os":1})"), status::malformed);
-    EXPECT_EQ(read_config(R"({"os.features":"a"})"), status::malformed);
-    EXPECT_EQ(read_config("[]"), status::malformed);
+              status_code::ok);
+    EXPECT_EQ(read_config(R"({"rootfs":null})"), status_code::ok);
+    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":[")" + test::digest_of('a') + R"("]}})"), status_code::ok);
+    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":["sha256:x"]}})"), status_code::malformed);
+    EXPECT_EQ(read_config(R"({"rootfs":{"diff_ids":[1]}})"), status_code::malformed);
+    EXPECT_EQ(read_config(R"({"rootfs":[]})"), status_code::malformed);
+    EXPECT_EQ(read_config(R"({"os":1})"), status_code::malformed);
+    EXPECT_EQ(read_config(R"({"os.features":"a"})"), status_code::malformed);
+    EXPECT_EQ(read_config("[]"), status_code::malformed);
     // Duplicates anywhere; folding only of the keys that are read.
-    EXPECT_EQ(read_config(R"({"os":"linux","os":"windows"})"), status::ambiguous);
-    EXPECT_EQ(read_config(R"({"config":{"Env":[],"Env":[]}})"), status::ambiguous);
-    EXPECT_EQ(read_config(R"({"history":[{"a":1,"a":2}]})"), status::ambiguous);
-    EXPECT_EQ(read_config(R"({"OS":"linux"})"), status::ambiguous);
-    EXPECT_EQ(read_config(R"({"ROOTFS":{}})"), status::ambiguous);
-    EXPECT_EQ(read_config(R"({"rootfs":{"DIFF_IDS":[]}})"), status::ambiguous);
-    EXPECT_EQ(read_config(R"({"config":{"Env":[],"env":[]},"Created":"x","created":"y"})"), status::ok);
+    EXPECT_EQ(read_config(R"({"os":"linux","os":"windows"})"), status_code::ambiguous);
+    EXPECT_EQ(read_config(R"({"config":{"Env":[],"Env":[]}})"), status_code::ambiguous);
+    EXPECT_EQ(read_config(R"({"history":[{"a":1,"a":2}]})"), status_code::ambiguous);
+    EXPECT_EQ(read_config(R"({"OS":"linux"})"), status_code::ambiguous);
+    EXPECT_EQ(read_config(R"({"ROOTFS":{}})"), status_code::ambiguous);
+    EXPECT_EQ(read_config(R"({"rootfs":{"DIFF_IDS":[]}})"), status_code::ambiguous);
+    EXPECT_EQ(read_config(R"({"config":{"Env":[],"env":[]},"Created":"x","created":"y"})"), status_code::ok);
 }
 
 TEST(Config, KnowsItsPlatformAndDiffIds) {

@@ -83,7 +83,7 @@ TEST(PlatformName, SaysWhatIsWrong) {
     for (const auto& [text, why] : wrong) {
         const auto name = parse_platform(text);
         ASSERT_TRUE(name.failed()) << text;
-        EXPECT_EQ(name.why().code, status::invalid_argument) << text;
+        EXPECT_EQ(name.why().code, status_code::invalid_argument) << text;
         EXPECT_THAT(name.why().message, HasSubstr(why)) << text;
         EXPECT_EQ(name.why().message.find_first_of("\n\r\x1b"), std::string::npos) << text;
     }

@@ -15,12 +15,12 @@
 namespace refract::registry {
 
 using test::server;
-using kind = oci::question::kind;
+using kind = oci::fetch_request::kind;
 
 inline constexpr const char* manifest = R"({"schemaVersion":2,"config":{},"layers":[]})";
 
-inline oci::question asking(kind what, std::string reference, oci::lookup_budget* budget = nullptr) {
-    oci::question made = oci::question_for(what, reference, 1u << 20);
+inline oci::fetch_request asking(kind what, std::string reference, oci::lookup_budget* budget = nullptr) {
+    oci::fetch_request made = oci::fetch_request_for(what, reference, 1u << 20);
     made.budget = budget;
     return made;
 }
@@ -55,7 +55,7 @@ protected:
         options.given[host] = {user, password, {}, {}};
     }
 
-    std::vector<result<oci::answer>> ask(std::span<const oci::question> questions) {
+    std::vector<result<oci::fetch_response>> ask(std::span<const oci::fetch_request> questions) {
         if (!repository) {
             auto made = client::create(options);
             EXPECT_TRUE(made.ok());
@@ -69,15 +69,17 @@ protected:
         }
         return repository->ask(questions);
     }
-    result<oci::answer> ask(const oci::question& question) { return std::move(ask(std::span(&question, 1)).front()); }
+    result<oci::fetch_response> ask(const oci::fetch_request& question) {
+        return std::move(ask(std::span(&question, 1)).front());
+    }
     /// What it fails with; "" if it does not.
-    std::string failure(const oci::question& question) {
+    std::string failure(const oci::fetch_request& question) {
         auto got = ask(question);
         return got.ok() ? std::string() : got.why().message;
     }
-    status code(const oci::question& question) {
+    status_code code(const oci::fetch_request& question) {
         auto got = ask(question);
-        return got.ok() ? status::ok : got.why().code;
+        return got.ok() ? status_code::ok : got.why().code;
     }
 
     const std::string subject = test::digest_of('a');

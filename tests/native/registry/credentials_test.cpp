@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/credentials.h"
+#include "registry/auth/credentials.h"
 
 #include <gmock/gmock.h>
 
@@ -23,9 +23,8 @@ class Credentials : public testing::Test {
 protected:
     /// What a config.json of this text says of a repository.
     result<credentials> find(const std::string& text, const std::string& host, const std::string& repository = "app") {
-        auto store = credential_store::open(files.write("config.json", text));
-        if (store.failed()) return std::move(store).take();
-        return store.value().find(host, repository);
+        REFRACT_ASSIGN(auto store, credential_store::open(files.write("config.json", text)));
+        return store.find(host, repository);
     }
     std::string found(const std::string& text, const std::string& host, const std::string& repository = "app") {
         auto got = find(text, host, repository);
@@ -205,11 +204,11 @@ TEST_F(Credentials, Malformed) {
     }
     const auto long_one = find(R"({"x":")" + std::string(4u << 20, 'x') + R"("})", "host.example");
     ASSERT_TRUE(long_one.failed());
-    EXPECT_EQ(long_one.why().code, status::limit_exceeded);
+    EXPECT_EQ(long_one.why().code, status_code::limit_exceeded);
     EXPECT_THAT(long_one.why().message, HasSubstr("4194304"));
     const auto deep = find(R"({"x":)" + std::string(1000, '[') + std::string(1000, ']') + "}", "host.example");
     ASSERT_TRUE(deep.failed());
-    EXPECT_EQ(deep.why().code, status::limit_exceeded);
+    EXPECT_EQ(deep.why().code, status_code::limit_exceeded);
 }
 
 /// Which of the files is read.
@@ -263,7 +262,7 @@ TEST_F(Places, NamedOne) {
     EXPECT_TRUE(credential_store::open(files.path("empty")).value().find("host.example", "app").value().empty());
     const auto gone = credential_store::open(files.path("gone"));
     ASSERT_TRUE(gone.failed());
-    EXPECT_EQ(gone.why().code, status::invalid_argument) << "an image that is not there is something else";
+    EXPECT_EQ(gone.why().code, status_code::invalid_argument) << "an image that is not there is something else";
     EXPECT_THAT(gone.why().message, HasSubstr("gone"));
     std::filesystem::create_directories(files.path("odd/config.json"));
     const auto odd = credential_store::open(files.path("odd"));

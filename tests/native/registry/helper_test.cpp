@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/helper.h"
+#include "registry/auth/credential_helper.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -35,9 +35,9 @@ protected:
         if (!got.value().identity_token.empty()) return "token " + got.value().identity_token;
         return got.value().username + " " + got.value().password;
     }
-    status code(const std::string& name, const std::string& server = "host.example") const {
+    status_code code(const std::string& name, const std::string& server = "host.example") const {
         auto got = ask_helper(name, server, limits);
-        return got.ok() ? status::ok : got.why().code;
+        return got.ok() ? status_code::ok : got.why().code;
     }
     static void expect_one_line_without_secret(const std::string& message) {
         EXPECT_THAT(message, HasSubstr("error: "));
@@ -68,35 +68,35 @@ host=$(cat); printf '{"ServerURL":"%s","Username":"me","Secret":"for %s"}\n' "$h
 TEST_F(Helper, Names) {
     write("fine", "echo '{}'");
     for (const char* const name : {"", "../fine", "a/b", "/bin/sh", "a b", "a;b", "$(x)", "a\n", "-\xC3\xA4"}) {
-        EXPECT_EQ(code(name), status::invalid_argument) << name;
+        EXPECT_EQ(code(name), status_code::invalid_argument) << name;
     }
-    EXPECT_EQ(code(std::string(129, 'a')), status::invalid_argument);
-    EXPECT_EQ(code("fine", ""), status::invalid_argument);
-    EXPECT_EQ(code("fine", "host\nother"), status::invalid_argument);
-    EXPECT_EQ(code("fine", std::string(5000, 'h')), status::invalid_argument);
+    EXPECT_EQ(code(std::string(129, 'a')), status_code::invalid_argument);
+    EXPECT_EQ(code("fine", ""), status_code::invalid_argument);
+    EXPECT_EQ(code("fine", "host\nother"), status_code::invalid_argument);
+    EXPECT_EQ(code("fine", std::string(5000, 'h')), status_code::invalid_argument);
 }
 
 TEST_F(Helper, Failures) {
-    EXPECT_EQ(code("is-not-there"), status::denied) << "not missing, as an image may be";
+    EXPECT_EQ(code("is-not-there"), status_code::denied) << "not missing, as an image may be";
     EXPECT_THAT(ask("is-not-there"), HasSubstr("docker-credential-is-not-there"));
     files.write("docker-credential-no-program", "text");
-    EXPECT_NE(code("no-program"), status::ok);
+    EXPECT_NE(code("no-program"), status_code::ok);
 
     const std::string secret = canary;
     write("fails", "echo " + secret + "; exit 3");
-    EXPECT_EQ(code("fails"), status::denied);
+    EXPECT_EQ(code("fails"), status_code::denied);
     EXPECT_THAT(ask("fails"), HasSubstr("exit code 3"));
     EXPECT_THAT(ask("fails"), HasSubstr("echo host.example | docker-credential-fails get"));
     expect_one_line_without_secret(ask("fails"));
     write("killed", "echo " + secret + "; kill -TERM $$");
-    EXPECT_EQ(code("killed"), status::denied);
+    EXPECT_EQ(code("killed"), status_code::denied);
     EXPECT_THAT(ask("killed"), HasSubstr("signal 15"));
     expect_one_line_without_secret(ask("killed"));
     // It answered, but it failed: that is no answer.
     write("lies", R"(echo '{"Username":"me","Secret":"x"}'; exit 1)");
-    EXPECT_EQ(code("lies"), status::denied);
+    EXPECT_EQ(code("lies"), status_code::denied);
     write("silent", "exit 0");
-    EXPECT_EQ(code("silent"), status::malformed);
+    EXPECT_EQ(code("silent"), status_code::malformed);
 }
 
 TEST_F(Helper, MalformedAnswers) {
@@ -110,7 +110,7 @@ TEST_F(Helper, MalformedAnswers) {
           R"({"Username":"me","Secret":")" + secret + R"("} more)"}) {
         files.write("answer", text);
         write("odd", "cat '" + files.path("answer") + "'");
-        EXPECT_NE(code("odd"), status::ok) << text;
+        EXPECT_NE(code("odd"), status_code::ok) << text;
         EXPECT_THAT(ask("odd"), HasSubstr("docker-credential-odd"));
         expect_one_line_without_secret(ask("odd"));
     }
@@ -144,26 +144,26 @@ TEST_F(Helper, HangingIsKilledWithAllThatItStarted) {
     const auto answer = ask_helper("hangs", "host.example", limits);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
     ASSERT_TRUE(answer.failed());
-    EXPECT_EQ(answer.why().code, status::unreachable);
+    EXPECT_EQ(answer.why().code, status_code::unreachable);
     EXPECT_THAT(answer.why().message, HasSubstr("3000 ms"));
     EXPECT_EQ(::kill(std::stoi(files.read("own")), 0), -1) << "not reaped";
     EXPECT_EQ(errno, ESRCH);
     EXPECT_TRUE(ends(files, "child"));
     // It closed its output, but does not end.
     write("lingers", "exec >&-; echo $$ >'" + own + "'; exec sleep 1000");
-    EXPECT_EQ(code("lingers"), status::unreachable);
+    EXPECT_EQ(code("lingers"), status_code::unreachable);
     EXPECT_TRUE(ends(files, "own"));
 }
 
 TEST_F(Helper, EndlessOutputIsCutOff) {
     write("endless", "echo $$ >'" + files.path("own") + "'; while :; do echo '" + std::string(100, 'x') + "'; done");
-    EXPECT_EQ(code("endless"), status::limit_exceeded);
+    EXPECT_EQ(code("endless"), status_code::limit_exceeded);
     EXPECT_TRUE(ends(files, "own"));
     limits.token_bytes = 40;
     write("exact", "printf '{\"Username\":\"me\",\"Secret\":\"0123456789\"}'");  // 39 bytes
     EXPECT_EQ(ask("exact"), "me 0123456789");
     limits.token_bytes = 38;
-    EXPECT_EQ(code("exact"), status::limit_exceeded);
+    EXPECT_EQ(code("exact"), status_code::limit_exceeded);
 }
 
 TEST_F(Helper, InheritsNothingOpen) {
@@ -186,7 +186,7 @@ TEST_F(Helper, LeavesNothingOpen) {
     const auto before = open_files();
     for (int i = 0; i < 20; ++i) {
         EXPECT_EQ(ask("fine"), "me x");
-        EXPECT_EQ(code("is-not-there"), status::denied) << "not missing, as an image may be";
+        EXPECT_EQ(code("is-not-there"), status_code::denied) << "not missing, as an image may be";
     }
     EXPECT_EQ(open_files(), before);
 }

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What containerd 2.4.2 makes of the same files is the measure here: core/remotes/docker/config.
-#include "registry/hosts.h"
+#include "registry/hosts/hosts.h"
 
 #include <gmock/gmock.h>
 
 #include "directory.h"
-#include "registry/hosts_file.h"
+#include "registry/hosts/hosts_file.h"
 
 namespace refract::registry {
 namespace {
@@ -82,7 +82,7 @@ TEST(Hosts, WithoutFiles) {
     for (const char* const host : {"", ".", "..", "a/b", "../x", "a b", "a\nb", "/"}) {
         const auto hosts = hosts_for(host, "/nowhere", false);
         ASSERT_TRUE(hosts.failed()) << host;
-        EXPECT_EQ(hosts.why().code, status::invalid_argument);
+        EXPECT_EQ(hosts.why().code, status_code::invalid_argument);
     }
 }
 

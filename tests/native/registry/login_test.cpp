@@ -100,7 +100,7 @@ TEST_F(Scopes, ManyRequestsOutliveTheirToken) {
     EXPECT_THAT(scopes_for(""), SizeIs(1));
     upstream.demand("Bearer new", challenge_for(""));
     issuer.answer("/", server::reply{200, "", R"({"token":"new"})", false});
-    std::vector<oci::question> many(20, asking(kind::manifest, "v1"));
+    std::vector<oci::fetch_request> many(20, asking(kind::manifest, "v1"));
     for (const auto& one : ask(many)) EXPECT_TRUE(one.ok()) << one.why().message;
     EXPECT_THAT(issuer.asked(), SizeIs(2));
 }
@@ -187,8 +187,8 @@ TEST_F(Hidden, IsAskedOnce) {
     upstream.answer("/v2/", server::reply{404, "", "", false});
     upstream.answer("/v2/team/app/manifests/v1", server::reply{200, "", manifest, false});
     ASSERT_EQ(failure(asking(kind::manifest, "v1")), "");
-    std::vector<oci::question> many(20, asking(kind::presence, subject));
-    for (const auto& one : ask(many)) EXPECT_EQ(one.why().code, status::missing);
+    std::vector<oci::fetch_request> many(20, asking(kind::presence, subject));
+    for (const auto& one : ask(many)) EXPECT_EQ(one.why().code, status_code::missing);
     EXPECT_EQ(upstream.asked().size(), 22u) << "20 questions, what came before, and one for a challenge";
 }
 
@@ -197,8 +197,8 @@ TEST_F(Hidden, ManyAreAskedAgain) {
     upstream.answer("/v2/team/app/manifests/v1", server::reply{200, "", manifest, false});
     ASSERT_EQ(failure(asking(kind::manifest, "v1")), "");
     hide(404);
-    std::vector<oci::question> many(20, asking(kind::presence, subject));
-    for (const auto& one : ask(many)) EXPECT_EQ(one.why().code, status::missing);
+    std::vector<oci::fetch_request> many(20, asking(kind::presence, subject));
+    for (const auto& one : ask(many)) EXPECT_EQ(one.why().code, status_code::missing);
     std::size_t with = 0;
     std::size_t probes = 0;
     for (const auto& one : upstream.asked()) {
@@ -211,7 +211,7 @@ TEST_F(Hidden, ManyAreAskedAgain) {
 
 TEST_F(Hidden, IsNotAskedWithoutCredentials) {
     hide(404);
-    EXPECT_EQ(code(asking(kind::manifest, "v1")), status::missing);
+    EXPECT_EQ(code(asking(kind::manifest, "v1")), status_code::missing);
     EXPECT_THAT(upstream.targets(), ElementsAre("/v2/team/app/manifests/v1"));
     hide(403);
     EXPECT_THAT(failure(asking(kind::manifest, "v1")), HasSubstr("there are none"));
@@ -227,10 +227,10 @@ TEST_F(Hidden, ThatAsksForNothingIsSaid) {
 TEST_F(Hidden, BrokenConfigurationHidesNothing) {
     options.docker_config = files.write("config.json", R"({"credsStore":"no-such-program"})");
     upstream.answer("/v2/", server::reply{404, "", "", false});
-    EXPECT_EQ(code(asking(kind::manifest, "v1")), status::missing);
+    EXPECT_EQ(code(asking(kind::manifest, "v1")), status_code::missing);
     upstream.answer("/v2/", server::reply{403, "", "", false});
     const auto got = ask(asking(kind::manifest, "v1"));
-    EXPECT_EQ(got.why().code, status::denied);
+    EXPECT_EQ(got.why().code, status_code::denied);
     EXPECT_THAT(got.why().message, HasSubstr("docker-credential-no-such-program"));
 }
 

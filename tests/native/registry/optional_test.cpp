@@ -20,7 +20,7 @@ TEST_F(Optional, IsTriedOnce) {
     for (const int status : {408, 429, 500, 502, 503, 504}) {
         upstream.answer("/v2/", server::reply{status, "Retry-After: 3600\r\n", "", false});
         upstream.forget();
-        EXPECT_EQ(code(asking(kind::referrers, subject, &budget)), status::unreachable) << status;
+        EXPECT_EQ(code(asking(kind::referrers, subject, &budget)), status_code::unreachable) << status;
         EXPECT_THAT(failure(asking(kind::tags, "", &budget)),
                     HasSubstr(status == 429 ? "too often" : std::to_string(status)));
         EXPECT_THAT(upstream.asked(), SizeIs(2)) << status;
@@ -29,7 +29,7 @@ TEST_F(Optional, IsTriedOnce) {
 
 TEST_F(Optional, WhatIsNotIsTriedAgain) {
     upstream.answer("/v2/", {server::reply{503, "", "", false}, server::reply{200, "", manifest, false}});
-    EXPECT_EQ(code(asking(kind::manifest, "v1")), status::ok);
+    EXPECT_EQ(code(asking(kind::manifest, "v1")), status_code::ok);
     EXPECT_THAT(upstream.asked(), SizeIs(2));
 }
 
@@ -54,7 +54,7 @@ TEST_F(Optional, RequestsAreCountedWithRedirectsPagesAndTokens) {
     budget.requests = 2;
     const auto late = ask(asking(kind::tags, "", &budget));
     ASSERT_TRUE(late.failed());
-    EXPECT_EQ(late.why().code, status::limit_exceeded);
+    EXPECT_EQ(late.why().code, status_code::limit_exceeded);
     EXPECT_THAT(late.why().message, HasSubstr("budget of requests"));
     EXPECT_EQ(budget.requests, 0u);
 }
@@ -62,11 +62,11 @@ TEST_F(Optional, RequestsAreCountedWithRedirectsPagesAndTokens) {
 TEST_F(Optional, NothingIsAskedWithoutBudgetOrTime) {
     upstream.answer("/v2/", server::reply{200, "", no_referrers, false});
     budget.requests = 0;
-    EXPECT_EQ(code(asking(kind::referrers, subject, &budget)), status::limit_exceeded);
+    EXPECT_EQ(code(asking(kind::referrers, subject, &budget)), status_code::limit_exceeded);
     budget = {10, clock::now()};
     const auto late = ask(asking(kind::referrers, subject, &budget));
     ASSERT_TRUE(late.failed());
-    EXPECT_EQ(late.why().code, status::unreachable);
+    EXPECT_EQ(late.why().code, status_code::unreachable);
     EXPECT_THAT(late.why().message, HasSubstr("time for optional look-ups"));
     EXPECT_EQ(budget.requests, 10u);
     EXPECT_THAT(upstream.asked(), IsEmpty());
@@ -75,7 +75,7 @@ TEST_F(Optional, NothingIsAskedWithoutBudgetOrTime) {
 TEST_F(Optional, BudgetIsShared) {
     upstream.answer("/v2/", server::reply{200, "", no_referrers, false});
     budget.requests = 3;
-    std::vector<oci::question> many(10, asking(kind::referrers, subject, &budget));
+    std::vector<oci::fetch_request> many(10, asking(kind::referrers, subject, &budget));
     std::size_t fine = 0;
     for (const auto& one : ask(many)) fine += one.ok() ? 1 : 0;
     EXPECT_EQ(fine, 3u);
@@ -86,10 +86,10 @@ TEST_F(Optional, EndsAtTheDeadline) {
     options.transport.limits.first_byte_timeout = options.transport.limits.stall_timeout = 600'000;
     upstream.answer("/v2/", server::reply{200, "", "", true});
     budget.deadline = clock::now() + std::chrono::milliseconds(300);
-    std::vector<oci::question> many(3, asking(kind::referrers, subject, &budget));
+    std::vector<oci::fetch_request> many(3, asking(kind::referrers, subject, &budget));
     for (const auto& one : ask(many)) {
         ASSERT_TRUE(one.failed());
-        EXPECT_EQ(one.why().code, status::unreachable);
+        EXPECT_EQ(one.why().code, status_code::unreachable);
         EXPECT_THAT(one.why().message, HasSubstr("time for optional look-ups"));
     }
 }
@@ -97,15 +97,15 @@ TEST_F(Optional, EndsAtTheDeadline) {
 TEST_F(Optional, SilentHostIsAskedOnce) {
     upstream.answer("/v2/", server::reply{200, "", "", true});
     upstream.answer("/v2/team/app/manifests/v1", server::reply{200, "", manifest, false});
-    std::vector<oci::question> many(5, asking(kind::referrers, subject, &budget));
+    std::vector<oci::fetch_request> many(5, asking(kind::referrers, subject, &budget));
     for (const auto& one : ask(many)) EXPECT_TRUE(one.failed());
     const auto again = failure(asking(kind::tags, "", &budget));
     EXPECT_THAT(again, AllOf(HasSubstr(upstream.host()), HasSubstr("did not answer before")));
     EXPECT_THAT(upstream.asked(), SizeIs(1));
     // The image itself is asked for all the same, and shows that it is back.
-    EXPECT_EQ(code(asking(kind::manifest, "v1")), status::ok);
+    EXPECT_EQ(code(asking(kind::manifest, "v1")), status_code::ok);
     upstream.answer("/v2/", server::reply{200, "", no_referrers, false});
-    EXPECT_EQ(code(asking(kind::referrers, subject, &budget)), status::ok);
+    EXPECT_EQ(code(asking(kind::referrers, subject, &budget)), status_code::ok);
 }
 
 TEST_F(Optional, RefusedConnectionIsRemembered) {
@@ -118,9 +118,9 @@ TEST_F(Optional, RefusedConnectionIsRemembered) {
                 "server = \"" + upstream.url() + "\"\n[host.\"http://" + gone + "\"]\n");
     options.hosts_directories = files.path("hosts");
     upstream.answer("/v2/", server::reply{200, "", R"({"tags":[]})", false});
-    EXPECT_EQ(code(asking(kind::tags, "", &budget)), status::ok);
+    EXPECT_EQ(code(asking(kind::tags, "", &budget)), status_code::ok);
     EXPECT_EQ(budget.requests, 98u);
-    EXPECT_EQ(code(asking(kind::tags, "", &budget)), status::ok);
+    EXPECT_EQ(code(asking(kind::tags, "", &budget)), status_code::ok);
     EXPECT_EQ(budget.requests, 97u) << "the mirror that refused is not tried again";
 }
 
@@ -129,15 +129,15 @@ TEST_F(Optional, NotFoundOfWhoServedTheImageIsTheAnswer) {
     server empty;
     mirror({&empty, mirrored.get()});
     mirrored->answer("/v2/team/app/manifests/v1", server::reply{200, "", manifest, false});
-    ASSERT_EQ(code(asking(kind::manifest, "v1")), status::ok);
+    ASSERT_EQ(code(asking(kind::manifest, "v1")), status_code::ok);
     empty.forget();
     for (const kind what : {kind::referrers, kind::tags, kind::presence}) {
-        EXPECT_EQ(code(asking(what, what == kind::tags ? "" : subject, &budget)), status::missing);
+        EXPECT_EQ(code(asking(what, what == kind::tags ? "" : subject, &budget)), status_code::missing);
     }
     EXPECT_THAT(empty.asked(), SizeIs(3)) << "it may know what is attached";
     EXPECT_THAT(upstream.asked(), IsEmpty());
     // What belongs to the image is looked for everywhere.
-    EXPECT_EQ(code(asking(kind::presence, subject)), status::missing);
+    EXPECT_EQ(code(asking(kind::presence, subject)), status_code::missing);
     EXPECT_THAT(upstream.asked(), SizeIs(1));
 }
 
@@ -165,29 +165,29 @@ TEST_F(Optional, HelperEndsByTheDeadline) {
 
 struct no_list_case {
     server::reply with;
-    status code;
+    status_code code;
     const char* words;
 };
 
 TEST_F(Client, WhatIsNoListSaysWhatCame) {
     const std::vector<no_list_case> cases{
-        {{200, "Content-Type: text/html\r\n", "<html></html>", false}, status::unsupported, "HTML"},
-        {{200, "", " <!doctype html>", false}, status::unsupported, "HTML"},
-        {{200, "", "", false}, status::unsupported, "empty body"},
-        {{204, "", "", false}, status::unsupported, "204"},
-        {{200, "", "{}", false}, status::unsupported, "JSON that is none"},
-        {{200, "", "[]", false}, status::unsupported, "JSON that is none"},
-        {{200, "", "ok", false}, status::unsupported, "bytes that are none"},
-        {{200, "", R"({"errors":[{"code":"UNSUPPORTED"}]})", false}, status::unsupported, "UNSUPPORTED"},
-        {{200, "", R"({"manifests":)", false}, status::malformed, "JSON"},
-        {{401, "", "", false}, status::denied, "credentials"},
-        {{403, "", "", false}, status::denied, "credentials"},
-        {{404, "", "", false}, status::missing, "does not have it"},
-        {{405, "", "", false}, status::unsupported, "405"},
-        {{406, "", "", false}, status::unsupported, "406"},
-        {{415, "", "", false}, status::unsupported, "415"},
-        {{429, "", "", false}, status::unreachable, "too often"},
-        {{500, "", "", false}, status::unreachable, "500"},
+        {{200, "Content-Type: text/html\r\n", "<html></html>", false}, status_code::unsupported, "HTML"},
+        {{200, "", " <!doctype html>", false}, status_code::unsupported, "HTML"},
+        {{200, "", "", false}, status_code::unsupported, "empty body"},
+        {{204, "", "", false}, status_code::unsupported, "204"},
+        {{200, "", "{}", false}, status_code::unsupported, "JSON that is none"},
+        {{200, "", "[]", false}, status_code::unsupported, "JSON that is none"},
+        {{200, "", "ok", false}, status_code::unsupported, "bytes that are none"},
+        {{200, "", R"({"errors":[{"code":"UNSUPPORTED"}]})", false}, status_code::unsupported, "UNSUPPORTED"},
+        {{200, "", R"({"manifests":)", false}, status_code::malformed, "JSON"},
+        {{401, "", "", false}, status_code::denied, "credentials"},
+        {{403, "", "", false}, status_code::denied, "credentials"},
+        {{404, "", "", false}, status_code::missing, "does not have it"},
+        {{405, "", "", false}, status_code::unsupported, "405"},
+        {{406, "", "", false}, status_code::unsupported, "406"},
+        {{415, "", "", false}, status_code::unsupported, "415"},
+        {{429, "", "", false}, status_code::unreachable, "too often"},
+        {{500, "", "", false}, status_code::unreachable, "500"},
     };
     for (const auto& [with, code, words] : cases) {
         upstream.answer("/v2/", with);

@@ -8,9 +8,9 @@
 
 #include <cstring>
 
-#include "registry/address.h"
-#include "registry/challenge.h"
-#include "registry/url.h"
+#include "registry/http/address.h"
+#include "registry/auth/challenge.h"
+#include "registry/http/url.h"
 
 namespace refract::registry {
 namespace {

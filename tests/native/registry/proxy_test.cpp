@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "registry/proxy.h"
+#include "registry/http/proxy.h"
 
 #include <gtest/gtest.h>
 

@@ -15,8 +15,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 /// Pulls for platforms, as the transfer service matches them, and asks on a host.
-outcome again(const registry& from, const blob& root, const std::vector<std::string>& platforms,
-              const char* host = here) {
+status again(const registry& from, const blob& root, const std::vector<std::string>& platforms,
+             const char* host = here) {
     auto request = request_for(platforms);
     for (std::size_t i = 0; i < platforms.size(); ++i) {
         request.wants[i].runs = oci::platform_preference::compatible(platform(platforms[i]));
@@ -49,9 +49,9 @@ TEST(Again, RefusesATwinBefore) {
     const json before = twin(from, image, here);
     const blob root = from.index({before, image.on(here), other.on(there)});
     for (const std::vector<std::string>& platforms : {std::vector<std::string>{here}, {there, here}, {}}) {
-        const outcome refused = again(from, root, platforms);
+        const status refused = again(from, root, platforms);
         ASSERT_TRUE(refused.failed());
-        EXPECT_EQ(refused.why().code, status::denied);
+        EXPECT_EQ(refused.why().code, status_code::denied);
         EXPECT_THAT(refused.why().message, AllOf(HasSubstr(root.digest), HasSubstr(here), HasSubstr("manifests[0] "),
                                                  HasSubstr(before["digest"].get<std::string>())));
     }
@@ -118,7 +118,7 @@ TEST(Again, RefusesAnIndexThatWasNotRead) {
     const blob image = from.image(here);
     const blob inner = from.index({from.image(here, "twin").on(here)});
     const json marked = with(inner.about(image.digest, "sbom"), "platform", platform_json(here));
-    const outcome refused = again(from, from.index({marked, image.on(here)}), {here});
+    const status refused = again(from, from.index({marked, image.on(here)}), {here});
     ASSERT_TRUE(refused.failed());
     EXPECT_THAT(refused.why().message, HasSubstr("not read"));
 }
@@ -141,7 +141,7 @@ TEST(Again, TellsPlatformsApartByAllTheirFields) {
     json strange = image.on(here);
     strange["platform"] = {{"os", "linux/386"}, {"architecture", ""}};
     const blob root = from.index({image.on(here), strange, twin(from, image, "linux/386")});
-    const outcome refused = again(from, root, {});
+    const status refused = again(from, root, {});
     ASSERT_TRUE(refused.failed());
     EXPECT_THAT(refused.why().message, HasSubstr("manifests[2]"));
 }
@@ -158,7 +158,7 @@ TEST(Again, RefusesPlatformsBeyondAscii) {
 TEST(Again, SaysWhatToAskForWhereTheHostsImageWasNotJudged) {
     registry from;
     const blob root = from.index({from.image(here).on(here), from.image(there).on(there)});
-    const outcome refused = again(from, root, {there}, here);
+    const status refused = again(from, root, {there}, here);
     ASSERT_TRUE(refused.failed());
     EXPECT_THAT(refused.why().message, HasSubstr(std::string("ask for ") + here + ", too"));
 }
@@ -168,9 +168,9 @@ TEST(Again, BoundsThePlatformsOfAnIndex) {
     const blob image = from.image(here);
     std::vector<json> entries{image.on(here)};
     for (int i = 0; i < 300; ++i) entries.push_back(twin(from, image, "linux/made" + std::to_string(i)));
-    const outcome refused = again(from, from.index(entries), {});
+    const status refused = again(from, from.index(entries), {});
     ASSERT_TRUE(refused.failed());
-    EXPECT_EQ(refused.why().code, status::limit_exceeded);
+    EXPECT_EQ(refused.why().code, status_code::limit_exceeded);
 }
 
 /// An entry that containerd cannot make anything of leads to nothing.

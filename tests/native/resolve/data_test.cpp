@@ -32,18 +32,18 @@ TEST(Data, OfWhatAPullComesToIsRefused) {
     registry from;
     const blob image = from.image(here);
     const pull of_entry(from, from.index({with_wrong_data(image.on(here))}), request_for({here}));
-    EXPECT_EQ(of_entry.code, status::digest_mismatch);
+    EXPECT_EQ(of_entry.code, status_code::digest_mismatch);
     EXPECT_THAT(of_entry.message, HasSubstr("manifests[0]"));
     EXPECT_THAT(of_entry.needs, ElementsAre());
     const blob config = image_with(from, json::json_pointer("/config"));
     const pull of_config(from, from.index({config.on(here)}), request_for({here}));
-    EXPECT_EQ(of_config.code, status::digest_mismatch);
+    EXPECT_EQ(of_config.code, status_code::digest_mismatch);
     EXPECT_THAT(of_config.message, HasSubstr("the data of its config"));
     json manifest = json::parse(image.bytes);
     manifest["layers"][0] = with_wrong_data(manifest["layers"][0]);
     const blob layer = from.write(oci_manifest, manifest);
     const pull of_layer(from, from.index({layer.on(here)}), request_for({here}));
-    EXPECT_EQ(of_layer.code, status::digest_mismatch);
+    EXPECT_EQ(of_layer.code, status_code::digest_mismatch);
     EXPECT_THAT(of_layer.message, HasSubstr("the data of its layer"));
 }
 
@@ -64,7 +64,7 @@ TEST(Data, OfANestedIndexIsMindedByPullsOnly) {
     const blob sbom = from.artifact();
     const blob inner = from.index({image.on(here), sbom.about(image.digest, "sbom")});
     const blob root = from.index({with_wrong_data(inner.descriptor())});
-    EXPECT_EQ(pull(from, root, request_for({here})).code, status::no_match);
+    EXPECT_EQ(pull(from, root, request_for({here})).code, status_code::no_match);
     resolve::request listing;
     listing.mode = resolve::mode::list;
     const pull listed(from, root, listing);

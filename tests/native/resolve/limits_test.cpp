@@ -29,7 +29,7 @@ TEST(Limits, DocumentOf4MiB) {
     const pull at(from, from.put(oci_index, padded(index, limit)), request_for({here}));
     EXPECT_TRUE(at.ok()) << at.message;
     const pull over(from, from.put(oci_index, padded(index, limit + 1)), request_for({here}));
-    EXPECT_EQ(over.code, status::limit_exceeded);
+    EXPECT_EQ(over.code, status_code::limit_exceeded);
     EXPECT_THAT(over.message, HasSubstr("4194305"));
 
     const blob largest = from.put(oci_manifest, padded(image.bytes, limit));
@@ -37,13 +37,13 @@ TEST(Limits, DocumentOf4MiB) {
     EXPECT_TRUE(manifest.ok()) << manifest.message;
     const blob larger = from.put(oci_manifest, padded(image.bytes, limit + 1));
     const pull refused(from, from.index({larger.on(here)}), request_for({here}));
-    EXPECT_EQ(refused.code, status::limit_exceeded);
+    EXPECT_EQ(refused.code, status_code::limit_exceeded);
     // It was not even asked for.
     EXPECT_TRUE(refused.needs.empty());
     // The bytes count, whatever the descriptor says.
     from.replace(image.digest, std::string(limit + 1, ' '));
     const pull lying(from, from.index({image.on(here)}), request_for({here}));
-    EXPECT_EQ(lying.code, status::limit_exceeded);
+    EXPECT_EQ(lying.code, status_code::limit_exceeded);
 }
 
 TEST(Limits, ConfigOf4MiB) {
@@ -54,7 +54,7 @@ TEST(Limits, ConfigOf4MiB) {
     for (const std::size_t size : {limit, limit + 1}) {
         manifest["config"] = from.put(oci_config, padded(config, size)).descriptor();
         const pull got(from, from.index({from.write(oci_manifest, manifest).on(here)}), request_for({here}));
-        EXPECT_EQ(got.code, size == limit ? status::ok : status::limit_exceeded) << got.message;
+        EXPECT_EQ(got.code, size == limit ? status_code::ok : status_code::limit_exceeded) << got.message;
     }
 }
 
@@ -77,7 +77,7 @@ TEST(Limits, TenThousandEntries) {
     EXPECT_EQ(resolve::find_attached(got.walk).references.size(), 9999u);
     // Nothing matches: the error is long, but fits, and says how much it left out.
     const pull none(from, root, request_for({"linux/s390x"}));
-    EXPECT_EQ(none.code, status::no_match);
+    EXPECT_EQ(none.code, status_code::no_match);
     EXPECT_LT(none.message.size(), 4096u);
     EXPECT_THAT(none.message, HasSubstr(" more"));
 }
@@ -98,10 +98,10 @@ TEST(Limits, MoreThanTenThousandEntries) {
             const pull got(from, root, request);
             EXPECT_TRUE(got.needs.empty());
             if (count == 10'000) {
-                EXPECT_NE(got.code, status::limit_exceeded) << got.message;
+                EXPECT_NE(got.code, status_code::limit_exceeded) << got.message;
                 continue;
             }
-            EXPECT_EQ(got.code, status::limit_exceeded) << got.message;
+            EXPECT_EQ(got.code, status_code::limit_exceeded) << got.message;
             EXPECT_THAT(got.message, HasSubstr("manifests: has " + std::to_string(count) +
                                                " entries, more than the limit of 10000"));
         }
@@ -113,7 +113,7 @@ TEST(Limits, MoreThanTenThousandLayers) {
         registry from;
         const blob image = from.image(here, "of many layers", count);
         const pull got(from, from.index({image.on(here)}), request_for({here}));
-        EXPECT_EQ(got.code, count == 10'000 ? status::ok : status::limit_exceeded) << got.message;
+        EXPECT_EQ(got.code, count == 10'000 ? status_code::ok : status_code::limit_exceeded) << got.message;
         EXPECT_THAT(got.message,
                     HasSubstr(count == 10'000 ? "" : "layers: has 10001 entries, more than the limit of 10000"));
     }
@@ -130,7 +130,7 @@ TEST(Limits, Documents) {
         entries.push_back(image.descriptor());
         const pull got(from, from.index(entries), request_for({here}));
         EXPECT_EQ(got.needs.size(), spare == 0 ? 254u : 255u);
-        EXPECT_EQ(got.code, spare == 0 ? status::ok : status::limit_exceeded) << got.message;
+        EXPECT_EQ(got.code, spare == 0 ? status_code::ok : status_code::limit_exceeded) << got.message;
         EXPECT_THAT(got.message, HasSubstr(spare == 0 ? "" : "limit of 256 documents"));
     }
 }
@@ -144,7 +144,7 @@ TEST(Limits, MissingDocumentsCount) {
             {{"mediaType", oci_manifest}, {"digest", sha256_of("gone" + std::to_string(i))}, {"size", 10}});
     }
     const pull got(from, from.index(entries), request_for({here}));
-    EXPECT_EQ(got.code, status::limit_exceeded);
+    EXPECT_EQ(got.code, status_code::limit_exceeded);
     EXPECT_EQ(got.needs.size(), 255u);
 }
 
@@ -155,10 +155,10 @@ TEST(Limits, Nesting) {
     for (int depth = 1; depth <= 9; ++depth) {
         inner = from.index({inner.descriptor()});
         const pull got(from, inner, request_for({here}));
-        EXPECT_EQ(got.code, depth <= 8 ? status::ok : status::limit_exceeded) << depth << ' ' << got.message;
+        EXPECT_EQ(got.code, depth <= 8 ? status_code::ok : status_code::limit_exceeded) << depth << ' ' << got.message;
         auto list = request_for({here});
         list.mode = resolve::mode::list;
-        EXPECT_EQ(pull(from, inner, list).code, depth <= 8 ? status::ok : status::limit_exceeded) << depth;
+        EXPECT_EQ(pull(from, inner, list).code, depth <= 8 ? status_code::ok : status_code::limit_exceeded) << depth;
     }
 }
 
@@ -173,7 +173,7 @@ TEST(Limits, IndexBomb) {
     }
     const auto start = std::chrono::steady_clock::now();
     const pull got(from, inner, request_for({here}));
-    EXPECT_EQ(got.code, status::no_match);
+    EXPECT_EQ(got.code, status_code::no_match);
     EXPECT_EQ(got.needs.size(), 7u);
     EXPECT_LT(got.message.size(), 4096u);
     auto list = request_for({});
@@ -191,7 +191,7 @@ TEST(Limits, ManyNestedIndexes) {
         entries.push_back(from.index({with(from.image("linux/s390x").on("linux/s390x"), "size", i)}).descriptor());
     }
     const pull got(from, from.index(entries), request_for({here}));
-    EXPECT_EQ(got.code, status::limit_exceeded);
+    EXPECT_EQ(got.code, status_code::limit_exceeded);
     EXPECT_EQ(got.needs.size(), 255u);
 }
 
@@ -205,13 +205,13 @@ TEST(Limits, AreTheRequests) {
         return pull(from, root, request).code;
     };
     EXPECT_EQ(code([&](limits& l) { l.document_bytes = root.bytes.size(); }),
-              status::limit_exceeded);  // the manifest is larger
-    EXPECT_EQ(code([&](limits& l) { l.document_bytes = image.bytes.size(); }), status::ok);
-    EXPECT_EQ(code([](limits& l) { l.config_bytes = 10; }), status::limit_exceeded);
-    EXPECT_EQ(code([](limits& l) { l.json_depth = 4; }), status::ok);
-    EXPECT_EQ(code([](limits& l) { l.json_depth = 3; }), status::limit_exceeded);
-    EXPECT_EQ(code([](limits& l) { l.documents = 3; }), status::ok);
-    EXPECT_EQ(code([](limits& l) { l.documents = 2; }), status::limit_exceeded);
+              status_code::limit_exceeded);  // the manifest is larger
+    EXPECT_EQ(code([&](limits& l) { l.document_bytes = image.bytes.size(); }), status_code::ok);
+    EXPECT_EQ(code([](limits& l) { l.config_bytes = 10; }), status_code::limit_exceeded);
+    EXPECT_EQ(code([](limits& l) { l.json_depth = 4; }), status_code::ok);
+    EXPECT_EQ(code([](limits& l) { l.json_depth = 3; }), status_code::limit_exceeded);
+    EXPECT_EQ(code([](limits& l) { l.documents = 3; }), status_code::ok);
+    EXPECT_EQ(code([](limits& l) { l.documents = 2; }), status_code::limit_exceeded);
 }
 
 }  // namespace

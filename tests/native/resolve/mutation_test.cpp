@@ -94,8 +94,8 @@ bool walk_through(const registry& from, const blob& root) {
         const pull got(from, root, request);
         if (!got.ok()) {
             EXPECT_FALSE(got.message.empty());
-            EXPECT_TRUE(got.code != status::internal && got.code != status::out_of_memory) << got.message;
-            accepted = accepted || got.code == status::no_match;
+            EXPECT_TRUE(got.code != status_code::internal && got.code != status_code::out_of_memory) << got.message;
+            accepted = accepted || got.code == status_code::no_match;
             continue;
         }
         accepted = true;
@@ -143,7 +143,7 @@ TEST(Mutation, TruncatedIsNeverAccepted) {
     for (std::size_t size = 0; size < root.bytes.size(); ++size) {
         const std::string bytes = root.bytes.substr(0, size);
         const pull got(from, blob{oci_index, sha256_of(bytes), bytes}, request_for({here}));
-        ASSERT_EQ(got.code, status::malformed) << size;
+        ASSERT_EQ(got.code, status_code::malformed) << size;
     }
 }
 
@@ -154,14 +154,14 @@ TEST(Mutation, TrailingBytesAreNeverAccepted) {
         const std::string bytes = root.bytes + static_cast<char>(byte);
         const bool white = byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
         const pull got(from, blob{oci_index, sha256_of(bytes), bytes}, request_for({here}));
-        EXPECT_EQ(got.code, white ? status::ok : status::malformed) << byte;
+        EXPECT_EQ(got.code, white ? status_code::ok : status_code::malformed) << byte;
         const std::string far = root.bytes + std::string(100, ' ') + static_cast<char>(byte);
         EXPECT_EQ(pull(from, blob{oci_index, sha256_of(far), far}, request_for({here})).code,
-                  white ? status::ok : status::malformed)
+                  white ? status_code::ok : status_code::malformed)
             << byte;
     }
     const std::string twice = root.bytes + root.bytes;
-    EXPECT_EQ(pull(from, blob{oci_index, sha256_of(twice), twice}, request_for({here})).code, status::malformed);
+    EXPECT_EQ(pull(from, blob{oci_index, sha256_of(twice), twice}, request_for({here})).code, status_code::malformed);
 }
 
 /// The documents behind the root, spoilt in the same way but under their right digests.
@@ -185,7 +185,7 @@ TEST(Mutation, ManifestsAndConfigs) {
         const blob spoilt = from.put(oci_manifest, bytes);
         SCOPED_TRACE(bytes);
         const pull got(from, from.index({spoilt.on(here), spoilt.descriptor()}), request_for({here}));
-        EXPECT_TRUE(got.code != status::internal && got.code != status::out_of_memory) << got.message;
+        EXPECT_TRUE(got.code != status_code::internal && got.code != status_code::out_of_memory) << got.message;
         accepted += got.ok() ? 1 : 0;
     }
     EXPECT_GT(accepted, rounds / 100);

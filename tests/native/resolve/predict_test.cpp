@@ -56,10 +56,10 @@ TEST(Predict, ARootThatIsAManifestIsTaken) {
 TEST(Predict, MisuseIsRefused) {
     registry from;
     const blob config = from.put(oci_config, "{}");
-    EXPECT_EQ(guess(client::crane, from, config).failure, status::invalid_argument);
+    EXPECT_EQ(guess(client::crane, from, config).failure, status_code::invalid_argument);
     resolve::predictor idle(client::crane, platform("linux/amd64"), {});
-    EXPECT_EQ(idle.feed(bytes_of("")).why().code, status::invalid_argument);
-    EXPECT_EQ(idle.missing("gone").why().code, status::invalid_argument);
+    EXPECT_EQ(idle.feed(bytes_of("")).why().code, status_code::invalid_argument);
+    EXPECT_EQ(idle.missing("gone").why().code, status_code::invalid_argument);
 }
 
 TEST(Predict, ArtifactOfTheSamePlatformFirst) {
@@ -296,9 +296,9 @@ TEST(Predict, WhatRefractDoesNotReadItCannotTell) {
     registry from;
     const blob odd = from.put(oci_manifest, R"({"schemaVersion":2,"schemaVersion":2})");
     const blob root = from.index({odd.on("linux/amd64")});
-    EXPECT_EQ(guess(client::regctl, from, root).failure, status::ambiguous);
-    EXPECT_EQ(guess(client::containerd, from, root).failure, status::ambiguous);
-    EXPECT_EQ(guess(client::skopeo, from, root).failure, status::ambiguous);
+    EXPECT_EQ(guess(client::regctl, from, root).failure, status_code::ambiguous);
+    EXPECT_EQ(guess(client::containerd, from, root).failure, status_code::ambiguous);
+    EXPECT_EQ(guess(client::skopeo, from, root).failure, status_code::ambiguous);
     EXPECT_EQ(guess(client::crane, from, root).digest, odd.digest);
     EXPECT_THAT(guess(client::regctl, from, root).reason, HasSubstr("cannot tell what regctl makes of manifests[0]"));
 }
@@ -331,19 +331,19 @@ TEST(Predict, Limits) {
     for (int level = 0; level < 8; ++level) inner = from.index({inner.on("linux/amd64")});
     EXPECT_NE(guess(client::regctl, from, inner).digest, "");
     const blob deeper = from.index({inner.on("linux/amd64")});
-    EXPECT_EQ(guess(client::regctl, from, deeper).failure, status::limit_exceeded);
+    EXPECT_EQ(guess(client::regctl, from, deeper).failure, status_code::limit_exceeded);
 
     limits few;
     few.documents = 3;
-    EXPECT_EQ(guess(client::crane, from, inner, "linux/amd64", few).failure, status::limit_exceeded);
+    EXPECT_EQ(guess(client::crane, from, inner, "linux/amd64", few).failure, status_code::limit_exceeded);
     limits small;
     small.walk_bytes = 500;
-    EXPECT_EQ(guess(client::crane, from, inner, "linux/amd64", small).failure, status::limit_exceeded);
+    EXPECT_EQ(guess(client::crane, from, inner, "linux/amd64", small).failure, status_code::limit_exceeded);
     limits tiny;
     tiny.config_bytes = 10;
     const blob root = from.index({from.image("linux/amd64").on("linux/amd64")});
-    EXPECT_EQ(guess(client::skopeo, from, root, "linux/amd64", tiny).failure, status::limit_exceeded);
-    EXPECT_EQ(guess(client::containerd, from, root, "linux/amd64", tiny).failure, status::limit_exceeded);
+    EXPECT_EQ(guess(client::skopeo, from, root, "linux/amd64", tiny).failure, status_code::limit_exceeded);
+    EXPECT_EQ(guess(client::containerd, from, root, "linux/amd64", tiny).failure, status_code::limit_exceeded);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ struct guess {
     std::string reason;
     std::vector<std::uint32_t> path;
     std::vector<std::string> needs;
-    status failure = status::ok;
+    status_code failure = status_code::ok;
 };
 
 }  // namespace refract::test

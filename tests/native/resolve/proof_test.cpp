@@ -139,13 +139,13 @@ TEST(Proof, OnlyArtifactsIsAnErrorThatSaysSo) {
     const blob sbom = from.artifact();
     const pull got(from, from.index({sbom.about(digest_of('a'), "sbom"), sbom.on(here), sbom.descriptor()}),
                    request_for({here}));
-    EXPECT_EQ(got.code, status::no_match);
+    EXPECT_EQ(got.code, status_code::no_match);
     for (const char* const words : {"linux/amd64", "manifests[0]: artifact (reference type \"sbom\")",
                                     "manifests[1]: artifact after all", "manifests[2]: artifact after all"}) {
         EXPECT_THAT(got.message, HasSubstr(words));
     }
     const pull empty(from, from.index({}), request_for({here}));
-    EXPECT_EQ(empty.code, status::no_match);
+    EXPECT_EQ(empty.code, status_code::no_match);
     EXPECT_THAT(empty.message, HasSubstr("it has no entries"));
 }
 

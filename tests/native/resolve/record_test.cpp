@@ -43,7 +43,7 @@ TEST(Record, TellsWhatWasFoundAndNothingElse) {
     EXPECT_EQ(told.tag, tag_of(image.digest));
     EXPECT_EQ(told.sources, static_cast<std::uint32_t>(resolve::source_digest_tag));
     EXPECT_EQ(again.search.record(), record);
-    EXPECT_EQ(again.search.recall(digest, bytes_of("{}")).why().code, status::digest_mismatch);
+    EXPECT_EQ(again.search.recall(digest, bytes_of("{}")).why().code, status_code::digest_mismatch);
 
     found nothing(from, root, fetching(), digest_tags);
     nothing.run();
@@ -63,7 +63,7 @@ TEST(Record, IsReadAsItWasWritten) {
     got.run();
     const std::string record = got.search.record();
     found again(from, root, fetching(), {});
-    const outcome recalled = again.search.recall(sha256_of(record), bytes_of(record));
+    const status recalled = again.search.recall(sha256_of(record), bytes_of(record));
     ASSERT_FALSE(recalled.failed()) << recalled.why().message;
     ASSERT_EQ(again.search.all().references.size(), 1u);
     EXPECT_EQ(again.search.all().references[0].type, type);
@@ -83,9 +83,9 @@ TEST(Record, IsReadStrictly) {
     const json whole =
         annotated(scan.about(digest_of('1'), "scan"), "io.refract.found.source", "digest-tag,cosign-tag");
     EXPECT_FALSE(read(whole).failed());
-    EXPECT_EQ(read(scan.about(digest_of('1'), "scan")).why().code, status::malformed);
-    EXPECT_EQ(read(annotated(whole, "io.refract.found.source", "elsewhere")).why().code, status::malformed);
-    EXPECT_EQ(read(annotated(whole, reference_digest, "sha256:short")).why().code, status::malformed);
+    EXPECT_EQ(read(scan.about(digest_of('1'), "scan")).why().code, status_code::malformed);
+    EXPECT_EQ(read(annotated(whole, "io.refract.found.source", "elsewhere")).why().code, status_code::malformed);
+    EXPECT_EQ(read(annotated(whole, reference_digest, "sha256:short")).why().code, status_code::malformed);
 }
 
 TEST(Record, IsNoLongerThanADocument) {
@@ -101,7 +101,7 @@ TEST(Record, IsNoLongerThanADocument) {
     found got(from, root, request, digest_tags);
     got.tag(tag_of(image.digest), from.index(entries));
     got.run();
-    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_EQ(got.failed.code, status_code::ok) << got.failed.message;
     EXPECT_LE(got.search.record().size(), request.limits.document_bytes);
     // What is listed later is what is told now.
     const std::size_t told = got.search.all().references.size();

@@ -11,7 +11,7 @@
 namespace refract::test {
 namespace {
 
-using resolve::answer;
+using resolve::tristate;
 using testing::ElementsAre;
 
 /// A finished walk and what it saw attached.
@@ -53,7 +53,7 @@ TEST(References, WhatADescriptorSays) {
     EXPECT_EQ(got[0].type, "sbom");
     EXPECT_EQ(got[0].description, "what is in it");
     EXPECT_EQ(got[0].sources, static_cast<std::uint32_t>(resolve::source_index));
-    EXPECT_EQ(got[0].weak, answer::no);
+    EXPECT_EQ(got[0].weak, tristate::no);
     EXPECT_FALSE(got[0].wanted);
 }
 
@@ -76,7 +76,7 @@ TEST(References, Sources) {
     EXPECT_EQ(got[1].subject, image.digest);
     EXPECT_EQ(got[2].type, "application/spdx+json");
     EXPECT_EQ(got[2].subject, "");
-    EXPECT_EQ(got[2].weak, answer::unknown);
+    EXPECT_EQ(got[2].weak, tristate::unknown);
 }
 
 /// The same artifact, found twice: in two indexes, and by two kinds of marks.
@@ -146,21 +146,21 @@ TEST(References, Weak) {
     const blob other = from.artifact("text/spdx");
     const json weak = sbom.about(digest_of('a'), "sbom");
     const seen got(from, from.index({weak, other.about(sbom.digest, "signature"), image.on(here)}));
-    EXPECT_EQ(got[0].weak, answer::yes);
-    EXPECT_EQ(got[1].weak, answer::no);
+    EXPECT_EQ(got[0].weak, tristate::yes);
+    EXPECT_EQ(got[1].weak, tristate::no);
     // The root itself may be the subject of what another index says.
     const blob inner = from.index({image.on(here)});
     const blob root = from.index({sbom.about(inner.digest, "sbom"), inner.descriptor()});
-    EXPECT_EQ(seen(from, root)[0].weak, answer::no);
+    EXPECT_EQ(seen(from, root)[0].weak, tristate::no);
     // An index that was not read may list the subject.
     const blob unread = from.index({image.on("linux/arm64")});
     const seen unsure(from, from.index({weak, image.on(here), unread.descriptor()}));
-    EXPECT_EQ(unsure[0].weak, answer::unknown);
+    EXPECT_EQ(unsure[0].weak, tristate::unknown);
     EXPECT_EQ(unsure.all.unread_indexes, 1u);
     auto list = request_for({});
     list.mode = resolve::mode::list;
     const seen sure(from, from.index({weak, image.on(here), unread.descriptor()}), list);
-    EXPECT_EQ(sure[0].weak, answer::yes);
+    EXPECT_EQ(sure[0].weak, tristate::yes);
     EXPECT_EQ(sure.all.unread_indexes, 0u);
 }
 
@@ -173,7 +173,7 @@ TEST(References, MalformedSubjectsAreListedAndThePullGoesOn) {
         EXPECT_EQ(got[0].subject, "");
         EXPECT_FALSE(got[0].malformed.empty());
         EXPECT_EQ(got[0].malformed.find('\x1b'), std::string::npos);
-        EXPECT_EQ(got[0].weak, answer::unknown);
+        EXPECT_EQ(got[0].weak, tristate::unknown);
         EXPECT_THAT(got.walked.selected(), ElementsAre(image.digest));
     }
 }
@@ -218,7 +218,7 @@ TEST(References, InlineSignatures) {
     for (const auto& one : got.all.references) {
         types.push_back(one.type);
         EXPECT_FALSE(one.wanted);
-        EXPECT_EQ(one.weak, answer::no);
+        EXPECT_EQ(one.weak, tristate::no);
     }
     EXPECT_THAT(types, ElementsAre("signature", "signature", "bundle", "certificate", "chain"));
     EXPECT_THAT(got.walked.selected(), ElementsAre(image.digest));

@@ -14,8 +14,8 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-outcome check(const registry& from, const blob& root, std::vector<std::string> types,
-              std::vector<std::string> platforms = {here}) {
+status check(const registry& from, const blob& root, std::vector<std::string> types,
+             std::vector<std::string> platforms = {here}) {
     auto request = request_for(std::move(platforms));
     request.required_types = std::move(types);
     const pull walked(from, root, request);
@@ -24,7 +24,7 @@ outcome check(const registry& from, const blob& root, std::vector<std::string> t
 }
 
 /// A manifest that no index leads to.
-outcome alone(const resolve::request& request) {
+status alone(const resolve::request& request) {
     const std::string digest = digest_of('a');
     return resolve::check_required({digest, nullptr}, request, {});
 }
@@ -36,9 +36,9 @@ TEST(Required, CountsWhatIsAboutTheImage) {
     const blob root = from.index({sbom.about(image.digest, "sbom"), image.on(here)});
     EXPECT_FALSE(check(from, root, {}).failed());
     EXPECT_FALSE(check(from, root, {"sbom"}).failed());
-    const outcome refused = check(from, root, {"signature", "sbom", "another\x1b"});
+    const status refused = check(from, root, {"signature", "sbom", "another\x1b"});
     ASSERT_TRUE(refused.failed());
-    EXPECT_EQ(refused.why().code, status::denied);
+    EXPECT_EQ(refused.why().code, status_code::denied);
     EXPECT_THAT(refused.why().message, AllOf(HasSubstr(root.digest), HasSubstr(image.digest), HasSubstr(here),
                                              HasSubstr(": another\\x1b, signature (attached: sbom)")));
 }
@@ -62,7 +62,7 @@ TEST(Required, CountsEveryTypeOfAnArtifact) {
     const blob root = from.index({both.about(image.digest, "sbom"), both.about(image.digest, "signature"), of_root,
                                   with(both.about(image.digest, "sbom"), "artifactType", "text/spdx"), image.on(here)});
     EXPECT_FALSE(check(from, root, {"sbom", "signature", "scan", "application/spdx+json", "text/spdx"}).failed());
-    const outcome refused = check(from, root, {"provenance"});
+    const status refused = check(from, root, {"provenance"});
     ASSERT_TRUE(refused.failed());
     EXPECT_THAT(refused.why().message,
                 HasSubstr("(attached: application/spdx+json, sbom, scan, signature, text/spdx)"));
@@ -76,18 +76,18 @@ TEST(Required, DoesNotCountWhatWasNotRead) {
     const blob attached = from.index({sbom});
     const blob other = from.index({sbom, from.image(there).on(there)});
     // The walk ends at the image, before the index that tells of it.
-    const outcome early = check(from, from.index({image.on(here), attached.descriptor()}), {"sbom"});
+    const status early = check(from, from.index({image.on(here), attached.descriptor()}), {"sbom"});
     ASSERT_TRUE(early.failed());
-    EXPECT_EQ(early.why().code, status::denied);
+    EXPECT_EQ(early.why().code, status_code::denied);
     EXPECT_THAT(early.why().message, HasSubstr("(attached: nothing; 1 nested index was not read)"));
     const blob root = from.index({attached.descriptor(), other.descriptor(), image.on(here)});
     EXPECT_FALSE(check(from, root, {"sbom"}).failed());
     from.lose(attached.digest);
     EXPECT_FALSE(check(from, root, {"sbom"}).failed()) << "the other index tells of it, too";
     from.lose(other.digest);
-    const outcome lost = check(from, root, {"sbom"});
+    const status lost = check(from, root, {"sbom"});
     ASSERT_TRUE(lost.failed());
-    EXPECT_EQ(lost.why().code, status::denied);
+    EXPECT_EQ(lost.why().code, status_code::denied);
     EXPECT_THAT(lost.why().message, HasSubstr("(attached: nothing; 2 nested indexes were not read)"));
 }
 
@@ -95,9 +95,9 @@ TEST(Required, RefusesASingleManifest) {
     auto request = request_for({here, there});
     EXPECT_FALSE(alone(request).failed());
     request.required_types = {"signature", "sbom", "sbom", "another\x1b"};
-    const outcome refused = alone(request);
+    const status refused = alone(request);
     ASSERT_TRUE(refused.failed());
-    EXPECT_EQ(refused.why().code, status::denied);
+    EXPECT_EQ(refused.why().code, status_code::denied);
     EXPECT_EQ(refused.why().message,
               "manifest " + digest_of('a') +
                   " for linux/amd64, linux/arm64 lacks what the policy requires: another\\x1b, sbom, signature "
@@ -116,7 +116,7 @@ TEST(Required, PassesOverWhatIsAboutOtherThings) {
                                   signature.about(sbom.digest, "signature"), sbom.about(digest_of('a'), "weak"),
                                   sbom.about("sha256:short", "malformed")});
     for (const char* type : {"sbom", "signature", "weak", "malformed"}) {
-        const outcome refused = check(from, root, {type});
+        const status refused = check(from, root, {type});
         ASSERT_TRUE(refused.failed()) << type;
         EXPECT_THAT(refused.why().message, HasSubstr("attached: nothing"));
     }

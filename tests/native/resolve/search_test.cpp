@@ -14,7 +14,7 @@
 namespace refract::test {
 namespace {
 
-using resolve::answer;
+using resolve::tristate;
 using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
@@ -91,7 +91,7 @@ TEST(Search, MergesWithWhatTheIndexTells) {
     EXPECT_EQ(all[0].type, "sbom");
     EXPECT_TRUE(all[0].is_of("licence"));
     EXPECT_EQ(all[0].sources, resolve::source_index | resolve::source_digest_tag);
-    EXPECT_EQ(all[0].weak, answer::no);
+    EXPECT_EQ(all[0].weak, tristate::no);
 }
 
 TEST(Search, HoldsWhatIsFoundAgainstWhatIsRequired) {
@@ -103,7 +103,7 @@ TEST(Search, HoldsWhatIsFoundAgainstWhatIsRequired) {
     request.required_types = {"scan"};
     found got(from, root, request, digest_tags);
     got.tag(tag_of(image.digest), from.index({scan.about(image.digest, "scan")}));
-    const outcome before = got.search.check_required();
+    const status before = got.search.check_required();
     ASSERT_TRUE(before.failed());
     EXPECT_THAT(before.why().message, AllOf(HasSubstr("scan"), HasSubstr("not carried through")));
     got.run();
@@ -111,9 +111,9 @@ TEST(Search, HoldsWhatIsFoundAgainstWhatIsRequired) {
 
     found none(from, root, request, digest_tags);
     none.run();
-    const outcome refused = none.search.check_required();
+    const status refused = none.search.check_required();
     ASSERT_TRUE(refused.failed());
-    EXPECT_EQ(refused.why().code, status::denied);
+    EXPECT_EQ(refused.why().code, status_code::denied);
     EXPECT_THAT(refused.why().message, Not(HasSubstr("carried")));
 }
 
@@ -127,9 +127,9 @@ TEST(Search, BytesThatDoNotHaveTheirDigestAreMissing) {
     got.tag(tag_of(image.digest), from.index({scan.descriptor()}));
     from.replace(scan.digest, from.artifact("application/vnd.example.other").bytes);
     got.run();
-    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_EQ(got.failed.code, status_code::ok) << got.failed.message;
     ASSERT_EQ(got.search.all().references.size(), 1u);
-    EXPECT_EQ(got.search.all().references[0].present, answer::no);
+    EXPECT_EQ(got.search.all().references[0].present, tristate::no);
 }
 
 TEST(Search, AnAnswerOverTheLimitEndsIt) {
@@ -139,11 +139,11 @@ TEST(Search, AnAnswerOverTheLimitEndsIt) {
     found got(from, root, fetching(), digest_tags);
     const auto questions = got.search.next();
     ASSERT_TRUE(questions.ok());
-    const outcome told = got.search.answer(0, std::string((4u << 20) + 1, ' '));
+    const status told = got.search.answer(0, std::string((4u << 20) + 1, ' '));
     ASSERT_TRUE(told.failed());
-    EXPECT_EQ(told.why().code, status::limit_exceeded);
-    EXPECT_EQ(got.search.answer(questions.value().size(), std::string()).why().code, status::invalid_argument);
-    EXPECT_EQ(got.search.next().why().code, status::invalid_argument);  // not all were answered
+    EXPECT_EQ(told.why().code, status_code::limit_exceeded);
+    EXPECT_EQ(got.search.answer(questions.value().size(), std::string()).why().code, status_code::invalid_argument);
+    EXPECT_EQ(got.search.next().why().code, status_code::invalid_argument);  // not all were answered
 }
 
 /// Each answer takes memory, so that too many are not asked for in the first place.
@@ -162,7 +162,7 @@ TEST(Search, AsksForNoMoreEntriesThanItMayFind) {
     found got(from, root, fetching(), digest_tags);
     got.tag(tag_of(image.digest), from.index(entries));
     got.run();
-    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_EQ(got.failed.code, status_code::ok) << got.failed.message;
     EXPECT_THAT(got.search.notices(), Contains(HasSubstr("more than 1000 references")));
     EXPECT_LE(got.asked.size(), 2u);
 
@@ -171,7 +171,7 @@ TEST(Search, AsksForNoMoreEntriesThanItMayFind) {
     found again(from, root, fetching(), digest_tags);
     again.tag(tag_of(image.digest), from.index(entries));
     again.run();
-    EXPECT_EQ(again.failed.code, status::ok) << again.failed.message;
+    EXPECT_EQ(again.failed.code, status_code::ok) << again.failed.message;
     EXPECT_THAT(again.asked, Contains(from.artifact().digest).Times(1));
 }
 
@@ -231,7 +231,7 @@ TEST(Search, CountsWhatIsNoReferrer) {
         const pull_of_list all(list_of(count, [&](std::size_t number) {
             return number % 2 == 0 ? entry_of(number, about_another) : std::string("{}");
         }));
-        EXPECT_EQ(all.got->failed.code, status::ok) << all.got->failed.message;
+        EXPECT_EQ(all.got->failed.code, status_code::ok) << all.got->failed.message;
         const auto told = testing::Contains(HasSubstr("more than " + std::to_string(most) + " entries"));
         if (count > most) {
             EXPECT_THAT(all.got->search.notices(), told);
@@ -245,7 +245,7 @@ TEST(Search, CountsWhatIsNoReferrer) {
 /// An entry whose bytes would have to say whether it is a referrer is none as long as nobody has read them.
 TEST(Search, TakesNoEntryThatItCannotLookInto) {
     const pull_of_list all(list_of(3000, [](std::size_t number) { return entry_of(number, ""); }));
-    EXPECT_EQ(all.got->failed.code, status::ok) << all.got->failed.message;
+    EXPECT_EQ(all.got->failed.code, status_code::ok) << all.got->failed.message;
     EXPECT_TRUE(all.got->search.all().references.empty());
     EXPECT_LE(all.got->asked.size(), 1003u);
     EXPECT_THAT(all.got->search.notices(), Contains(HasSubstr("limit")));
@@ -260,7 +260,7 @@ TEST(Search, PassesOverAnEntryThatCannotBeRead) {
           entry_of(8, R"(,"artifactType":")" + std::string(2u << 20, 'x') + '"'), entry_of(8, R"(,"size":1)")}) {
         for (const std::size_t place : {0u, 1u}) {
             const pull_of_list both(list_of(2, [&](std::size_t number) { return number == place ? bad : scan; }));
-            EXPECT_EQ(both.got->failed.code, status::ok) << both.got->failed.message;
+            EXPECT_EQ(both.got->failed.code, status_code::ok) << both.got->failed.message;
             ASSERT_EQ(both.got->search.all().references.size(), 1u);
             EXPECT_FALSE(both.got->search.check_required().failed());
             EXPECT_THAT(both.got->search.notices(), Contains(HasSubstr("passed over")));
@@ -287,7 +287,7 @@ TEST(Search, LeavesOutOfItsRecordWhatIsTooLong) {
         got.tag(tag_of(about.digest), from.index(entries));
     }
     got.run();
-    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_EQ(got.failed.code, status_code::ok) << got.failed.message;
     EXPECT_LE(got.search.record().size(), limits{}.document_bytes);
     EXPECT_THAT(got.search.record(), HasSubstr(scan.digest));
     EXPECT_THAT(got.search.notices(), Contains(HasSubstr("are left out")));
@@ -304,7 +304,7 @@ TEST(Search, PassesOverWhatCannotBeRead) {
     got.tag(tag_of(image.digest), from.index({scan.about(image.digest, "scan")}));
     got.tag(tag_of(root.digest), from.put(oci_index, "<html>"));
     got.run();
-    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_EQ(got.failed.code, status_code::ok) << got.failed.message;
     EXPECT_EQ(got.wanted(), std::vector<std::string>{scan.digest});
     EXPECT_THAT(got.search.notices(), Contains(HasSubstr("not valid JSON")));
     EXPECT_THAT(got.search.check_required().why().message,
@@ -323,7 +323,7 @@ TEST(Search, EndsInACycle) {
     got.tag(tag_of(one.digest), from.index({two.about(one.digest, "two")}));
     got.tag(tag_of(two.digest), from.index({one.about(two.digest, "one"), two.about(two.digest, "two")}));
     got.run();
-    EXPECT_EQ(got.failed.code, status::ok) << got.failed.message;
+    EXPECT_EQ(got.failed.code, status_code::ok) << got.failed.message;
     EXPECT_EQ(got.search.all().references.size(), 4u);
 }
 
@@ -344,7 +344,7 @@ TEST(Search, TellsOfASingleManifest) {
     round = search.next();
     while (round.ok() && !round.value().empty()) {
         for (std::size_t i = 0; i < round.value().size(); ++i) {
-            ASSERT_FALSE(search.answer(i, error{status::missing, "not there"}).failed());
+            ASSERT_FALSE(search.answer(i, error{status_code::missing, "not there"}).failed());
         }
         round = search.next();
     }

@@ -46,10 +46,10 @@ public:
                 return;
             }
             if (questions.value().empty()) return;
-            const std::vector<oci::question> round(questions.value().begin(), questions.value().end());
+            const std::vector<oci::fetch_request> round(questions.value().begin(), questions.value().end());
             for (std::size_t i = 0; i < round.size(); ++i) {
                 asked.push_back(round[i].reference);
-                const outcome told = search.answer(i, reply(round[i]));
+                const status told = search.answer(i, reply(round[i]));
                 EXPECT_FALSE(told.failed());
             }
         }
@@ -64,12 +64,12 @@ public:
     }
 
 private:
-    result<std::string> reply(const oci::question& one) const {
-        const bool referrers = one.what == oci::question::kind::referrers;
+    result<std::string> reply(const oci::fetch_request& one) const {
+        const bool referrers = one.what == oci::fetch_request::kind::referrers;
         const auto& names = referrers ? referrers_ : tags_;
         const auto named = names.find(one.reference);
         const blob* const it = from_.find(named == names.end() ? one.reference : named->second);
-        if (it == nullptr || (referrers && named == names.end())) return error{status::missing, "not there"};
+        if (it == nullptr || (referrers && named == names.end())) return error{status_code::missing, "not there"};
         return it->bytes;
     }
 
@@ -82,7 +82,7 @@ private:
 public:
     resolve::search search;
     std::vector<std::string> asked;
-    error failed{status::ok, ""};
+    error failed{status_code::ok, ""};
 };
 
 inline constexpr resolve::search::purpose digest_tags{resolve::source_digest_tag | resolve::source_referrers_tag,

@@ -11,7 +11,7 @@
 namespace refract::test {
 namespace {
 
-using resolve::answer;
+using resolve::tristate;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -73,7 +73,7 @@ protected:
         return from.index(entries);
     }
     /// What a pull says of an index of which these types are required, and elsewhere there is nothing.
-    outcome required(const blob& root, std::vector<std::string> types, const std::string& platform = here) {
+    status required(const blob& root, std::vector<std::string> types, const std::string& platform = here) {
         auto request = request_for({platform});
         request.required_types = std::move(types);
         // As a pull does that looks nowhere else, and only lists.
@@ -95,7 +95,7 @@ TEST_F(Silent, EntriesAreAboutTheSubjectOfTheirManifests) {
     ASSERT_EQ(got.search.all().references.size(), 1u);
     EXPECT_EQ(got.search.all().references[0].subject, other.digest);
     EXPECT_EQ(got.search.all().references[0].kinds, oci::kind_sbom);
-    EXPECT_EQ(got.search.all().references[0].weak, answer::no);
+    EXPECT_EQ(got.search.all().references[0].weak, tristate::no);
 
     EXPECT_TRUE(required(root, {"sbom"}).failed()) << "it is about the other image";
     EXPECT_TRUE(required(root, {"application/spdx+json"}).failed());
@@ -108,7 +108,7 @@ TEST_F(Silent, WhatCannotBeReadDoesNotCountAndIsNotCalledAbsent) {
     const blob root = listing({with(sbom.descriptor(), "artifactType", "application/spdx+json")});
     EXPECT_FALSE(required(root, {"sbom"}).failed());
     from.replace(sbom.digest, "{}");
-    const outcome refused = required(root, {"sbom"});
+    const status refused = required(root, {"sbom"});
     ASSERT_TRUE(refused.failed());
     EXPECT_THAT(refused.why().message, HasSubstr("lacks what the policy requires: sbom"));
     from.lose(sbom.digest);
@@ -116,7 +116,7 @@ TEST_F(Silent, WhatCannotBeReadDoesNotCountAndIsNotCalledAbsent) {
     found got(from, root, request_for({here}), look_into_index);
     got.run();
     ASSERT_EQ(got.search.all().references.size(), 1u);
-    EXPECT_EQ(got.search.all().references[0].present, answer::no);
+    EXPECT_EQ(got.search.all().references[0].present, tristate::no);
     EXPECT_TRUE(got.search.all().references[0].unread);
 }
 
