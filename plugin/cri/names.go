@@ -18,7 +18,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 )
 
 const (
@@ -43,7 +43,7 @@ func namesOf(pulled reference.Named, id string, target digest.Digest) []string {
 
 // indexName is the name that the pull has given an image for the index that it comes from; empty if it has none.
 func indexName(pulled reference.Named, image images.Image) string {
-	root, ok := records.Root(image.Labels)
+	root, ok := imagelabels.Root(image.Labels)
 	if !ok || root == image.Target.Digest {
 		return ""
 	}
@@ -62,11 +62,11 @@ func record(ctx context.Context, store images.Store, name string, target ocispec
 		return err
 	}
 	paths := []string{"target"}
-	if old.Labels[records.ManagedLabel] != labels[records.ManagedLabel] {
-		paths = append(paths, "labels."+records.ManagedLabel)
+	if old.Labels[imagelabels.ManagedLabel] != labels[imagelabels.ManagedLabel] {
+		paths = append(paths, "labels."+imagelabels.ManagedLabel)
 	}
-	if labels[records.PinnedLabel] == records.PinnedValue && old.Labels[records.PinnedLabel] != records.PinnedValue {
-		paths = append(paths, "labels."+records.PinnedLabel)
+	if labels[imagelabels.PinnedLabel] == imagelabels.PinnedValue && old.Labels[imagelabels.PinnedLabel] != imagelabels.PinnedValue {
+		paths = append(paths, "labels."+imagelabels.PinnedLabel)
 	}
 	if old.Target.Digest == target.Digest && len(paths) == 1 {
 		return nil

@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	nodes "github.com/refract-oci/refract/tests/node"
 )
 
@@ -47,11 +47,11 @@ func TestNames(t *testing.T) {
 		if got := namesOf(named, "id", target.Digest); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", pulled, got, want)
 		}
-		byIndex := indexName(named, images.Image{Target: target, Labels: records.With(nil, records.Kept{Root: other.Digest})})
+		byIndex := indexName(named, images.Image{Target: target, Labels: imagelabels.With(nil, imagelabels.Kept{Root: other.Digest})})
 		if want := named.Name() + "@" + other.Digest.String(); byIndex != want {
 			t.Errorf("%s: by index %q, want %q", pulled, byIndex, want)
 		}
-		for _, labels := range []map[string]string{nil, records.With(nil, records.Kept{Root: target.Digest})} {
+		for _, labels := range []map[string]string{nil, imagelabels.With(nil, imagelabels.Kept{Root: target.Digest})} {
 			if got := indexName(named, images.Image{Target: target, Labels: labels}); got != "" {
 				t.Errorf("%s: by index %q", pulled, got)
 			}
@@ -61,8 +61,8 @@ func TestNames(t *testing.T) {
 
 // A record is made, or changed, as CRI does it: the labels of others stay, a pin is never taken away.
 func TestRecords(t *testing.T) {
-	managed := map[string]string{records.ManagedLabel: records.ManagedValue}
-	pinned := map[string]string{records.ManagedLabel: records.ManagedValue, records.PinnedLabel: records.PinnedValue}
+	managed := map[string]string{imagelabels.ManagedLabel: imagelabels.ManagedValue}
+	pinned := map[string]string{imagelabels.ManagedLabel: imagelabels.ManagedValue, imagelabels.PinnedLabel: imagelabels.PinnedValue}
 	with := func(labels map[string]string, key, value string) map[string]string {
 		labels = maps.Clone(labels)
 		labels[key] = value

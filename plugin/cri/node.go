@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 )
 
 // examineLimit is how long it may take to look at a containerd that has come.
@@ -105,7 +105,7 @@ func (n *node) changes(ctx context.Context, state connectivity.State, again bool
 
 // visit examines containerd once for each time that it has come; all pulls share the limits of one service.
 func (n *node) visit(asking context.Context) (*visit, error) {
-	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(asking, records.CRINamespace), examineLimit)
+	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(asking, imagelabels.CRINamespace), examineLimit)
 	defer cancel()
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -25,9 +25,9 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"github.com/refract-oci/refract/plugin/answers"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/metrics"
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/regerr"
 	extended "github.com/refract-oci/refract/plugin/transfer"
 )
 
@@ -52,7 +52,7 @@ func (s *Service) PullImage(ctx context.Context, request *cri.PullImageRequest) 
 	began := time.Now()
 	id, err := s.pullShared(ctx, request)
 	if err != nil {
-		err = answers.Shown(err)
+		err = regerr.Shown(err)
 		log.G(ctx).WithError(err).WithField("image", asked).Error("PullImage failed")
 		return nil, errgrpc.ToGRPC(err)
 	}
@@ -74,7 +74,7 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 		name: named.String(), credentials: credentialsOf(request.GetAuth()), snapshotter: s.node.settings.snapshotter(handler),
 	}
 	return s.pulls.do(ctx, key, func(ctx context.Context) (string, error) {
-		ctx, cancel := context.WithCancelCause(namespaces.WithNamespace(ctx, records.CRINamespace))
+		ctx, cancel := context.WithCancelCause(namespaces.WithNamespace(ctx, imagelabels.CRINamespace))
 		defer cancel(nil)
 		defer context.AfterFunc(s.stopping, func() { cancel(errStopping) })()
 		visit, err := s.node.visit(ctx)
@@ -104,7 +104,7 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 	// the image just then would leave that one.
 	labels := s.node.settings.labels(named.String())
 	others := maps.Clone(labels)
-	delete(others, records.ManagedLabel)
+	delete(others, imagelabels.ManagedLabel)
 	if err := s.move(ctx, service, named, key, others); err != nil {
 		return "", fmt.Errorf("failed to pull and unpack image %q: %w", named, err)
 	}

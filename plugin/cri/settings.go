@@ -14,9 +14,9 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker/config"
 	"github.com/containerd/errdefs"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // Settings are how to pull: what a containerd has in its own configuration, where refractd cannot read it.
@@ -69,9 +69,9 @@ func (s Settings) hostsFolder(host string) string {
 
 // labels are those of CRI's own records: managed, and pinned where the operator said so.
 func (s Settings) labels(name string) map[string]string {
-	labels := map[string]string{records.ManagedLabel: records.ManagedValue}
+	labels := map[string]string{imagelabels.ManagedLabel: imagelabels.ManagedValue}
 	if slices.Contains(s.Pinned, name) {
-		labels[records.PinnedLabel] = records.PinnedValue
+		labels[imagelabels.PinnedLabel] = imagelabels.PinnedValue
 	}
 	return labels
 }

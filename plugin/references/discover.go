@@ -9,8 +9,8 @@ import (
 
 	"github.com/containerd/containerd/v2/core/images"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // Asker answers what a search asks of an image's repository. An error says what was not looked for.
@@ -39,7 +39,7 @@ func (s Stores) Discover(ctx context.Context, image images.Image, sources native
 	}
 	if asking.open != nil {
 		notice := fmt.Sprintf("not all of the repository was searched: %v", asking.open)
-		if _, recorded := records.Found(image.Labels); recorded {
+		if _, recorded := imagelabels.Found(image.Labels); recorded {
 			if listing, err = s.Of(ctx, image); err != nil {
 				return nil, err
 			}
@@ -53,7 +53,7 @@ func (s Stores) Discover(ctx context.Context, image images.Image, sources native
 
 // noticesOf are what an image's pull has left to be said.
 func noticesOf(image images.Image) []string {
-	if why := records.NotSearched(image.Labels); why != "" {
+	if why := imagelabels.NotSearched(image.Labels); why != "" {
 		return []string{"this was not looked for when the image was pulled: " + why}
 	}
 	return nil

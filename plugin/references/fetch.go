@@ -15,10 +15,10 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/regerr"
 )
 
 // concurrentFetches is how many references are downloaded at a time, as a pull does it.
@@ -60,7 +60,7 @@ func (l *Listing) Fetch(ctx context.Context, store content.Store, records images
 		group.Go(func() error {
 			var err error
 			one.Content, err = artifact.Fetch(ctx, store, fetcher, one.Reference.Descriptor, most.Each, artifact.Within(budget, i))
-			one.Err = answers.Readable(err)
+			one.Err = regerr.Readable(err)
 			return nil
 		})
 	}
@@ -84,12 +84,12 @@ func (l *Listing) keep(ctx context.Context, content content.Store, store images.
 	if len(fetched) == 0 {
 		return nil
 	}
-	err := records.Add(ctx, store, l.Image, l.Root.Digest, fetched)
+	err := imagelabels.Add(ctx, store, l.Image, l.Root.Digest, fetched)
 	if err == nil && len(l.found) > 0 {
 		// So that a listing without the repository tells of it, too.
 		desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(l.found), Size: int64(len(l.found))}
 		if err = artifact.Put(ctx, content, l.found, desc); err == nil {
-			err = records.SetFound(ctx, store, l.Image, desc.Digest)
+			err = imagelabels.SetFound(ctx, store, l.Image, desc.Digest)
 		}
 	}
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
@@ -127,7 +127,7 @@ func TestFetchKeepsWhatItGotBesideWhatFailed(t *testing.T) {
 	if !errdefs.IsNotFound(outcomes[0].Err) || outcomes[1].Err != nil {
 		t.Errorf("errors %v and %v", outcomes[0].Err, outcomes[1].Err)
 	}
-	if kept := records.Fetched(here.Image(ctx, t, image.Name).Labels); !slices.Equal(kept, shape.References[1:]) {
+	if kept := imagelabels.Fetched(here.Image(ctx, t, image.Name).Labels); !slices.Equal(kept, shape.References[1:]) {
 		t.Errorf("kept %v, want %v", kept, shape.References[1:])
 	}
 }
@@ -196,7 +196,7 @@ func TestFetchForAnImageThatChangedMeanwhile(t *testing.T) {
 		kind   func(error) bool
 	}{
 		{"pulled anew", func(ctx context.Context, store images.Store, image images.Image) error {
-			image.Labels = records.With(nil, records.Kept{Root: digest.FromString("another index")})
+			image.Labels = imagelabels.With(nil, imagelabels.Kept{Root: digest.FromString("another index")})
 			_, err := store.Update(ctx, image)
 			return err
 		}, errdefs.IsFailedPrecondition},

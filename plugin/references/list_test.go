@@ -15,8 +15,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.uber.org/goleak"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
@@ -206,11 +206,11 @@ func TestRootIsTheRecordedIndexElseTheTarget(t *testing.T) {
 		image images.Image
 		root  digest.Digest
 	}{
-		{"label", images.Image{Target: manifest, Labels: map[string]string{records.IndexLabel: shape.Root.Digest.String()}}, shape.Root.Digest},
-		{"label and target", images.Image{Target: index, Labels: map[string]string{records.IndexLabel: shape.Root.Digest.String()}}, shape.Root.Digest},
+		{"label", images.Image{Target: manifest, Labels: map[string]string{imagelabels.IndexLabel: shape.Root.Digest.String()}}, shape.Root.Digest},
+		{"label and target", images.Image{Target: index, Labels: map[string]string{imagelabels.IndexLabel: shape.Root.Digest.String()}}, shape.Root.Digest},
 		{"target", images.Image{Target: index}, shape.Root.Digest},
 		{"neither", images.Image{Target: manifest}, ""},
-		{"malformed label", images.Image{Target: manifest, Labels: map[string]string{records.IndexLabel: "sha256:../../x"}}, ""},
+		{"malformed label", images.Image{Target: manifest, Labels: map[string]string{imagelabels.IndexLabel: "sha256:../../x"}}, ""},
 	}
 	for _, c := range cases {
 		listing, err := references.List(ctx, here.Content, c.image)

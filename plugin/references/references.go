@@ -18,8 +18,8 @@ import (
 	"github.com/containerd/errdefs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // Listing is everything that is attached to an image.
@@ -120,7 +120,7 @@ func (s Stores) list(ctx context.Context, image images.Image, beside *elsewhere)
 // store's and its media type is read later.
 func rootOf(ctx context.Context, store content.InfoProvider, image images.Image) (ocispec.Descriptor, error) {
 	root := image.Target
-	if recorded, ok := records.Root(image.Labels); ok && recorded != root.Digest {
+	if recorded, ok := imagelabels.Root(image.Labels); ok && recorded != root.Digest {
 		root = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: recorded}
 	} else if native.MediaTypeKind(root.MediaType) != native.KindIndex {
 		return ocispec.Descriptor{}, nil

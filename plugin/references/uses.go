@@ -15,8 +15,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // Role is what content is in an image.
@@ -100,8 +100,8 @@ func (s Stores) Uses(ctx context.Context, name string) (*Uses, error) {
 	s = s.ForMany()
 	found := &Uses{}
 	for _, image := range all {
-		root, _ := records.Root(image.Labels)
-		elsewhere, _ := records.Found(image.Labels)
+		root, _ := imagelabels.Root(image.Labels)
+		elsewhere, _ := imagelabels.Found(image.Labels)
 		left, err := s.leftBeside(ctx, image.Name)
 		if err != nil {
 			return nil, err
@@ -142,7 +142,7 @@ func (l *lookup) look(ctx context.Context, image images.Image) {
 	listing, err := l.stores.Of(ctx, image)
 	if err != nil {
 		// The record itself says which index it is from.
-		if root, ok := records.Root(image.Labels); ok {
+		if root, ok := imagelabels.Root(image.Labels); ok {
 			l.add(Use{Role: RoleIndex, Digest: root})
 		}
 		l.err = err

@@ -16,8 +16,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // index is what a walk through an index in the store came to.
@@ -200,7 +200,7 @@ func readAlone(ctx context.Context, manifest ocispec.Descriptor, beside *elsewhe
 
 // recordOf reads what a pull wrote down of what it found outside of the index; nil if there is nothing.
 func recordOf(ctx context.Context, store content.InfoReaderProvider, image images.Image) ([]byte, error) {
-	named, ok := records.Found(image.Labels)
+	named, ok := imagelabels.Found(image.Labels)
 	if !ok {
 		return nil, nil
 	}

@@ -16,7 +16,9 @@ import (
 )
 
 // another is a transfer service that has something else under that name.
-type another struct{ config string }
+type another struct {
+	config string //nolint:unused // by its name only
+}
 
 func (another) Transfer(context.Context, any, any, ...transfer.Opt) error { return nil }
 

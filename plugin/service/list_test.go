@@ -19,8 +19,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/references"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
 	"github.com/refract-oci/refract/tests/node"
@@ -77,7 +77,7 @@ func same(t *testing.T, p *place, name string) *references.Listing {
 func TestNoticesAreListed(t *testing.T) {
 	p := newPlace(t)
 	image := p.pull(shapes.ByName("images-first"))
-	image.Labels = records.With(image.Labels, records.Kept{NotSearched: "sha256-1: no answer in time"})
+	image.Labels = imagelabels.With(image.Labels, imagelabels.Kept{NotSearched: "sha256-1: no answer in time"})
 	if _, err := p.Images.Update(p.ctx, image); err != nil {
 		t.Fatal(err)
 	}

@@ -23,10 +23,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
 	"github.com/refract-oci/refract/plugin/references"
+	"github.com/refract-oci/refract/plugin/regerr"
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
 	"github.com/refract-oci/refract/plugin/turns"
 )
@@ -106,6 +106,6 @@ func answered(err error) error {
 	if errors.Is(err, references.ErrSeveral) || errors.Is(err, errUnchosen) {
 		err = fmt.Errorf("%w: %w", err, errdefs.ErrFailedPrecondition)
 	}
-	told := status.Convert(errgrpc.ToGRPC(answers.Shown(err)))
+	told := status.Convert(errgrpc.ToGRPC(regerr.Shown(err)))
 	return status.Error(told.Code(), told.Message())
 }

@@ -19,11 +19,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/regerr"
 	"github.com/refract-oci/refract/plugin/turns"
 )
 
@@ -127,12 +127,12 @@ func attachedAlone(ctx context.Context, options native.RequestOptions, from plac
 }
 
 // keep fetches what the policy wants and returns what the image's records are to keep.
-func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept, error) {
+func (a *attached) keep(ctx context.Context, store content.Store) (imagelabels.Kept, error) {
 	fetched, err := a.fetchWanted(ctx, store)
 	if err != nil {
-		return records.Kept{}, err
+		return imagelabels.Kept{}, err
 	}
-	kept := records.Kept{Root: a.root.Digest, Optional: true, Fetched: fetched}
+	kept := imagelabels.Kept{Root: a.root.Digest, Optional: true, Fetched: fetched}
 	if a.cutOff != nil {
 		kept.NotSearched = a.cutOff.Error()
 	}
@@ -141,14 +141,14 @@ func (a *attached) keep(ctx context.Context, store content.Store) (records.Kept,
 	}
 	desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(a.record), Size: int64(len(a.record))}
 	if err := artifact.Put(ctx, store, a.record, desc); err != nil {
-		return records.Kept{}, fmt.Errorf("record of what is attached to %s: %w", a.root.Digest, err)
+		return imagelabels.Kept{}, fmt.Errorf("record of what is attached to %s: %w", a.root.Digest, err)
 	}
 	kept.Found, kept.Partial = desc.Digest, a.cutOff != nil
 	return kept, nil
 }
 
 // report says in one line what was found attached to a manifest that no index leads to: of others selection.report tells it.
-func (a *attached) report(ctx context.Context, image string, kept records.Kept) {
+func (a *attached) report(ctx context.Context, image string, kept imagelabels.Kept) {
 	if a.listed == 0 {
 		return
 	}
@@ -177,7 +177,7 @@ func (a *attached) fetchWanted(ctx context.Context, store content.Store) ([]dige
 				return groupCtx.Err()
 			}
 			if err != nil {
-				log.G(ctx).WithError(answers.Readable(err)).WithFields(log.Fields{
+				log.G(ctx).WithError(regerr.Readable(err)).WithFields(log.Fields{
 					"index": a.root.Digest, "reference": reference.Descriptor.Digest, "type": reference.Type,
 				}).Warn("reference was not fetched")
 				return nil

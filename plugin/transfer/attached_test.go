@@ -17,9 +17,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 	nodes "github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -57,11 +57,11 @@ func TestFetchedReferencesLiveAsLongAsTheImage(t *testing.T) {
 				t.Fatal(err)
 			}
 			pulled := node.get(ctx, t, name)
-			if root, _ := records.Root(pulled.Labels); root != shape.Root.Digest {
+			if root, _ := imagelabels.Root(pulled.Labels); root != shape.Root.Digest {
 				t.Errorf("label names the root %q", root)
 			}
 			attached := contentOf(t, shape, shape.References[0])
-			if fetched := records.Fetched(pulled.Labels); !slices.Equal(fetched, shape.References) {
+			if fetched := imagelabels.Fetched(pulled.Labels); !slices.Equal(fetched, shape.References) {
 				t.Errorf("labels name %v, want %v", fetched, shape.References)
 			}
 			node.collect(ctx, t)
@@ -108,7 +108,7 @@ func TestPolicyDecidesWhatIsFetched(t *testing.T) {
 			if err := node.pull(ctx, name, p); err != nil {
 				t.Fatal(err)
 			}
-			if got := len(records.Fetched(node.get(ctx, t, name).Labels)) > 0; got != c.want {
+			if got := len(imagelabels.Fetched(node.get(ctx, t, name).Labels)) > 0; got != c.want {
 				t.Errorf("fetched: %v", got)
 			}
 			node.collect(ctx, t)
@@ -175,7 +175,7 @@ func TestReferenceThatCannotBeFetched(t *testing.T) {
 				if err := node.pull(ctx, image, fetchAll()); err != nil {
 					t.Fatal(err)
 				}
-				if fetched := records.Fetched(node.get(ctx, t, image).Labels); len(fetched) != 0 {
+				if fetched := imagelabels.Fetched(node.get(ctx, t, image).Labels); len(fetched) != 0 {
 					t.Errorf("labels name %v", fetched)
 				}
 				if node.has(ctx, parts[i]) {
@@ -253,8 +253,8 @@ func TestPullingAgainAndAMovedTag(t *testing.T) {
 		}
 		return node.get(ctx, t, name)
 	}
-	fetched := records.Fetched(pull(fetchAll()).Labels)
-	if again := records.Fetched(pull(policy.Default()).Labels); !slices.Equal(again, fetched) {
+	fetched := imagelabels.Fetched(pull(fetchAll()).Labels)
+	if again := imagelabels.Fetched(pull(policy.Default()).Labels); !slices.Equal(again, fetched) {
 		t.Fatalf("pulling again left %v of %v", again, fetched)
 	}
 	before := registry.asked(shape.Selected.String())
@@ -298,7 +298,7 @@ func TestKubernetesFindsTheIndexDigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Target.Digest != shape.Selected || got.Labels["io.cri-containerd.image"] != "managed" || got.Labels[records.IndexLabel] != shape.Root.Digest.String() {
+		if got.Target.Digest != shape.Selected || got.Labels["io.cri-containerd.image"] != "managed" || got.Labels[imagelabels.IndexLabel] != shape.Root.Digest.String() {
 			t.Errorf("record %+v", got)
 		}
 		if err := node.images.Delete(ctx, registry.name(":latest")); err != nil {

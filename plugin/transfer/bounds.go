@@ -17,8 +17,8 @@ import (
 
 	"github.com/containerd/errdefs"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/regerr"
 )
 
 // bounds are what one pull spends on what it asks beside its image: so many requests, and one wait for each host that does not answer.
@@ -124,7 +124,7 @@ func (b *bounds) remember(host string, why error) *silence {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.silent[host] == nil {
-		b.silent[host] = &silence{text: fmt.Sprintf("%s does not answer: %s", host, answers.Readable(why)), cause: why}
+		b.silent[host] = &silence{text: fmt.Sprintf("%s does not answer: %s", host, regerr.Readable(why)), cause: why}
 	}
 	return b.silent[host]
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // WithExtendedIndexes lets a Go program's client.Pull or client.Fetch take images from extended indexes. It goes behind
@@ -107,7 +107,7 @@ func (r *resolver) resolveAlone(ctx context.Context, root ocispec.Descriptor, fr
 	if err != nil {
 		return err
 	}
-	kept := records.Kept{Root: root.Digest, Optional: true}
+	kept := imagelabels.Kept{Root: root.Digest, Optional: true}
 	if alone != nil {
 		if kept, err = alone.keep(ctx, r.client.ContentStore()); err != nil {
 			return err
@@ -118,12 +118,12 @@ func (r *resolver) resolveAlone(ctx context.Context, root ocispec.Descriptor, fr
 }
 
 // label has the image's record keep what it is to keep, besides what it keeps already.
-func (r *resolver) label(ctx context.Context, name string, kept records.Kept) error {
+func (r *resolver) label(ctx context.Context, name string, kept imagelabels.Kept) error {
 	before, err := r.client.ImageService().Get(ctx, name)
 	if err != nil && !errdefs.IsNotFound(err) {
 		return err
 	}
-	r.remote.Labels = records.Merge(r.remote.Labels, before.Labels, kept)
+	r.remote.Labels = imagelabels.Merge(r.remote.Labels, before.Labels, kept)
 	return nil
 }
 

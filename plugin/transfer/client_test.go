@@ -19,8 +19,8 @@ import (
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/transfer"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -91,7 +91,7 @@ func TestClientKeepsWhatItFetches(t *testing.T) {
 			t.Fatal(err)
 		}
 		labels := node.get(ctx, t, name).Labels
-		if fetched := records.Fetched(labels); !slices.Equal(fetched, shape.References) || labels["mine"] != "1" {
+		if fetched := imagelabels.Fetched(labels); !slices.Equal(fetched, shape.References) || labels["mine"] != "1" {
 			t.Errorf("labels %v", labels)
 		}
 		if len(given) != 1 {

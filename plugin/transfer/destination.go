@@ -21,7 +21,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 )
 
 // storeOptions are what a client asked of the image store.
@@ -147,7 +147,7 @@ func (d *destination) Store(ctx context.Context, root ocispec.Descriptor, store 
 	if err := chosen.keepIndexes(ctx, d.pull.store, true, settled.completed); err != nil {
 		return nil, err
 	}
-	keeping := &records.Store{Store: store, Kept: settled.kept}
+	keeping := &imagelabels.Store{Store: store, Kept: settled.kept}
 	stored, err := d.imageStore.Store(ctx, settled.target, keeping)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, s
 	if d.pull.isMistyped(root) {
 		root.MediaType = d.pull.root.MediaType
 	}
-	kept := records.Kept{Root: root.Digest, Optional: true}
+	kept := imagelabels.Kept{Root: root.Digest, Optional: true}
 	if alone := d.pull.alone; alone != nil {
 		var err error
 		if kept, err = alone.keep(ctx, d.pull.store); err != nil {
@@ -174,7 +174,7 @@ func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, s
 		}
 		alone.report(ctx, d.pull.reference, kept)
 	}
-	keeping := &records.Store{Store: store, Kept: kept}
+	keeping := &imagelabels.Store{Store: store, Kept: kept}
 	stored, err := d.imageStore.Store(ctx, root, keeping)
 	if err != nil {
 		return nil, err
@@ -185,13 +185,13 @@ func (d *destination) storeAlone(ctx context.Context, root ocispec.Descriptor, s
 // isCRI tells whether a pull is one of the Kubernetes runtime interface, or of its namespace.
 func isCRI(ctx context.Context) bool {
 	namespace, ok := namespaces.Namespace(ctx)
-	return ok && namespace == records.CRINamespace
+	return ok && namespace == imagelabels.CRINamespace
 }
 
 // storeRootName gives the Kubernetes runtime interface the name by which a pod may ask for what was pulled. It makes such names itself,
 // but only for an image's target, which may be the manifest; and with nothing that keeps what is attached when the tag has moved.
 // The index's is the first that CRI tells a pod.
-func (d *destination) storeRootName(ctx context.Context, store *records.Store, root, target ocispec.Descriptor) error {
+func (d *destination) storeRootName(ctx context.Context, store *imagelabels.Store, root, target ocispec.Descriptor) error {
 	attached := len(store.Kept.Fetched) > 0 || store.Kept.Found != ""
 	if !isCRI(ctx) || target.Digest == root.Digest && !attached {
 		return nil
@@ -211,7 +211,7 @@ func (d *destination) storeRootName(ctx context.Context, store *records.Store, r
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[records.ManagedLabel] = records.ManagedValue
+	labels[imagelabels.ManagedLabel] = imagelabels.ManagedValue
 	for _, one := range names {
 		byDigest, err := reference.WithDigest(one, root.Digest)
 		if err != nil {

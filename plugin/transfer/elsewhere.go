@@ -23,9 +23,9 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/regerr"
 	"github.com/refract-oci/refract/plugin/turns"
 )
 
@@ -169,9 +169,9 @@ func (e *elsewhere) reply(ctx context.Context, names *beside, question native.Qu
 
 // tell answers the search, and returns why the question stays open, if it does.
 func (r reply) tell(search *native.Search, number int) (open, err error) {
-	reason, final := answers.Final(r.err)
+	reason, final := regerr.Final(r.err)
 	if r.err != nil && !final {
-		open = answers.Readable(r.err)
+		open = regerr.Readable(r.err)
 		if silent := new(silence); errors.As(r.err, &silent) {
 			// The same whichever URL it was.
 			open = silent
@@ -311,7 +311,7 @@ func (e *elsewhere) referrers(ctx context.Context, names *beside, of digest.Dige
 	}
 	if err != nil {
 		// Without its kind: containerd calls a list that is too long not found.
-		err = fmt.Errorf("referrers: %w", errors.New(answers.Readable(err).Error()))
+		err = fmt.Errorf("referrers: %w", errors.New(regerr.Readable(err).Error()))
 	}
 	if err = cmp.Or(unknown, err); err != nil && len(listed) == 0 {
 		return nil, err

@@ -22,9 +22,9 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/plugin/transfer"
 	"github.com/refract-oci/refract/tests/registry"
@@ -84,7 +84,7 @@ func TestNothingElsewhere(t *testing.T) {
 			t.Errorf("%d: %v", status, err)
 			continue
 		}
-		fetched := records.Fetched(node.get(ctx, t, served.name()).Labels)
+		fetched := imagelabels.Fetched(node.get(ctx, t, served.name()).Labels)
 		slices.Sort(fetched)
 		if !slices.Equal(fetched, served.from(inIndex...)) {
 			t.Errorf("%d: fetched %v", status, fetched)
@@ -128,7 +128,7 @@ func TestHostileAnswersElsewhere(t *testing.T) {
 				if err := node.pull(ctx, served.name(), discovering(place)); err != nil {
 					t.Fatal(err)
 				}
-				fetched := records.Fetched(node.get(ctx, t, served.name()).Labels)
+				fetched := imagelabels.Fetched(node.get(ctx, t, served.name()).Labels)
 				slices.Sort(fetched)
 				if !slices.Equal(fetched, served.from(inIndex...)) {
 					t.Errorf("fetched %v", fetched)
@@ -258,7 +258,7 @@ func TestMirrorForDigestsIsAskedForNoTag(t *testing.T) {
 	if err := transfer.New(node.stock, node.db.ContentStore(), p, nil).Transfer(ctx, from, to); err != nil {
 		t.Fatal(err)
 	}
-	if fetched := records.Fetched(node.get(ctx, t, origin.name()).Labels); len(fetched) <= len(origin.from(inIndex...)) {
+	if fetched := imagelabels.Fetched(node.get(ctx, t, origin.name()).Labels); len(fetched) <= len(origin.from(inIndex...)) {
 		t.Errorf("fetched %v", fetched)
 	}
 	blobs := 0
@@ -280,7 +280,7 @@ func TestNameByDigestKeepsWhatIsAttached(t *testing.T) {
 	served := serveEverywhere(t)
 	for _, root := range []digest.Digest{served.shape.Root.Digest, served.shape.Selected} {
 		ctx, node := newNode(t)
-		ctx = namespaces.WithNamespace(ctx, records.CRINamespace)
+		ctx = namespaces.WithNamespace(ctx, imagelabels.CRINamespace)
 		pulled := served.Host() + "/app:v1"
 		if root == served.shape.Selected {
 			pulled = served.Host() + "/app@" + root.String()
@@ -289,7 +289,7 @@ func TestNameByDigestKeepsWhatIsAttached(t *testing.T) {
 			t.Fatal(err)
 		}
 		byDigest := node.get(ctx, t, served.Host()+"/app@"+root.String())
-		if _, ok := records.Found(byDigest.Labels); !ok || len(records.Fetched(byDigest.Labels)) == 0 {
+		if _, ok := imagelabels.Found(byDigest.Labels); !ok || len(imagelabels.Fetched(byDigest.Labels)) == 0 {
 			t.Errorf("labels %v", byDigest.Labels)
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/references"
 	"github.com/refract-oci/refract/tests/registry"
 	"github.com/refract-oci/refract/tests/shapes"
@@ -98,7 +98,7 @@ func TestReferencesFromElsewhere(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := served.from(append(c.sources, inIndex...)...)
-				fetched := records.Fetched(node.get(ctx, t, served.name()).Labels)
+				fetched := imagelabels.Fetched(node.get(ctx, t, served.name()).Labels)
 				slices.Sort(fetched)
 				if !slices.Equal(fetched, want) {
 					t.Errorf("fetched %d, want %d: %v", len(fetched), len(want), fetched)
@@ -127,7 +127,7 @@ func TestReferencesFromElsewhere(t *testing.T) {
 						}
 					}
 				}
-				found, _ := records.Found(node.get(ctx, t, served.name()).Labels)
+				found, _ := imagelabels.Found(node.get(ctx, t, served.name()).Labels)
 				if found == "" && len(c.places) > 0 {
 					t.Error("what was found is not recorded")
 				}
@@ -266,8 +266,8 @@ func TestWhatWasFoundStaysWithTheImage(t *testing.T) {
 				}
 				node.collect(ctx, t)
 				again := node.get(ctx, t, name)
-				found, ok := records.Found(again.Labels)
-				if was, _ := records.Found(before.Labels); !ok || found != was || !slices.Equal(records.Fetched(again.Labels), records.Fetched(before.Labels)) {
+				found, ok := imagelabels.Found(again.Labels)
+				if was, _ := imagelabels.Found(before.Labels); !ok || found != was || !slices.Equal(imagelabels.Fetched(again.Labels), imagelabels.Fetched(before.Labels)) {
 					t.Errorf("labels %v, were %v", again.Labels, before.Labels)
 				}
 				listing, err := references.List(ctx, node.db.ContentStore(), again)
@@ -294,7 +294,7 @@ func TestWhatWasFoundStaysWithTheImage(t *testing.T) {
 				if err := pull(ctx, name, policy.Default()); err != nil {
 					t.Fatal(err)
 				}
-				if found, ok := records.Found(node.get(ctx, t, name).Labels); ok {
+				if found, ok := imagelabels.Found(node.get(ctx, t, name).Labels); ok {
 					t.Errorf("another image keeps the record %s", found)
 				}
 			})
@@ -338,7 +338,7 @@ func TestReferencesOfAllPlatforms(t *testing.T) {
 		if err := node.pull(ctx, name, p); err != nil {
 			t.Fatal(err)
 		}
-		if fetched := len(records.Fetched(node.get(ctx, t, name).Labels)); (fetched > 0) != (platforms == policy.PlatformsAll) {
+		if fetched := len(imagelabels.Fetched(node.get(ctx, t, name).Labels)); (fetched > 0) != (platforms == policy.PlatformsAll) {
 			t.Errorf("%s: fetched %d", platforms, fetched)
 		}
 	}

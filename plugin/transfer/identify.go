@@ -9,8 +9,8 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/regerr"
 )
 
 // identify gives a root the media type that its bytes have: registries, mirrors and file servers serve documents as whatever they
@@ -28,7 +28,7 @@ func (d *documents) identify(ctx context.Context, root ocispec.Descriptor) (ocis
 	}
 	read, err := d.get(ctx, asked, limit)
 	if err != nil {
-		if _, final := answers.Final(err); final {
+		if _, final := regerr.Final(err); final {
 			err = nil
 		}
 		return root, err

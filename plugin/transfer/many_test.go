@@ -50,7 +50,8 @@ func grown(t *testing.T, do func()) int64 {
 }
 
 // filled repeats an item until a document is as long as one may be.
-func filled(begin, item, end string) []byte {
+func filled(begin, item string) []byte {
+	const end = "]}"
 	text := bytes.NewBufferString(begin)
 	for text.WriteString(item); text.Len() < 4*mib-len(item)-len(end)-1; {
 		text.WriteByte(',')
@@ -66,15 +67,15 @@ func TestManyReferrersTakeLittleMemory(t *testing.T) {
 	documents := map[string][]byte{}
 	var entries []string
 	for n := range 16 {
-		text := filled(fmt.Sprintf(`{"schemaVersion":2,"number":%d,"config":{"mediaType":"a/b","digest":"%s","size":1},"layers":[],"x":[`, n, digest.FromString("c")), "1111", "]}")
+		text := filled(fmt.Sprintf(`{"schemaVersion":2,"number":%d,"config":{"mediaType":"a/b","digest":"%s","size":1},"layers":[],"x":[`, n, digest.FromString("c")), "1111")
 		of := digest.FromBytes(text).String()
 		documents[of] = text
 		entries = append(entries, fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d}`, of, len(text)))
 	}
 	for name, list := range map[string][]byte{
-		"that are none":   filled(`{"schemaVersion":2,"manifests":[`, `{"mediaType":"a","size":1,"digest":"b:c"}`, `]}`),
+		"that are none":   filled(`{"schemaVersion":2,"manifests":[`, `{"mediaType":"a","size":1,"digest":"b:c"}`),
 		"that are large":  []byte(`{"schemaVersion":2,"manifests":[` + strings.Join(entries, ",") + `]}`),
-		"that are no use": filled(`{"schemaVersion":2,"manifests":[`, fmt.Sprintf(`{"mediaType":"a","size":1,"digest":%q,"artifactType":"x/y"}`, digest.FromString("d")), `]}`),
+		"that are no use": filled(`{"schemaVersion":2,"manifests":[`, fmt.Sprintf(`{"mediaType":"a","size":1,"digest":%q,"artifactType":"x/y"}`, digest.FromString("d"))),
 	} {
 		for _, pulls := range []int{1, 30} {
 			t.Run(fmt.Sprintf("%s/%d", name, pulls), func(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 	source "github.com/containerd/containerd/v2/core/transfer/registry"
 	"github.com/containerd/errdefs"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/plugin/transfer"
 	"github.com/refract-oci/refract/tests/registry"
 	"github.com/refract-oci/refract/tests/shapes"
@@ -115,7 +115,7 @@ func TestHostThatGaveTheImageAnswersForAll(t *testing.T) {
 		if asked := upstream.connections(); asked != 0 {
 			t.Errorf("%s: the upstream was asked %d times", shape, asked)
 		}
-		if why := records.NotSearched(node.get(ctx, t, mirroredName).Labels); why != "" {
+		if why := imagelabels.NotSearched(node.get(ctx, t, mirroredName).Labels); why != "" {
 			t.Errorf("%s: not looked for: %s", shape, why)
 		}
 		p.Required = []string{"scan"}
@@ -143,7 +143,7 @@ func TestHostThatDoesNotAnswerIsWaitedForOnce(t *testing.T) {
 			if asked := takes.connections(); name == "silent" && asked != 1 {
 				t.Errorf("the upstream was asked %d times", asked)
 			}
-			if why := records.NotSearched(node.get(ctx, t, mirroredName).Labels); !strings.Contains(why, "sha256:") {
+			if why := imagelabels.NotSearched(node.get(ctx, t, mirroredName).Labels); !strings.Contains(why, "sha256:") {
 				t.Errorf("not looked for: %q", why)
 			}
 			p.Required = []string{"scan"}
@@ -232,7 +232,7 @@ func TestLookupKeepsWithinItsLimits(t *testing.T) {
 			if p.MaxRequests == 3 && asked > 3 {
 				t.Errorf("%d requests", asked)
 			}
-			if why := records.NotSearched(node.get(ctx, t, served.name()).Labels); !strings.Contains(why, c.words) {
+			if why := imagelabels.NotSearched(node.get(ctx, t, served.name()).Labels); !strings.Contains(why, c.words) {
 				t.Errorf("not looked for: %q", why)
 			}
 			p.Required = []string{"licence of nobody"}
@@ -273,7 +273,7 @@ func TestAnswersThatAreNoList(t *testing.T) {
 			if err := node.pull(ctx, served.name(), discovering(everyPlace...)); err != nil {
 				t.Fatal(err)
 			}
-			fetched := records.Fetched(node.get(ctx, t, served.name()).Labels)
+			fetched := imagelabels.Fetched(node.get(ctx, t, served.name()).Labels)
 			slices.Sort(fetched)
 			if !slices.Equal(fetched, served.from(inIndex...)) {
 				t.Errorf("fetched %v", fetched)

@@ -16,15 +16,15 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 )
 
 // outcome is what becomes of a selection: what the image record points at, and what it keeps.
 type outcome struct {
 	target ocispec.Descriptor
-	kept   records.Kept
+	kept   imagelabels.Kept
 	// completed is what is here of the index besides what was selected and what is kept.
 	completed []digest.Digest
 }

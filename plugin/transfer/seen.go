@@ -14,7 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/refract-oci/refract/plugin/answers"
+	"github.com/refract-oci/refract/plugin/regerr"
 )
 
 // seen remembers what registries answered to requests for lists of referrers. containerd tells only what it made of that: it takes the
@@ -90,7 +90,7 @@ func (s *seen) note(of string, response *http.Response, err error) {
 	one := s.lists[of]
 	switch {
 	case err != nil:
-		one.open = "a request for referrers: " + answers.Readable(err).Error()
+		one.open = "a request for referrers: " + regerr.Readable(err).Error()
 	case response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest:
 		// It is elsewhere. Until the answer from there has come, nothing is known.
 		one.open = answered(response)

@@ -15,8 +15,8 @@ import (
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
@@ -71,7 +71,7 @@ func TestEveryShapeIsPulledOrRefused(t *testing.T) {
 				if !node.has(ctx, shape.Root.Digest) {
 					t.Error("the index is gone")
 				}
-				if root, ok := records.Root(pulled.Labels); ok && root != shape.Root.Digest {
+				if root, ok := imagelabels.Root(pulled.Labels); ok && root != shape.Root.Digest {
 					t.Errorf("label names %s", root)
 				}
 				if pulled.Target.Digest == shape.Root.Digest {

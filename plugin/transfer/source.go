@@ -11,8 +11,8 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/regerr"
 )
 
 // source is a registry whose fetcher is handed out only once the pull knows what to fetch.
@@ -34,7 +34,7 @@ func (s *source) Resolve(ctx context.Context) (string, ocispec.Descriptor, error
 			return name, root, err
 		}
 		if root, err = s.pull.documents(withBodies(ctx, onlyRegistry{fetcher})).identify(ctx, root); err != nil {
-			return name, root, fmt.Errorf("root %s: %w", root.Digest, answers.Readable(err))
+			return name, root, fmt.Errorf("root %s: %w", root.Digest, regerr.Readable(err))
 		}
 	}
 	s.pull.root, s.pull.servedAs = root, root.MediaType

@@ -9,8 +9,8 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer/image"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/plugin/policy"
-	"github.com/refract-oci/refract/plugin/records"
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
@@ -69,7 +69,7 @@ func TestImageTarget(t *testing.T) {
 			if len(pulled.Target.Annotations) > 0 || pulled.Target.Platform != nil {
 				t.Errorf("target %+v", pulled.Target)
 			}
-			if _, labelled := records.Root(pulled.Labels); labelled != c.labelled && c.want == index {
+			if _, labelled := imagelabels.Root(pulled.Labels); labelled != c.labelled && c.want == index {
 				t.Errorf("labels %v", pulled.Labels)
 			}
 		})

@@ -22,10 +22,10 @@ import (
 	"github.com/containerd/containerd/v2/core/transfer/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/metrics"
 	"github.com/refract-oci/refract/plugin/native"
 	"github.com/refract-oci/refract/plugin/policy"
+	"github.com/refract-oci/refract/plugin/regerr"
 )
 
 type transferrer struct {
@@ -76,7 +76,7 @@ func (t *transferrer) Transfer(ctx context.Context, from, to any, opts ...transf
 		// What containerd wraps around it speaks of fetchers; what went wrong is the image.
 		err = fmt.Errorf("%s: %w", pull.reference, pull.failed)
 	}
-	return answers.Shown(err)
+	return regerr.Shown(err)
 }
 
 // pull is what source and destination of one transfer share. containerd calls them one after the other; while it goes through

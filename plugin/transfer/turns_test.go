@@ -114,7 +114,7 @@ func TestSearchesThatHangHoldNoOthersUp(t *testing.T) {
 	searching := policy.Default()
 	searching.Discover = []policy.Place{policy.PlaceReferrers}
 	shape := shapes.ByName("multi-platform")
-	list := filled(`{"schemaVersion":2,"manifests":[`, `{"mediaType":"a","size":1,"digest":"b:c"}`, `]}`)
+	list := filled(`{"schemaVersion":2,"manifests":[`, `{"mediaType":"a","size":1,"digest":"b:c"}`)
 	asked := make(chan struct{}, 10)
 	hangAt(ctx, t, node, shape, &stuck{"/referrers/" + shape.Root.Digest.String(), list[:len(list)/2], len(list), asked}, searching)
 	for what, list := range map[string][]byte{"short": []byte(`{"schemaVersion":2,"manifests":[]}`), "long": list} {

@@ -11,8 +11,8 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/native"
+	"github.com/refract-oci/refract/plugin/regerr"
 	"github.com/refract-oci/refract/plugin/turns"
 )
 
@@ -123,7 +123,7 @@ func (w *walking) through(ctx context.Context) error {
 		err = w.load(ctx, root)
 	}
 	if err != nil {
-		return fmt.Errorf("index %s: %w", w.root.Digest, answers.Readable(err))
+		return fmt.Errorf("index %s: %w", w.root.Digest, regerr.Readable(err))
 	}
 	untimed, err := native.NewWalk(w.request)
 	if err != nil {
@@ -161,9 +161,9 @@ func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, er
 		return nil, err
 	}
 	if err != nil {
-		reason, final := answers.Final(err)
+		reason, final := regerr.Final(err)
 		if !final {
-			return nil, fmt.Errorf("index %s: document %s: %w", w.root.Digest, asked.Digest, answers.Readable(err))
+			return nil, fmt.Errorf("index %s: document %s: %w", w.root.Digest, asked.Digest, regerr.Readable(err))
 		}
 		w.goWithout(asked, reason)
 		return w.walk.Missing(reason)
@@ -212,7 +212,7 @@ func (w *walking) get(ctx context.Context, desc ocispec.Descriptor, limit uint64
 	}
 	w.turn = nil
 	if err != nil {
-		if reason, final := answers.Final(err); final {
+		if reason, final := regerr.Final(err); final {
 			w.goWithout(desc, reason)
 			err = nil
 		}

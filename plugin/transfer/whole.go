@@ -14,8 +14,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-oci/refract/plugin/answers"
 	"github.com/refract-oci/refract/plugin/artifact"
+	"github.com/refract-oci/refract/plugin/regerr"
 )
 
 // isSeveral tells whether several images were asked for: no one manifest can stand for them, so that the index stays the target.
@@ -76,7 +76,7 @@ func (s *selection) complete(ctx context.Context, store content.Store, fetched [
 				return groupCtx.Err()
 			}
 			if err != nil {
-				log.G(ctx).WithError(answers.Readable(err)).WithFields(log.Fields{"index": s.root.Digest, "entry": entry.Digest}).
+				log.G(ctx).WithError(regerr.Readable(err)).WithFields(log.Fields{"index": s.root.Digest, "entry": entry.Digest}).
 					Warn("entry of index was not fetched: the image cannot be exported, pushed or converted whole")
 			}
 			whole[i] = err == nil

@@ -25,12 +25,24 @@ int compatible(std::string_view host, std::string_view entry) {
 
 TEST(Platform, ExactMatches) {
     const std::pair<std::string_view, std::string_view> same[] = {
-        {"linux/amd64", "linux/amd64"},      {"linux/amd64", "linux/x86_64"},       {"linux/x86-64", "linux/amd64"},
-        {"linux/amd64", "linux/amd64/v1"},   {"linux/arm64", "linux/arm64/v8"},     {"linux/aarch64", "linux/arm64/8"},
-        {"linux/arm64", "linux/arm64/v8.0"}, {"linux/arm64/v9", "linux/arm64/9.0"}, {"linux/arm", "linux/arm/v7"},
-        {"linux/arm/7", "linux/armhf"},      {"linux/arm/v6", "linux/armel"},       {"linux/386", "linux/i386"},
-        {"darwin/arm64", "macos/arm64"},     {"linux/amd64", "LINUX/AMD64"},        {"linux/amd64", "/amd64"},
-        {"linux/386", "linux/i386/v9"},      {"linux/riscv64", "linux/riscv64"},    {"freebsd/amd64", "freebsd/amd64"},
+        {"linux/amd64", "linux/amd64"},
+        {"linux/amd64", "linux/x86_64"},
+        {"linux/x86-64", "linux/amd64"},
+        {"linux/amd64", "linux/amd64/v1"},
+        {"linux/arm64", "linux/arm64/v8"},
+        {"linux/aarch64", "linux/arm64/8"},
+        {"linux/arm64", "linux/arm64/v8.0"},
+        {"linux/arm64/v9", "linux/arm64/9.0"},
+        {"linux/arm", "linux/arm/v7"},
+        {"linux/arm/7", "linux/armhf"},
+        {"linux/arm/v6", "linux/armel"},
+        {"linux/386", "linux/i386"},
+        {"darwin/arm64", "macos/arm64"},
+        {"linux/amd64", "LINUX/AMD64"},
+        {"linux/amd64", "/amd64"},
+        {"linux/386", "linux/i386/v9"},
+        {"linux/riscv64", "linux/riscv64"},
+        {"freebsd/amd64", "freebsd/amd64"},
         {"linux/amd64", "l\xC4\xB0nux/amd64"},
     };
     for (const auto& [host, entry] : same) EXPECT_TRUE(exactly(host, entry)) << host << ' ' << entry;

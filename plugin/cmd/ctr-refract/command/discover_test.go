@@ -11,7 +11,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/images"
 
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 	"github.com/refract-oci/refract/tests/node"
 	"github.com/refract-oci/refract/tests/shapes"
 )
@@ -110,7 +110,7 @@ func TestDiscoverWithoutARegistry(t *testing.T) {
 func TestListingTellsWhatThePullDidNotLookFor(t *testing.T) {
 	p, name := pulled(t, shapes.ByName("images-first"))
 	image := p.Image(p.ctx, t, name)
-	image.Labels = records.With(image.Labels, records.Kept{NotSearched: "sha256-1: no answer\x1b[1m in time"})
+	image.Labels = imagelabels.With(image.Labels, imagelabels.Kept{NotSearched: "sha256-1: no answer\x1b[1m in time"})
 	if _, err := p.Images.Update(p.ctx, images.Image{Name: name, Target: image.Target, Labels: image.Labels}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package records
+package imagelabels
 
 // What the Kubernetes runtime interface of containerd has for its own: a namespace, and labels on the records in it
 // (internal/cri/constants, internal/cri/labels).

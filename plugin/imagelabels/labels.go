@@ -1,9 +1,9 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package records keeps what refract needs to know later on containerd's image records, as labels that containerd's garbage
+// Package imagelabels keeps what refract needs to know later on containerd's image records, as labels that containerd's garbage
 // collector follows. They are never put on content: a manifest's content is shared by all images that hold that manifest.
-package records
+package imagelabels
 
 import (
 	"maps"

@@ -1,9 +1,9 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package answers puts what came of asking a registry into words: whether it is the registry's last word, and what a person may
+// Package regerr puts what came of asking a registry into words: whether it is the registry's last word, and what a person may
 // read of it.
-package answers
+package regerr
 
 import (
 	"errors"

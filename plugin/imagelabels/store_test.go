@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package records_test
+package imagelabels_test
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.etcd.io/bbolt"
 
-	"github.com/refract-oci/refract/plugin/records"
+	"github.com/refract-oci/refract/plugin/imagelabels"
 )
 
 func newImages(t *testing.T) (context.Context, images.Store) {
@@ -60,7 +60,7 @@ func TestStoreKeepsWhatWasFetchedForTheSameRoot(t *testing.T) {
 		{"to an ordinary image", "", nil, nil},
 	}
 	for _, step := range steps {
-		store := &records.Store{Store: under, Kept: records.Kept{Root: step.root, Fetched: step.fetched}}
+		store := &imagelabels.Store{Store: under, Kept: imagelabels.Kept{Root: step.root, Fetched: step.fetched}}
 		if _, err := store.Put(ctx, image); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
@@ -68,10 +68,10 @@ func TestStoreKeepsWhatWasFetchedForTheSameRoot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if fetched := records.Fetched(got.Labels); !slices.Equal(fetched, step.want) {
+		if fetched := imagelabels.Fetched(got.Labels); !slices.Equal(fetched, step.want) {
 			t.Errorf("%s: fetched %v, want %v", step.name, fetched, step.want)
 		}
-		if root, _ := records.Root(got.Labels); root != step.root || got.Labels["mine"] != "1" {
+		if root, _ := imagelabels.Root(got.Labels); root != step.root || got.Labels["mine"] != "1" {
 			t.Errorf("%s: labels %v", step.name, got.Labels)
 		}
 	}
