@@ -19,7 +19,7 @@ std::string_view name_of(document_kind kind) noexcept {
     return "config";
 }
 
-result<std::uint32_t> documents::add(const expected_document& expected, const document_source& from) {
+status documents::check(const expected_document& expected, const document_source& from) const {
     const bool is_config = expected.kind == document_kind::config;
     const std::uint64_t most = is_config ? limits_.config_bytes : limits_.document_bytes;
     if (from.size() > most) {
@@ -30,7 +30,11 @@ result<std::uint32_t> documents::add(const expected_document& expected, const do
         return error{status_code::size_mismatch, "size mismatch: want " + std::to_string(expected.size) +
                                                      " bytes, got " + std::to_string(from.size())};
     }
-    REFRACT_TRY(from.verify(expected.digest));
+    return from.verify(expected.digest);
+}
+
+result<std::uint32_t> documents::add(const expected_document& expected, const document_source& from) {
+    REFRACT_TRY(check(expected, from));
     return add_checked(expected, from);
 }
 

@@ -59,10 +59,12 @@ class documents {
 public:
     explicit documents(const limits& limits) : limits_(limits), reader_(limits.json_depth) {}
 
-    /// Checks size, digest, structure; keeps the document. Memory of an earlier root is used again.
-    result<std::uint32_t> add(const expected_document& expected, const document_source& from);
-    /// The same of a document whose size and digest were checked.
+    /// Whether these are the bytes that are expected, by size and digest.
+    status check(const expected_document& expected, const document_source& from) const;
+    /// Reads and keeps a document that was checked. Memory of an earlier root is used again.
     result<std::uint32_t> add_checked(const expected_document& expected, const document_source& from);
+    /// Does both.
+    result<std::uint32_t> add(const expected_document& expected, const document_source& from);
     void clear() noexcept {
         numbers_.clear();
         count_ = 0;

@@ -47,9 +47,13 @@ result<walk::step> walk::begin(const expected_document& root, const document_sou
 }
 
 result<walk::step> walk::feed(const document_source& from) {
+    accepted_ = false;
     if (!is_waiting()) return error{status_code::invalid_argument, "the walk waits for no document"};
     state_ = state::idle;
-    if (auto added = documents_.add(need_.expected, from); added.failed()) return lose(std::move(added).take());
+    if (status done = documents_.check(need_.expected, from); done.failed()) return lose(std::move(done).take());
+    accepted_ = true;
+    auto added = documents_.add_checked(need_.expected, from);
+    if (added.failed()) return lose(std::move(added).take());
     return advance();
 }
 

@@ -55,6 +55,8 @@ public:
     result<step> missing(std::string_view reason);
 
     const need& needed() const noexcept { return need_; }
+    /// Whether the bytes that it was fed last are those that it asked for, by size and digest, whatever came of them.
+    bool has_accepted() const noexcept { return accepted_; }
     bool is_waiting() const noexcept { return state_ == state::waiting; }
     bool is_done() const noexcept { return state_ == state::done; }
 
@@ -114,6 +116,7 @@ private:
     documents documents_;
     state state_ = state::idle;
     need need_;
+    bool accepted_ = false;
 
     frontier frontier_;
     std::size_t want_ = 0;

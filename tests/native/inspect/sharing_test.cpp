@@ -120,6 +120,25 @@ TEST_F(Sharing, WalksThatAreGivenBytesHashThem) {
     EXPECT_TRUE(walk.begin(expected, right).ok());
 }
 
+TEST_F(Sharing, WalksSayWhetherTheyWereFedWhatTheyAskedFor) {
+    const blob no_manifest = store.put(oci_manifest, "{}");
+    const blob index = store.index({no_manifest.descriptor(), images[1].descriptor()});
+    const auto request = request_for({platform_name(1)});
+    resolve::walk walk(request);
+    const resolve::expected_document expected{
+        resolve::document_kind::index, oci_index, index.digest, static_cast<std::int64_t>(index.bytes.size()), {}, 0};
+    ASSERT_TRUE(walk.begin(expected, bytes_of(index.bytes)).ok());
+    // The right bytes, which are no manifest: whoever keeps documents may keep them.
+    ASSERT_EQ(walk.needed().expected.digest, no_manifest.digest);
+    ASSERT_TRUE(walk.feed(bytes_of(no_manifest.bytes)).ok());
+    EXPECT_TRUE(walk.has_accepted());
+    ASSERT_EQ(walk.needed().expected.digest, images[1].digest);
+    EXPECT_FALSE(walk.feed(bytes_of(std::string(images[1].bytes.size(), ' '))).ok());
+    EXPECT_FALSE(walk.has_accepted());
+    EXPECT_EQ(walk.feed(bytes_of(images[1].bytes)).why().code, status_code::invalid_argument);
+    EXPECT_FALSE(walk.has_accepted());
+}
+
 TEST_F(Sharing, KeepsNoMoreParsedThanTheBound) {
     inspect::reader reader(from, root.bytes.size() + images[0].bytes.size());
     const auto document = [&](const blob& one) {
