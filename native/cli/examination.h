@@ -53,8 +53,8 @@ private:
     resolve::request listing_;
     std::unique_ptr<resolve::walk> walk_;
     lint::facts facts_;
-    std::unique_ptr<resolve::shared_document>
-        advised_;  ///< the index as the rules would have it; once a client differs
+    /// The index as the rules would have it; once a client differs.
+    std::unique_ptr<resolve::shared_document> advised_;
     std::uint64_t read_bytes_ = 0;
     std::uint32_t read_count_ = 0;
 };
