@@ -63,7 +63,7 @@ result<std::unique_ptr<refract_image>> open(const refract_client& client, std::s
     made->root = {abi::text(made->name),
                   kind_of(root.kind),
                   {abi::text(root.media_type), abi::text(root.digest), {}, root.size(), nullptr},
-                  root.bytes.data()};
+                  root.bytes().data()};
     return made;
 }
 

@@ -92,10 +92,14 @@ refract_status refract_walk_begin(refract_walk* walk, const char* media_type, si
     });
 }
 
-refract_status refract_walk_feed(refract_walk* walk, const void* bytes, size_t bytes_size, refract_need* need,
-                                 refract_error* error) REFRACT_NOEXCEPT {
-    return abi::move(abi::movement::goes_on, walk, need, error,
-                     [&](resolve::walk& moved) { return moved.feed(abi::bytes(bytes, bytes_size)); });
+refract_status refract_walk_feed(refract_walk* walk, const void* bytes, size_t bytes_size, int32_t* accepted,
+                                 refract_need* need, refract_error* error) REFRACT_NOEXCEPT {
+    if (accepted != nullptr) *accepted = 0;
+    return abi::move(abi::movement::goes_on, walk, need, error, [&](resolve::walk& moved) {
+        auto done = moved.feed(abi::bytes(bytes, bytes_size));
+        if (accepted != nullptr) *accepted = moved.has_accepted() ? 1 : 0;
+        return done;
+    });
 }
 
 refract_status refract_walk_missing(refract_walk* walk, const char* reason, size_t reason_size, refract_need* need,

@@ -24,6 +24,8 @@ struct limits {
     std::uint32_t reference_blobs = 256;         ///< manifests, configs and layers of one fetched reference
     std::uint32_t fetched_references = 1000;     ///< references that a policy may fetch for one image
     std::uint32_t entries = 10'000;  ///< of one index, and layers of one manifest: what containerd follows at most
+
+    bool operator==(const limits&) const = default;
 };
 
 /// Limits of what a registry is asked, and for how long. Times are milliseconds.

@@ -34,7 +34,7 @@ std::optional<error> wrong_size(const result<oci::fetch_response>& came, std::in
 examination::examination(inspect::image& image, const limits& limits) : image_(image), json_(limits.json_depth) {
     facts_.limits = limits;
     facts_.digest = image.root().digest;
-    facts_.size = image.root().bytes.size();
+    facts_.size = image.root().bytes().size();
     listing_.mode = resolve::mode::list;
     listing_.limits = limits;
 }
@@ -54,9 +54,9 @@ result<std::unique_ptr<examination>> examination::of(inspect::image& image, cons
 
 status examination::read_root() {
     if (!image_.is_index()) {
-        oci::manifest manifest;
-        status done = manifest.read(json_, bytes_of(image_.root().bytes), facts_.limits);
-        if (done.failed()) facts_.refused = std::move(done).in("manifest " + facts_.digest).why();
+        auto manifest = image_.root().document->as<oci::manifest>(json_, facts_.limits);
+        if (manifest.failed())
+            facts_.refused = status(std::move(manifest).take()).in("manifest " + facts_.digest).why();
         return {};
     }
     auto walked = image_.walk(listing_);
@@ -153,14 +153,13 @@ status examination::read_manifests(const std::vector<wanted>& all) {
             continue;
         }
         known.present = resolve::tristate::yes;
-        auto manifest = std::make_unique<oci::manifest>();
-        status done = manifest->read(json_, bytes_of(answers[i].value().documents.front()), facts_.limits);
-        if (done.failed()) {
-            known.refused = std::move(done).take();
+        auto manifest = image_.documents().find(one.digest)->as<oci::manifest>(json_, facts_.limits);
+        if (manifest.failed()) {
+            known.refused = std::move(manifest).take();
             continue;
         }
-        if (one.is_image) known.foreign = resolve::disprove(*manifest, one.media_type, listing_);
-        known.manifest = std::move(manifest);
+        known.manifest = std::move(manifest).value();
+        if (one.is_image) known.foreign = resolve::disprove(*known.manifest, one.media_type, listing_);
     }
     return {};
 }
@@ -192,14 +191,14 @@ status examination::read_configs(const std::vector<wanted>& all) {
             known.refused = status(std::move(answers[i]).take()).in(what).why();
             continue;
         }
-        auto config = std::make_unique<oci::config>();
-        status done = config->read(json_, bytes_of(answers[i].value().documents.front()));
-        if (done.failed()) {
-            known.refused = std::move(done).in(what).why();
+        const auto digest = known.manifest->config().digest;
+        auto config = image_.documents().find(digest)->as<oci::config>(json_, facts_.limits);
+        if (config.failed()) {
+            known.refused = status(std::move(config).take()).in(what).why();
             continue;
         }
-        known.foreign = resolve::disprove(*known.manifest, *config);
-        known.config = std::move(config);
+        known.config = std::move(config).value();
+        known.foreign = resolve::disprove(*known.manifest, *known.config);
     }
     return {};
 }
@@ -266,12 +265,20 @@ status examination::compare(const oci::platform& platform) {
         const bool differs = predicted.ok() && !made.selected.empty() && predicted.value().digest != made.selected;
         made.clients.push_back({who, std::move(predicted)});
         if (!differs) continue;
-        if (advised_.empty()) advised_ = lint::advised_index(facts_);
-        const auto then = image_.predict(who, platform, facts_.limits, advised_);
+        REFRACT_TRY(advise());
+        const auto then = image_.predict(who, platform, facts_.limits, *advised_);
         if (then.failed()) continue;
         const bool mends = then.value().selects && then.value().digest == made.selected;
         made.clients.back().mended = mends ? resolve::tristate::yes : resolve::tristate::no;
     }
+    return {};
+}
+
+status examination::advise() {
+    if (advised_ != nullptr) return {};
+    std::string index = lint::advised_index(facts_);
+    REFRACT_ASSIGN(auto digest, oci::sha256_digest(bytes_of(index)));
+    advised_ = std::make_unique<resolve::shared_document>(std::move(digest), std::move(index));
     return {};
 }
 

@@ -42,6 +42,7 @@ private:
     status ask_presence(const std::set<std::string>& digests);
     status compare_all();
     status compare(const oci::platform& platform);
+    status advise();
     status ask_registry();
 
     /// Whether so many more bytes may be read.
@@ -52,7 +53,8 @@ private:
     resolve::request listing_;
     std::unique_ptr<resolve::walk> walk_;
     lint::facts facts_;
-    std::string advised_;  ///< the index as the rules would have it; empty until a client differs
+    /// The index as the rules would have it; once a client differs.
+    std::unique_ptr<resolve::shared_document> advised_;
     std::uint64_t read_bytes_ = 0;
     std::uint32_t read_count_ = 0;
 };

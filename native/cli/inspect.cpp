@@ -113,7 +113,7 @@ status inspect_image(context& with, inspect_options& options) {
     REFRACT_ASSIGN(auto opened, with.open(options.listing.image));
     inspect::image& image = *opened;
     if (options.raw) {
-        write_content(image.root().bytes);
+        write_content(image.root().bytes());
         return {};
     }
     REFRACT_ASSIGN(auto listed, image.list(request));
@@ -121,7 +121,7 @@ status inspect_image(context& with, inspect_options& options) {
     oci::manifest manifest;
     if (!image.is_index()) {
         oci::json_reader reader(with.limits.json_depth);
-        status read = manifest.read(reader, bytes_of(image.root().bytes), with.limits);
+        status read = manifest.read(reader, bytes_of(image.root().bytes()), with.limits);
         if (read.failed()) return std::move(read).in("manifest " + image.root().digest);
     }
     if (with.options.json()) {

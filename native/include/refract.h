@@ -48,7 +48,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct or function below changes. Compare with refract_abi_version() at load. */
-#define REFRACT_ABI_VERSION 6u
+#define REFRACT_ABI_VERSION 7u
 
 /* "No such index" in the uint32_t fields below. */
 #define REFRACT_NONE UINT32_MAX
@@ -216,9 +216,11 @@ REFRACT_API refract_status refract_walk_begin(refract_walk* walk, const char* me
                                               const char* digest, size_t digest_size, int64_t size, const void* bytes,
                                               size_t bytes_size, refract_need* need,
                                               refract_error* error) REFRACT_NOEXCEPT;
-/* Hands over the document that was asked for. */
+/* Hands over the document that was asked for. `accepted`, which may be NULL, is set to 1 if the bytes are those, by
+ * size and digest, whatever comes of them: whoever keeps them need not check them again. Else it is set to 0. */
 REFRACT_API refract_status refract_walk_feed(refract_walk* walk, const void* bytes, size_t bytes_size,
-                                             refract_need* need, refract_error* error) REFRACT_NOEXCEPT;
+                                             int32_t* accepted, refract_need* need,
+                                             refract_error* error) REFRACT_NOEXCEPT;
 /* Says that the document cannot be had, for good (not: try again later); `reason` is for the person who reads it. */
 REFRACT_API refract_status refract_walk_missing(refract_walk* walk, const char* reason, size_t reason_size,
                                                 refract_need* need, refract_error* error) REFRACT_NOEXCEPT;

@@ -25,11 +25,11 @@ status feed(reader& from, Machine& into, result<typename Machine::step> step) {
     while (step.ok() && step.value() == Machine::step::need) {
         const auto& need = into.needed();
         const bool is_config = need.expected.kind == resolve::document_kind::config;
-        auto came = from.ask(
+        auto came = from.document(
             oci::fetch_request_for(is_config ? oci::fetch_request::kind::blob : oci::fetch_request::kind::manifest,
                                    need.expected.digest, need.max_bytes));
         if (came.ok()) {
-            step = into.feed(bytes_of(came.value().documents.front()));
+            step = into.feed(*came.value());
         } else if (came.why().code == status_code::missing || (is_lost(came.why().code) && !need.required)) {
             step = into.missing(came.why().message);
         } else {
@@ -43,7 +43,7 @@ status feed(reader& from, Machine& into, result<typename Machine::step> step) {
 }  // namespace
 
 result<std::unique_ptr<image>> image::open(oci::repository& from, const oci::image_name& name, const limits& limits) {
-    std::unique_ptr<image> made(new image(from, name));
+    std::unique_ptr<image> made(new image(from, name, limits));
     REFRACT_TRY(made->open_root(limits));
     return made;
 }
@@ -53,21 +53,31 @@ std::string image::shown_name() const { return printable(name_.text(), 1024); }
 status image::open_root(const limits& limits) {
     REFRACT_ASSIGN(auto came, reader_.ask(oci::fetch_request_for(oci::fetch_request::kind::manifest, name_.reference(),
                                                                  limits.document_bytes)));
-    root_.bytes = std::move(came.documents.front());
+    std::string bytes = std::move(came.documents.front());
     root_.served_type = std::move(came.media_type);
     root_.etag = std::move(came.etag);
     root_.digest = name_.digest.empty() ? std::move(came.digest) : name_.digest;
     if (root_.digest.empty()) {
-        auto digest = oci::sha256_digest(bytes_of(root_.bytes));
+        auto digest = oci::sha256_digest(bytes_of(bytes));
         if (digest.failed()) return std::move(digest).take();
         root_.digest = std::move(digest).value();
     }
+    root_.document = reader_.keep(root_.digest, std::move(bytes));
+    return identify_root(limits).in(shown_name());
+}
+
+/// An index is parsed as what it is at once; of all else only what it is.
+status image::identify_root(const limits& limits) {
     oci::json_reader json(limits.json_depth);
-    auto what = oci::identify(json, bytes_of(root_.bytes), {}, limits.entries);
-    if (what.failed()) return status(std::move(what).take()).in(shown_name());
-    root_.kind = what.value().kind;
-    root_.media_type = what.value().media_type;
-    reader_.keep(root_.digest, root_.bytes);
+    if (const auto index = root_.document->as<oci::index>(json, limits); index.ok()) {
+        root_.kind = oci::media_kind::index;
+        root_.media_type = index.value()->media_type();
+        if (root_.media_type.empty()) root_.media_type = oci::default_type(root_.kind);
+        return {};
+    }
+    REFRACT_ASSIGN(auto what, oci::identify(json, bytes_of(root_.bytes()), {}, limits.entries));
+    root_.kind = what.kind;
+    root_.media_type = std::move(what.media_type);
     return {};
 }
 
@@ -82,31 +92,31 @@ resolve::expected_document image::expected_root() const {
 
 result<std::unique_ptr<resolve::walk>> image::walk(const resolve::request& request) {
     auto walk = std::make_unique<resolve::walk>(request);
-    status done = feed(reader_, *walk, walk->begin(expected_root(), bytes_of(root_.bytes)));
+    status done = feed(reader_, *walk, walk->begin(expected_root(), *root_.document));
     if (done.failed()) return std::move(done).in(shown_name());
     return walk;
 }
 
 result<resolve::prediction> image::predict(resolve::client who, const oci::platform& wanted, const limits& limits) {
-    resolve::predictor predictor(who, wanted, limits);
     auto root = expected_root();
     // Clients go by what they are told, and refract by the bytes.
     if (oci::kind_of(root_.served_type) != oci::media_kind::other) root.media_type = root_.served_type;
-    status done = feed(reader_, predictor, predictor.begin(root, bytes_of(root_.bytes)));
-    if (done.failed()) return std::move(done).in(shown_name());
-    return predictor.predicted();
+    return predict(who, wanted, limits, root, *root_.document);
 }
 
 result<resolve::prediction> image::predict(resolve::client who, const oci::platform& wanted, const limits& limits,
-                                           const std::string& index) {
-    auto digest = oci::sha256_digest(bytes_of(index));
-    if (digest.failed()) return std::move(digest).take();
+                                           resolve::shared_document& index) {
     resolve::expected_document root;
     root.media_type = oci::default_type(oci::media_kind::index);
-    root.digest = digest.value();
-    root.size = static_cast<std::int64_t>(index.size());
-    resolve::predictor predictor(who, wanted, limits);
-    status done = feed(reader_, predictor, predictor.begin(root, bytes_of(index)));
+    root.digest = index.digest();
+    root.size = index.size();
+    return predict(who, wanted, limits, root, index);
+}
+
+result<resolve::prediction> image::predict(resolve::client who, const oci::platform& wanted, const limits& limits,
+                                           const resolve::expected_document& root, resolve::shared_document& from) {
+    resolve::predictor predictor(who, wanted, limits, &reader_);
+    status done = feed(reader_, predictor, predictor.begin(root, from));
     if (done.failed()) return std::move(done).in(shown_name());
     return predictor.predicted();
 }

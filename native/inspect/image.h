@@ -25,11 +25,12 @@ struct root_document {
     oci::media_kind kind = oci::media_kind::other;
     std::string media_type;
     std::string digest;
-    std::string bytes;
+    std::shared_ptr<resolve::shared_document> document;
     std::string served_type;  ///< what the registry calls it, which some clients go by; empty if nobody says
     std::string etag;         ///< as the registry gave it; empty if it gave none
 
-    std::int64_t size() const noexcept { return static_cast<std::int64_t>(bytes.size()); }
+    const std::string& bytes() const noexcept { return document->bytes(); }
+    std::int64_t size() const noexcept { return document->size(); }
 };
 
 /// Which references are looked for, and which of them are told.
@@ -73,19 +74,23 @@ public:
     result<resolve::prediction> predict(resolve::client who, const oci::platform& wanted, const limits& limits);
     /// The same, if the name led to this OCI index instead.
     result<resolve::prediction> predict(resolve::client who, const oci::platform& wanted, const limits& limits,
-                                        const std::string& index);
+                                        resolve::shared_document& index);
     /// Looks for what is attached. The listing may be asked for again with another request; the old one is gone then.
     result<const listing*> list(const listing_request& request);
     /// The walk of the listing; nullptr for a single manifest.
     const resolve::walk* listed_walk() const noexcept { return walk_.get(); }
 
 private:
-    image(oci::repository& from, oci::image_name name) : reader_(from), name_(std::move(name)) {}
+    image(oci::repository& from, oci::image_name name, const limits& limits)
+        : reader_(from, limits.walk_bytes), name_(std::move(name)) {}
 
     /// The image's name as errors and notices show it.
     std::string shown_name() const;
     status open_root(const limits& limits);
+    status identify_root(const limits& limits);
     resolve::expected_document expected_root() const;
+    result<resolve::prediction> predict(resolve::client who, const oci::platform& wanted, const limits& limits,
+                                        const resolve::expected_document& root, resolve::shared_document& from);
     /// Reads artifacts of the index that do not say enough in their entries.
     status read_artifacts(const listing_request& request, resolve::attached& all);
     status discover(const listing_request& request);

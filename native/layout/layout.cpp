@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/printable.h"
+#include "layout/kept.h"
 #include "layout/names.h"
 #include "layout/only_image.h"
 #include "layout/place.h"
@@ -43,6 +44,7 @@ public:
           limits_(limits),
           discovery_(discovery),
           bounds_(bounds),
+          kept_(limits.document_bytes),
           reader_(limits.json_depth) {}
 
     status check_marker();
@@ -58,6 +60,7 @@ private:
     result<fetch_response> answer_to(const fetch_request& what);
     result<fetch_response> manifest(const fetch_request& what);
     result<fetch_response> document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most);
+    result<fetch_response> kept_document(std::string_view digest, std::optional<std::int64_t> size, std::uint64_t most);
     result<fetch_response> presence(const std::string& digest);
     result<fetch_response> referrers_of(const fetch_request& what);
     result<fetch_response> tags(const fetch_request& what) const;
@@ -68,6 +71,7 @@ private:
     limits limits_;
     discovery_limits discovery_;
     layout_limits bounds_;
+    kept_documents kept_;
     oci::json_reader reader_;
     std::string index_bytes_;
     oci::index index_;
@@ -138,12 +142,27 @@ result<fetch_response> image_layout::document(std::string_view digest, std::opti
     return made;
 }
 
+/// The same of a manifest: it may have been read on the way to it, and may be come across again.
+result<fetch_response> image_layout::kept_document(std::string_view digest, std::optional<std::int64_t> size,
+                                                   std::uint64_t most) {
+    const std::string* const known = kept_.find(digest);
+    if (known != nullptr && known->size() <= most && (!size || static_cast<std::uint64_t>(*size) == known->size())) {
+        fetch_response made;
+        made.documents.push_back(*known);
+        made.digest = digest;
+        return made;
+    }
+    auto got = document(digest, size, most);
+    if (got.ok()) kept_.keep(digest, got.value().documents.front());
+    return got;
+}
+
 result<fetch_response> image_layout::manifest(const fetch_request& what) {
-    if (is_digest(what.reference)) return document(what.reference, std::nullopt, what.max_bytes);
+    if (is_digest(what.reference)) return kept_document(what.reference, std::nullopt, what.max_bytes);
     REFRACT_ASSIGN(auto entry, what.reference.empty()
-                                   ? only_image(*files_, index_, names_, reader_, limits_, discovery_)
+                                   ? only_image(*files_, kept_, index_, names_, reader_, limits_, discovery_)
                                    : names_.find(what.reference));
-    return document(entry->digest, entry->size, what.max_bytes);
+    return kept_document(entry->digest, entry->size, what.max_bytes);
 }
 
 result<fetch_response> image_layout::presence(const std::string& digest) {
@@ -158,7 +177,8 @@ result<fetch_response> image_layout::referrers_of(const fetch_request& what) {
         return error{status_code::malformed, "malformed digest " + quote(what.reference)};
     }
     if (!referrers_) {
-        REFRACT_ASSIGN(auto found, find_referrers(*files_, index_, reader_, limits_, discovery_, bounds_, notices_));
+        REFRACT_ASSIGN(auto found,
+                       find_referrers(*files_, kept_, index_, reader_, limits_, discovery_, bounds_, notices_));
         referrers_ = std::move(found);
     }
     fetch_response made;

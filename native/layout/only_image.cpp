@@ -43,8 +43,14 @@ bool is_artifact(const oci::manifest& manifest, std::string_view media_type) {
 /// Reads what entries are by their own bytes, and what the indexes among them list.
 class bytes_reader {
 public:
-    bytes_reader(storage& from, oci::json_reader& reader, const limits& limits, const discovery_limits& discovery)
-        : from_(from), reader_(reader), limits_(limits), documents_(discovery.found), bytes_(discovery.bytes) {}
+    bytes_reader(storage& from, kept_documents& kept, oci::json_reader& reader, const limits& limits,
+                 const discovery_limits& discovery)
+        : from_(from),
+          kept_(kept),
+          reader_(reader),
+          limits_(limits),
+          documents_(discovery.found),
+          bytes_(discovery.bytes) {}
 
     /// Whether its bytes say that it is an artifact; what cannot be read says nothing.
     bool is_artifact_by_its_bytes(const oci::descriptor& entry) { return look(entry, 0); }
@@ -61,6 +67,7 @@ private:
         if (text.failed()) return false;
         bytes_ -= text.value().size();
         if (oci::verify_digest(entry.digest, bytes_of(text.value())).failed()) return false;
+        kept_.keep(entry.digest, text.value());
         return entry.kind == oci::media_kind::index ? look_into(text.value(), nesting)
                                                     : is_artifact(text.value(), entry.media_type);
     }
@@ -81,6 +88,7 @@ private:
     }
 
     storage& from_;
+    kept_documents& kept_;
     oci::json_reader& reader_;
     const limits& limits_;
     std::uint32_t documents_;
@@ -90,8 +98,8 @@ private:
 
 }  // namespace
 
-result<const oci::descriptor*> only_image(storage& from, const oci::index& of, const names& called,
-                                          oci::json_reader& reader, const limits& limits,
+result<const oci::descriptor*> only_image(storage& from, kept_documents& kept, const oci::index& of,
+                                          const names& called, oci::json_reader& reader, const limits& limits,
                                           const discovery_limits& discovery) {
     entries all;
     std::set<std::string_view> seen;
@@ -105,7 +113,7 @@ result<const oci::descriptor*> only_image(storage& from, const oci::index& of, c
         return entry->kind != oci::media_kind::other && !artifact;
     });
     if (all.size() > 1) {
-        bytes_reader bytes(from, reader, limits, discovery);
+        bytes_reader bytes(from, kept, reader, limits, discovery);
         narrow(all, [&](const oci::descriptor* entry) { return !bytes.is_artifact_by_its_bytes(*entry); });
         narrow(all, [&](const oci::descriptor* entry) { return !bytes.is_listed(*entry); });
         narrow(all, [&](const oci::descriptor* entry) { return called.is_named(*entry); });

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/result.h"
+#include "layout/kept.h"
 #include "layout/names.h"
 #include "layout/storage.h"
 #include "oci/index.h"
@@ -19,8 +20,8 @@ namespace refract::layout {
 /// - what an index that index.json lists lists itself;
 /// - what has no name, beside what has one.
 /// `ambiguous` if more than one remains; the message says what could be written. No more is read than `discovery` lets.
-result<const oci::descriptor*> only_image(storage& from, const oci::index& of, const names& called,
-                                          oci::json_reader& reader, const limits& limits,
+result<const oci::descriptor*> only_image(storage& from, kept_documents& kept, const oci::index& of,
+                                          const names& called, oci::json_reader& reader, const limits& limits,
                                           const discovery_limits& discovery);
 
 }  // namespace refract::layout

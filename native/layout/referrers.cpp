@@ -61,8 +61,9 @@ std::string describe(const std::string& digest, std::size_t size, const document
 
 class finder {
 public:
-    finder(storage& from, oci::json_reader& reader, const limits& limits, const discovery_limits& discovery)
-        : from_(from), reader_(reader), limits_(limits), discovery_(discovery) {}
+    finder(storage& from, const kept_documents& kept, oci::json_reader& reader, const limits& limits,
+           const discovery_limits& discovery)
+        : from_(from), kept_(kept), reader_(reader), limits_(limits), discovery_(discovery) {}
 
     status add_listed(const oci::index& of, std::vector<std::string>& notices);
     void add_others(const layout_limits& bounds, std::vector<std::string>& notices);
@@ -77,6 +78,7 @@ private:
     bool is_too_much(std::size_t more) { return (bytes_ += more) > discovery_.bytes; }
 
     storage& from_;
+    const kept_documents& kept_;
     oci::json_reader& reader_;
     const limits& limits_;
     const discovery_limits& discovery_;
@@ -93,7 +95,8 @@ status finder::add_listed(const oci::index& of, std::vector<std::string>& notice
         if (seen_.size() >= discovery_.found) return {};
         seen_.emplace(entry.digest);
         REFRACT_ASSIGN(auto path, blob_path(entry.digest));
-        auto text = read_file(from_, path, limits_.document_bytes);
+        const std::string* const known = kept_.find(entry.digest);
+        auto text = known != nullptr ? *known : read_file(from_, path, limits_.document_bytes);
         if (text.failed() && text.why().code == status_code::missing) continue;
         if (text.failed()) return std::move(text).take();
         if (is_too_much(text.value().size())) {
@@ -102,8 +105,9 @@ status finder::add_listed(const oci::index& of, std::vector<std::string>& notice
                               " bytes that are read for referrers: what the others are about was not looked at");
             return {};
         }
-        if (status done = oci::verify_digest(entry.digest, bytes_of(text.value())); done.failed()) {
-            return std::move(done).in(path);
+        if (known == nullptr) {
+            status done = oci::verify_digest(entry.digest, bytes_of(text.value()));
+            if (done.failed()) return std::move(done).in(path);
         }
         add(std::string(entry.digest), text.value());
     }
@@ -121,7 +125,8 @@ void finder::add_others(const layout_limits& bounds, std::vector<std::string>& n
         if (!seen_.insert(digest).second) continue;
         auto path = blob_path(digest);
         if (path.failed()) continue;
-        auto text = read_document(from_, path.value(), limits_.document_bytes);
+        const std::string* const known = kept_.find(digest);
+        auto text = known != nullptr ? *known : read_document(from_, path.value(), limits_.document_bytes);
         if (text.failed() || text.value().empty()) continue;
         if (is_too_much(text.value().size())) {
             notices.push_back("the layout's documents are longer than the limit of " +
@@ -129,17 +134,17 @@ void finder::add_others(const layout_limits& bounds, std::vector<std::string>& n
                               " bytes that are read; what is attached without being in index.json may be missing here");
             return;
         }
-        if (oci::verify_digest(digest, bytes_of(text.value())).failed()) continue;
+        if (known == nullptr && oci::verify_digest(digest, bytes_of(text.value())).failed()) continue;
         add(digest, text.value());
     }
 }
 
 }  // namespace
 
-result<referrers> find_referrers(storage& from, const oci::index& of, oci::json_reader& reader, const limits& limits,
-                                 const discovery_limits& discovery, const layout_limits& bounds,
-                                 std::vector<std::string>& notices) {
-    finder all(from, reader, limits, discovery);
+result<referrers> find_referrers(storage& from, const kept_documents& kept, const oci::index& of,
+                                 oci::json_reader& reader, const limits& limits, const discovery_limits& discovery,
+                                 const layout_limits& bounds, std::vector<std::string>& notices) {
+    finder all(from, kept, reader, limits, discovery);
     REFRACT_TRY(all.add_listed(of, notices));
     all.add_others(bounds, notices);
     return std::move(all).take();

@@ -18,23 +18,31 @@ std::string instead(const comparison& of) {
                                : "refract selects " + of.selected;
 }
 
-/// What helps where no order of the entries does.
-std::string without_order(const facts& about, const comparison& of) {
+/// What some clients refuse wherever in the index it stands.
+struct spoilers {
+    explicit spoilers(const facts& about) {
+        for_each_entry(about, [&](resolve::place, const oci::descriptor& entry, resolve::role) {
+            unknown_digest = unknown_digest || entry.algorithm == oci::digest_algorithm::other;
+            wrong_data = wrong_data || entry.data == oci::embedded::unfitting || entry.data == oci::embedded::wrong;
+        });
+    }
+
     bool unknown_digest = false;
     bool wrong_data = false;
-    for_each_entry(about, [&](resolve::place, const oci::descriptor& entry, resolve::role) {
-        unknown_digest = unknown_digest || entry.algorithm == oci::digest_algorithm::other;
-        wrong_data = wrong_data || entry.data == oci::embedded::unfitting || entry.data == oci::embedded::wrong;
-    });
+};
+
+/// What helps where no order of the entries does.
+std::string without_order(const spoilers& all, const comparison& of) {
     const std::string text = "; no order of the entries helps";
-    if (wrong_data) return text + ": take out the data that is not the content";
-    if (unknown_digest) return text + ": name all of them by sha256";
+    if (all.wrong_data) return text + ": take out the data that is not the content";
+    if (all.unknown_digest) return text + ": name all of them by sha256";
     return text + (of.selected.starts_with("sha256:") ? "" : ": name the image by its sha256");
 }
 
 }  // namespace
 
 void check_client_picks(const facts& about, report& to) {
+    const spoilers spoiled_by(about);
     std::set<std::string_view> images;
     for_each_entry(about, [&](resolve::place, const oci::descriptor& entry, resolve::role is) {
         if (is == resolve::role::image) images.insert(entry.digest);
@@ -56,7 +64,7 @@ void check_client_picks(const facts& about, report& to) {
             found.message = "for " + one.platform + " this is taken" + (is_artifact ? ", which is no image: " : ": ") +
                             printable(predicted.reason, 200) + "; " + instead(one) +
                             (one.versioned ? "; name that image by its digest"
-                             : in_vain     ? without_order(about, one)
+                             : in_vain     ? without_order(spoiled_by, one)
                                        : "; list that image first, with its platform, and artifacts after all images");
             // Nothing can be done in the index about a client that does not look at os.version.
             if (one.versioned && !is_artifact && !one.selected.empty()) found.severity = severity::info;
@@ -73,6 +81,7 @@ void check_client_picks(const facts& about, report& to) {
 }
 
 void check_client_fails(const facts& about, report& to) {
+    const spoilers spoiled_by(about);
     for (const comparison& one : about.comparisons) {
         if (one.selected.empty()) continue;
         using key = std::pair<std::string, bool>;  // the reason, and whether another order is in vain
@@ -87,9 +96,9 @@ void check_client_fails(const facts& about, report& to) {
         }
         for (auto& [why, clients] : told) {
             const auto& [reason, in_vain] = why;
-            finding& found = to.whole(
-                "for " + one.platform + ": " + printable(reason, 300) + "; " + instead(one) +
-                (in_vain ? without_order(about, one) : "; list images first and not nested, each with its platform"));
+            finding& found = to.whole("for " + one.platform + ": " + printable(reason, 300) + "; " + instead(one) +
+                                      (in_vain ? without_order(spoiled_by, one)
+                                               : "; list images first and not nested, each with its platform"));
             found.platform = one.platform;
             found.clients = std::move(clients);
         }

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,10 +23,10 @@ namespace refract::lint {
 /// The manifest or nested index that an entry names, or the subject that it is about.
 struct content {
     resolve::tristate present = resolve::tristate::unknown;
-    std::optional<error> refused;             ///< why refract does not read its bytes, if they are there
-    std::unique_ptr<oci::manifest> manifest;  ///< if it is one, and was read
-    std::unique_ptr<oci::config> config;      ///< of an image
-    std::optional<std::string> foreign;       ///< why it is an artifact by its own bytes, whatever its entry says
+    std::optional<error> refused;                   ///< why refract does not read its bytes, if they are there
+    std::shared_ptr<const oci::manifest> manifest;  ///< if it is one, and was read
+    std::shared_ptr<const oci::config> config;      ///< of an image
+    std::optional<std::string> foreign;             ///< why it is an artifact by its own bytes, whatever its entry says
 };
 
 /// What refract and the clients end up with for one platform.
@@ -53,17 +54,17 @@ struct registry_facts {
 
 struct facts {
     refract::limits limits;
-    std::string digest;                       ///< of the root
-    std::uint64_t size = 0;                   ///< of the root's bytes
-    std::optional<error> refused;             ///< why refract refuses to read the image
-    const resolve::walk* walk = nullptr;      ///< a finished one that lists; none for a single manifest, or if refused
-    resolve::attached attached;               ///< of that walk
-    std::map<std::string, content> contents;  ///< by digest
-    std::vector<comparison> comparisons;      ///< each platform once
+    std::string digest;                   ///< of the root
+    std::uint64_t size = 0;               ///< of the root's bytes
+    std::optional<error> refused;         ///< why refract refuses to read the image
+    const resolve::walk* walk = nullptr;  ///< a finished one that lists; none for a single manifest, or if refused
+    resolve::attached attached;           ///< of that walk
+    std::map<std::string, content, std::less<>> contents;  ///< by digest
+    std::vector<comparison> comparisons;                   ///< each platform once
     std::optional<registry_facts> registry;
 
     const content* find(std::string_view of) const {
-        const auto found = contents.find(std::string(of));
+        const auto found = contents.find(of);
         return found == contents.end() ? nullptr : &found->second;
     }
 };

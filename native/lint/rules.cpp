@@ -91,9 +91,9 @@ resolve::role role_of(const facts& about, resolve::place where) {
     const auto& documents = about.walk->read();
     const auto& entry = documents.entry(where);
     const auto is = resolve::role_of(entry, documents.platform_of(where), about.walk->asked());
+    if (is != resolve::role::image) return is;
     const content* const known = about.find(entry.digest);
-    if (is == resolve::role::image && known != nullptr && known->foreign) return resolve::role::artifact;
-    return is;
+    return known != nullptr && known->foreign ? resolve::role::artifact : is;
 }
 
 }  // namespace refract::lint

@@ -95,7 +95,7 @@ bool has_encoded_dots(std::string_view target) {
 
 /// A manifest that was asked for by tag has whatever bytes it has; but a registry that names another digest than they
 /// have is broken, or lies.
-status check_digest(const oci::fetch_request& question, const http_response& response) {
+status check_digest(const oci::fetch_request& question, const http_response& response, oci::fetch_response& into) {
     const auto bytes = std::as_bytes(std::span(response.body));
     oci::digest_algorithm algorithm{};
     if (oci::parse_digest(question.reference, algorithm)) return oci::verify_digest(question.reference, bytes);
@@ -105,7 +105,9 @@ status check_digest(const oci::fetch_request& question, const http_response& res
         return {status_code::malformed, "the registry names a malformed digest for it, " + quote(said)};
     }
     if (algorithm == oci::digest_algorithm::other) return {};
-    return oci::verify_digest(said, bytes).in("the registry names another digest than its bytes have");
+    status done = oci::verify_digest(said, bytes).in("the registry names another digest than its bytes have");
+    if (done.ok() && algorithm == oci::digest_algorithm::sha256) into.digest = said;
+    return done;
 }
 
 }  // namespace
@@ -120,7 +122,7 @@ result<std::optional<std::string>> add_page(const oci::fetch_request& question, 
             return none;
         case oci::fetch_request::kind::manifest:
         case oci::fetch_request::kind::blob:
-            REFRACT_TRY(check_digest(question, response));
+            REFRACT_TRY(check_digest(question, response, into));
             into.etag = response.header("etag");
             into.media_type = media_type_of(response);
             into.documents.push_back(std::move(response.body));

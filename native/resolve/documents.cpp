@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "oci/digest.h"
-
 namespace refract::resolve {
 
 std::string_view name_of(document_kind kind) noexcept {
@@ -21,19 +19,26 @@ std::string_view name_of(document_kind kind) noexcept {
     return "config";
 }
 
-result<std::uint32_t> documents::add(const expected_document& expected, std::span<const std::byte> bytes) {
+status documents::check(const expected_document& expected, const document_source& from) const {
     const bool is_config = expected.kind == document_kind::config;
     const std::uint64_t most = is_config ? limits_.config_bytes : limits_.document_bytes;
-    if (bytes.size() > most) {
-        return error{status_code::limit_exceeded, "takes " + std::to_string(bytes.size()) +
-                                                      " bytes, more than the limit of " + std::to_string(most)};
+    if (from.size() > most) {
+        return error{status_code::limit_exceeded,
+                     "takes " + std::to_string(from.size()) + " bytes, more than the limit of " + std::to_string(most)};
     }
-    if (static_cast<std::int64_t>(bytes.size()) != expected.size) {
+    if (static_cast<std::int64_t>(from.size()) != expected.size) {
         return error{status_code::size_mismatch, "size mismatch: want " + std::to_string(expected.size) +
-                                                     " bytes, got " + std::to_string(bytes.size())};
+                                                     " bytes, got " + std::to_string(from.size())};
     }
-    REFRACT_TRY(oci::verify_digest(expected.digest, bytes));
+    return from.verify(expected.digest);
+}
 
+result<std::uint32_t> documents::add(const expected_document& expected, const document_source& from) {
+    REFRACT_TRY(check(expected, from));
+    return add_checked(expected, from);
+}
+
+result<std::uint32_t> documents::add_checked(const expected_document& expected, const document_source& from) {
     if (kept_.size() == count_) kept_.push_back(std::make_unique<document>());
     document& next = *kept_[count_];
     next.kind = expected.kind;
@@ -43,24 +48,21 @@ result<std::uint32_t> documents::add(const expected_document& expected, std::spa
     next.place = expected.place;
     next.depth = expected.depth;
     next.is_artifact = false;
-    REFRACT_TRY(read(next, bytes));
+    REFRACT_TRY(read(next, from));
     numbers_.emplace(next.digest, count_);
     return count_++;
 }
 
-status documents::read(document& into, std::span<const std::byte> bytes) {
+status documents::read(document& into, const document_source& from) {
     switch (into.kind) {
         case document_kind::index:
-            if (!into.index) into.index = std::make_unique<oci::index>();
-            return into.index->read(reader_, bytes, limits_);
+            return from.read(into.index, reader_, limits_);
         case document_kind::manifest:
-            into.manifest = std::make_unique<oci::manifest>();
-            return into.manifest->read(reader_, bytes, limits_);
+            return from.read(into.manifest, reader_, limits_);
         case document_kind::config:
             break;
     }
-    into.config = std::make_unique<oci::config>();
-    return into.config->read(reader_, bytes);
+    return from.read(into.config, reader_, limits_);
 }
 
 std::uint32_t documents::find(std::string_view digest) const noexcept {

@@ -5,15 +5,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "oci/config.h"
-#include "oci/index.h"
-#include "oci/manifest.h"
+#include "resolve/shared_document.h"
 
 namespace refract::resolve {
 
@@ -32,7 +29,7 @@ enum class document_kind { index = 1, manifest = 2, config = 3 };
 
 std::string_view name_of(document_kind kind) noexcept;
 
-/// A document that was read. One of the three is there, by its kind.
+/// A document that was read. One of the three is there, by its kind; others may share it.
 struct document {
     document_kind kind = document_kind::index;
     std::string media_type;  ///< as its descriptor says
@@ -42,9 +39,9 @@ struct document {
     std::uint32_t depth = 0;  ///< of an index: how many indexes are around it
     /// Of an index that is not the root: its bytes say that it is an artifact, so what it lists belongs to that.
     bool is_artifact = false;
-    std::unique_ptr<oci::index> index;
-    std::unique_ptr<oci::manifest> manifest;
-    std::unique_ptr<oci::config> config;
+    std::shared_ptr<const oci::index> index;
+    std::shared_ptr<const oci::manifest> manifest;
+    std::shared_ptr<const oci::config> config;
 };
 
 /// What a document is expected to be, by the descriptor that names it.
@@ -62,8 +59,12 @@ class documents {
 public:
     explicit documents(const limits& limits) : limits_(limits), reader_(limits.json_depth) {}
 
-    /// Checks size, digest, structure; keeps the document. Memory of an earlier root is used again.
-    result<std::uint32_t> add(const expected_document& expected, std::span<const std::byte> bytes);
+    /// Whether these are the bytes that are expected, by size and digest.
+    status check(const expected_document& expected, const document_source& from) const;
+    /// Reads and keeps a document that was checked. Memory of an earlier root is used again.
+    result<std::uint32_t> add_checked(const expected_document& expected, const document_source& from);
+    /// Does both.
+    result<std::uint32_t> add(const expected_document& expected, const document_source& from);
     void clear() noexcept {
         numbers_.clear();
         count_ = 0;
@@ -104,7 +105,7 @@ public:
     std::string describe(place where) const;
 
 private:
-    status read(document& into, std::span<const std::byte> bytes);
+    status read(document& into, const document_source& from);
 
     limits limits_;
     oci::json_reader reader_;

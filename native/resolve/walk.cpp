@@ -23,7 +23,7 @@ error wrong_data(const std::string& where) {
 
 }  // namespace
 
-result<walk::step> walk::begin(const expected_document& root, std::span<const std::byte> bytes) {
+result<walk::step> walk::begin(const expected_document& root, const document_source& from) {
     state_ = state::idle;
     documents_.clear();
     lost_.clear();
@@ -34,22 +34,26 @@ result<walk::step> walk::begin(const expected_document& root, std::span<const st
     left_out_.clear();
     want_ = 0;
     asked_ = 1;
-    asked_bytes_ = bytes.size();
+    asked_bytes_ = from.size();
 
     if (oci::kind_of(root.media_type) != oci::media_kind::index) {
         return error{status_code::invalid_argument, "a walk begins at an index, not at " + quote(root.media_type)};
     }
-    if (auto added = documents_.add(root, bytes); added.failed()) {
+    if (auto added = documents_.add(root, from); added.failed()) {
         return located({}, root.kind, root.digest, added.why());
     }
     start_search();
     return advance();
 }
 
-result<walk::step> walk::feed(std::span<const std::byte> bytes) {
+result<walk::step> walk::feed(const document_source& from) {
+    accepted_ = false;
     if (!is_waiting()) return error{status_code::invalid_argument, "the walk waits for no document"};
     state_ = state::idle;
-    if (auto added = documents_.add(need_.expected, bytes); added.failed()) return lose(std::move(added).take());
+    if (status done = documents_.check(need_.expected, from); done.failed()) return lose(std::move(done).take());
+    accepted_ = true;
+    auto added = documents_.add_checked(need_.expected, from);
+    if (added.failed()) return lose(std::move(added).take());
     return advance();
 }
 

@@ -49,12 +49,14 @@ public:
     /// The request must outlive the walk.
     explicit walk(const request& request) : request_(request), documents_(request.limits) {}
 
-    result<step> begin(const expected_document& root, std::span<const std::byte> bytes);
-    result<step> feed(std::span<const std::byte> bytes);
+    result<step> begin(const expected_document& root, const document_source& from);
+    result<step> feed(const document_source& from);
     /// The document cannot be had, for good.
     result<step> missing(std::string_view reason);
 
     const need& needed() const noexcept { return need_; }
+    /// Whether the bytes that it was fed last are those that it asked for, by size and digest, whatever came of them.
+    bool has_accepted() const noexcept { return accepted_; }
     bool is_waiting() const noexcept { return state_ == state::waiting; }
     bool is_done() const noexcept { return state_ == state::done; }
 
@@ -114,6 +116,7 @@ private:
     documents documents_;
     state state_ = state::idle;
     need need_;
+    bool accepted_ = false;
 
     frontier frontier_;
     std::size_t want_ = 0;

@@ -46,7 +46,7 @@ void walk::follow() {
             }
         }
     };
-    each_entry([&](place where, bool is_other) {
+    const auto follow_other = [&](place where, bool is_other) {
         const oci::descriptor& entry = documents_.entry(where);
         if (!is_other || entry.algorithm == oci::digest_algorithm::other) return;
         if (entry.data == oci::embedded::wrong) return;
@@ -54,7 +54,8 @@ void walk::follow() {
         const bool attestation = is == role::artifact && entry.kind == oci::media_kind::manifest &&
                                  oci::has(entry.marks, oci::mark::buildkit);
         if (is == role::image || attestation) children_.push_back(where);
-    });
+    };
+    if (request_.other_platforms) each_entry(follow_other);
     std::sort(children_.begin(), children_.end());
     children_.erase(std::unique(children_.begin(), children_.end()), children_.end());
 

@@ -35,8 +35,9 @@ type Walk struct {
 	request *Request
 
 	// What C fills in on every step lives here, so that a step allocates nothing for it.
-	failed C.refract_error
-	asked  C.refract_need
+	failed   C.refract_error
+	asked    C.refract_need
+	accepted C.int32_t
 
 	need     Need
 	platform ocispec.Platform
@@ -99,8 +100,12 @@ func (w *Walk) Feed(bytes []byte) (*Need, error) {
 	if w.native == nil {
 		return nil, closed("walk")
 	}
-	return w.stepped(C.refract_walk_feed(w.native, data(bytes), C.size_t(len(bytes)), &w.asked, &w.failed))
+	return w.stepped(C.refract_walk_feed(w.native, data(bytes), C.size_t(len(bytes)), &w.accepted, &w.asked, &w.failed))
 }
+
+// HasAccepted tells whether the bytes that were fed last are those that the walk asked for, by size and digest, whatever it made of
+// them. They need not be checked again to be kept.
+func (w *Walk) HasAccepted() bool { return w.accepted != 0 }
 
 // Missing says that the document cannot be had, for good (not: try again later). The reason is for the person who reads it.
 func (w *Walk) Missing(reason string) (*Need, error) {

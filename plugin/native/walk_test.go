@@ -59,6 +59,20 @@ func artifactFirst(t testing.TB) (store, ocispec.Descriptor, ocispec.Descriptor)
 	return s, root, image
 }
 
+func TestWalkTellsWhetherItAcceptedWhatItWasFed(t *testing.T) {
+	s, root, image := artifactFirst(t)
+	walk := newWalk(t, native.RequestOptions{Platforms: []ocispec.Platform{amd64}})
+	if _, err := walk.Begin(root.MediaType, root.Digest.String(), root.Size, s[root.Digest]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := walk.Feed(s[image.Digest]); err != nil || !walk.HasAccepted() {
+		t.Errorf("%v; accepted %v", err, walk.HasAccepted())
+	}
+	if _, err := walk.Feed([]byte("{}")); err == nil || walk.HasAccepted() {
+		t.Errorf("%v; accepted %v", err, walk.HasAccepted())
+	}
+}
+
 func newWalk(t testing.TB, options native.RequestOptions) *native.Walk {
 	t.Helper()
 	request, err := native.NewRequest(options)

@@ -41,5 +41,5 @@ refract_status begin(refract_walk* walk, const struct document* root, refract_ne
 }
 
 refract_status feed(refract_walk* walk, const struct document* document, refract_need* need, refract_error* error) {
-    return refract_walk_feed(walk, document->bytes, document->size, need, error);
+    return refract_walk_feed(walk, document->bytes, document->size, NULL, need, error);
 }

@@ -7,7 +7,7 @@
 static_assert(noexcept(refract_request_new(nullptr, nullptr, nullptr)));
 static_assert(noexcept(refract_walk_new(nullptr, nullptr, nullptr)));
 static_assert(noexcept(refract_walk_begin(nullptr, nullptr, 0, nullptr, 0, 0, nullptr, 0, nullptr, nullptr)));
-static_assert(noexcept(refract_walk_feed(nullptr, nullptr, 0, nullptr, nullptr)));
+static_assert(noexcept(refract_walk_feed(nullptr, nullptr, 0, nullptr, nullptr, nullptr)));
 static_assert(noexcept(refract_walk_missing(nullptr, nullptr, 0, nullptr, nullptr)));
 static_assert(noexcept(refract_manifest_new(nullptr, nullptr, 0, nullptr, 0, nullptr, nullptr)));
 

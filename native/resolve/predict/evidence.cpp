@@ -4,17 +4,16 @@
 #include "resolve/predict/evidence.h"
 
 #include "base/printable.h"
-#include "oci/digest.h"
 
 namespace refract::resolve {
 
-status evidence::begin(const expected_document& root, std::span<const std::byte> bytes) {
+status evidence::begin(const expected_document& root, const document_source& from) {
     documents_.clear();
     findings_.clear();
     waiting_ = false;
     asked_ = 1;
-    bytes_ = bytes.size();
-    if (auto added = documents_.add(root, bytes); added.failed()) return std::move(added).take();
+    bytes_ = from.size();
+    if (auto added = documents_.add(root, from); added.failed()) return std::move(added).take();
     return {};
 }
 
@@ -31,6 +30,8 @@ const finding& evidence::look(const oci::descriptor& of, document_kind kind, pla
     need_.max_bytes = kind == document_kind::config ? limits_.config_bytes : limits_.document_bytes;
     waiting_ = true;
     ++asked_;
+    if (shelf_ == nullptr) return known->second;
+    if (const auto at_hand = shelf_->find(of.digest)) feed(*at_hand);
     return known->second;
 }
 
@@ -52,15 +53,15 @@ finding evidence::admit(const oci::descriptor& of, document_kind kind, std::uint
     return {};
 }
 
-void evidence::feed(std::span<const std::byte> bytes) {
-    bytes_ += bytes.size();
-    found(judge(bytes));
+void evidence::feed(const document_source& from) {
+    bytes_ += from.size();
+    found(judge(from));
 }
 
 /// What is wrong inside of bytes that are the right ones is for the client to judge, which need not mind it.
-finding evidence::judge(std::span<const std::byte> bytes) {
-    const auto size = static_cast<std::int64_t>(bytes.size());
-    if (bytes.size() > need_.max_bytes) {
+finding evidence::judge(const document_source& from) {
+    const auto size = static_cast<std::int64_t>(from.size());
+    if (from.size() > need_.max_bytes) {
         return {finding::state::beyond,
                 none,
                 size,
@@ -73,22 +74,22 @@ finding evidence::judge(std::span<const std::byte> bytes) {
                 {status_code::size_mismatch,
                  "size mismatch: want " + std::to_string(need_.expected.size) + " bytes, got " + std::to_string(size)}};
     }
-    if (status done = oci::verify_digest(need_.expected.digest, bytes); done.failed()) {
+    if (status done = from.verify(need_.expected.digest); done.failed()) {
         return {finding::state::lost, none, size, std::move(done).take()};
     }
-    auto added = add(bytes);
+    auto added = add(from);
     if (added.ok()) return {finding::state::read, added.value(), size, {}};
     return {finding::state::unreadable, none, size, std::move(added).take()};
 }
 
 /// Reads the bytes as what they are: clients go by what the registry calls them, and that is what they call themselves.
-result<std::uint32_t> evidence::add(std::span<const std::byte> bytes) {
+result<std::uint32_t> evidence::add(const document_source& from) {
     auto expected = need_.expected;
-    if (!sizes_count_) expected.size = static_cast<std::int64_t>(bytes.size());
-    auto added = documents_.add(expected, bytes);
+    if (!sizes_count_) expected.size = static_cast<std::int64_t>(from.size());
+    auto added = documents_.add_checked(expected, from);
     if (added.ok() || added.why().code != status_code::type_mismatch) return added;
     expected.kind = expected.kind == document_kind::index ? document_kind::manifest : document_kind::index;
-    return documents_.add(expected, bytes);
+    return documents_.add_checked(expected, from);
 }
 
 void evidence::lose(std::string_view reason) {

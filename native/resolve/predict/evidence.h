@@ -32,9 +32,11 @@ struct finding {
 class evidence {
 public:
     /// `sizes_count`: bytes of another size than their descriptor says are as good as missing.
-    evidence(bool sizes_count, const limits& limits) : sizes_count_(sizes_count), limits_(limits), documents_(limits) {}
+    /// What is on the shelf is not waited for.
+    evidence(bool sizes_count, const limits& limits, document_shelf* shelf)
+        : sizes_count_(sizes_count), limits_(limits), shelf_(shelf), documents_(limits) {}
 
-    status begin(const expected_document& root, std::span<const std::byte> bytes);
+    status begin(const expected_document& root, const document_source& from);
 
     /// The document that `of` names, the entry at `where` or the config of the manifest that is. If it is waiting, the
     /// attempt must be given up; it is then the needed one.
@@ -42,7 +44,7 @@ public:
 
     bool is_waiting() const noexcept { return waiting_; }
     const need& needed() const noexcept { return need_; }
-    void feed(std::span<const std::byte> bytes);
+    void feed(const document_source& from);
     void lose(std::string_view reason);
 
     /// The root is number 0.
@@ -53,12 +55,13 @@ private:
     using identity = std::pair<std::string, bool>;
 
     void found(finding one);
-    finding judge(std::span<const std::byte> bytes);
+    finding judge(const document_source& from);
     finding admit(const oci::descriptor& of, document_kind kind, std::uint32_t depth) const;
-    result<std::uint32_t> add(std::span<const std::byte> bytes);
+    result<std::uint32_t> add(const document_source& from);
 
     bool sizes_count_;
     limits limits_;
+    document_shelf* shelf_;
     documents documents_;
     std::map<identity, finding> findings_;
     bool waiting_ = false;

@@ -39,7 +39,7 @@ std::optional<client> client_of(std::string_view name) noexcept {
 
 std::span<const client> clients() noexcept { return all; }
 
-result<predictor::step> predictor::begin(const expected_document& root, std::span<const std::byte> bytes) {
+result<predictor::step> predictor::begin(const expected_document& root, const document_source& from) {
     const auto kind = oci::kind_of(root.media_type);
     if (kind == oci::media_kind::other) {
         return error{status_code::invalid_argument,
@@ -47,7 +47,7 @@ result<predictor::step> predictor::begin(const expected_document& root, std::spa
     }
     auto expected = root;
     expected.kind = kind == oci::media_kind::index ? document_kind::index : document_kind::manifest;
-    if (status done = evidence_.begin(expected, bytes); done.failed()) {
+    if (status done = evidence_.begin(expected, from); done.failed()) {
         auto why = std::move(done).take();
         why.message = std::string(name_of(expected.kind)) + ' ' + printable(root.digest) + ": " + why.message;
         return why;
@@ -55,9 +55,9 @@ result<predictor::step> predictor::begin(const expected_document& root, std::spa
     return advance();
 }
 
-result<predictor::step> predictor::feed(std::span<const std::byte> bytes) {
+result<predictor::step> predictor::feed(const document_source& from) {
     if (!evidence_.is_waiting()) return error{status_code::invalid_argument, "the prediction waits for no document"};
-    evidence_.feed(bytes);
+    evidence_.feed(from);
     return advance();
 }
 

@@ -49,13 +49,13 @@ class predictor {
 public:
     enum class step { need, done };
 
-    /// What `wanted` views must outlive the predictor.
-    predictor(client who, const oci::platform& wanted, const limits& limits)
-        : client_(who), wanted_(wanted), evidence_(who == client::containerd, limits) {}
+    /// What `wanted` views must outlive the predictor, and so must the shelf: what is there is not asked for.
+    predictor(client who, const oci::platform& wanted, const limits& limits, document_shelf* shelf = nullptr)
+        : client_(who), wanted_(wanted), evidence_(who == client::containerd, limits, shelf) {}
 
     /// The root is an index or a manifest, by its media type.
-    result<step> begin(const expected_document& root, std::span<const std::byte> bytes);
-    result<step> feed(std::span<const std::byte> bytes);
+    result<step> begin(const expected_document& root, const document_source& from);
+    result<step> feed(const document_source& from);
     /// The document cannot be had, for good.
     result<step> missing(std::string_view reason);
 

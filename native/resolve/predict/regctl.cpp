@@ -1,7 +1,9 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <charconv>
+#include <span>
 #include <string>
 
 #include "base/printable.h"
@@ -14,29 +16,28 @@ namespace {
 /// A platform as regclient compares it. It knows other names of architectures as containerd does, but normalises only
 /// what is written just so, and lets a higher variant of any architecture run a lower one.
 struct normal_platform {
-    std::string os;
-    std::string architecture;
-    std::string variant;
-    std::string os_version;
-    std::vector<std::string_view> os_features;
+    std::string_view os;
+    std::string_view architecture;
+    std::string_view variant;
+    std::string_view os_version;
+    std::span<const std::string_view> os_features;
 };
 
-/// Platform.normalize.
+/// Platform.normalize. Views what the declared one does; copies nothing, for this is done to each entry of an index.
 normal_platform normalise(const oci::platform& declared) {
-    normal_platform to{std::string(declared.os), std::string(declared.architecture), std::string(declared.variant),
-                       std::string(declared.os_version), declared.os_features};
+    normal_platform to{declared.os, declared.architecture, declared.variant, declared.os_version, declared.os_features};
     auto& architecture = to.architecture;
     auto& variant = to.variant;
     if (to.os == "macos") to.os = "darwin";
     if (architecture == "i386") {
         architecture = "386";
-        variant.clear();
+        variant = {};
     } else if (architecture == "x86_64" || architecture == "x86-64" || architecture == "amd64") {
         architecture = "amd64";
-        if (variant == "v1") variant.clear();
+        if (variant == "v1") variant = {};
     } else if (architecture == "aarch64" || architecture == "arm64") {
         architecture = "arm64";
-        if (variant == "8" || variant == "v8") variant.clear();
+        if (variant == "8" || variant == "v8") variant = {};
     } else if (architecture == "armhf") {
         architecture = "arm";
         variant = "v7";
@@ -45,7 +46,9 @@ normal_platform normalise(const oci::platform& declared) {
         variant = "v6";
     } else if (architecture == "arm") {
         if (variant.empty() || variant == "7") variant = "v7";
-        if (variant == "5" || variant == "6" || variant == "8") variant.insert(0, 1, 'v');
+        if (variant == "5") variant = "v5";
+        if (variant == "6") variant = "v6";
+        if (variant == "8") variant = "v8";
     }
     return to;
 }
@@ -64,7 +67,7 @@ long long version_of(std::string_view variant) {
     return parse_int(variant, version) ? version : 0;
 }
 
-bool runs_variant(const std::string& host, const std::string& target) {
+bool runs_variant(std::string_view host, std::string_view target) {
     const auto of_host = version_of(host);
     const auto of_target = version_of(target);
     return of_host >= of_target || (of_host == 1 && target.empty()) || (host.empty() && of_target == 1);
@@ -112,7 +115,9 @@ bool is_compatible(const normal_platform& host, const normal_platform& target) {
         return target.os == "windows" &&
                (host.os_version.empty() || release_of(host.os_version) == release_of(target.os_version));
     }
-    return host.os == target.os && host.os_version == target.os_version && host.os_features == target.os_features;
+    return host.os == target.os && host.os_version == target.os_version &&
+           std::equal(host.os_features.begin(), host.os_features.end(), target.os_features.begin(),
+                      target.os_features.end());
 }
 
 /// compare.Better: whether the target suits better than the one before it, which is empty if there was none.
@@ -148,10 +153,10 @@ const oci::descriptor* choose(const oci::index& index, const normal_platform& ho
     for (const auto& entry : index.entries()) {
         const oci::platform* declared = index.platform_of(entry);
         if (!declared) continue;
-        auto target = normalise(*declared);
+        const auto target = normalise(*declared);
         if (!is_better(host, target, before)) continue;
         best = &entry;
-        before = std::move(target);
+        before = target;
     }
     return best;
 }

@@ -9,6 +9,7 @@
 #include "documents.h"
 #include "oci/digest.h"
 #include "oci/index.h"
+#include "resolve/predict/predict.h"
 #include "resolve/references.h"
 #include "resolve/tree.h"
 #include "resolve/walk.h"
@@ -123,12 +124,38 @@ void growth(benchmark::State& state) {
     count(state, index);
 }
 
+/// What lint does for each of a hundred platforms: select, and predict each client; until the first document is needed.
+/// From the root's bytes each time, or from the root that is shared.
+void platforms(benchmark::State& state) {
+    const auto& index = document(1);
+    const bool shares = state.range(0) != 0;
+    const resolve::expected_document root{
+        resolve::document_kind::index, index_type, index.digest, static_cast<std::int64_t>(index.bytes.size()), {}, 0};
+    for (auto _ : state) {
+        resolve::shared_document shared(index.digest, index.bytes);
+        const auto from = shares ? resolve::document_source(shared) : resolve::document_source(bytes_of(index.bytes));
+        for (int number = 0; number < 100; ++number) {
+            const std::string architecture = "platform" + std::to_string(number);
+            const auto request = request_for(architecture.c_str());
+            resolve::walk walk(request);
+            benchmark::DoNotOptimize(walk.begin(root, from).ok());
+            const oci::platform wanted{"linux", architecture, {}, {}, {}};
+            for (const auto who : resolve::clients()) {
+                resolve::predictor predictor(who, wanted, limits{});
+                benchmark::DoNotOptimize(predictor.begin(root, from).ok());
+            }
+        }
+    }
+    count(state, index);
+}
+
 BENCHMARK(sha256)->Arg(0)->Arg(1)->ArgName("index");
 BENCHMARK(parse)->Arg(0)->Arg(1)->ArgName("index");
 BENCHMARK(read)->Arg(0)->Arg(1)->ArgName("index");
 BENCHMARK(select)->Arg(0)->Arg(1)->ArgName("index");
 BENCHMARK(references)->Arg(0)->Arg(1)->ArgName("index");
 BENCHMARK(tree)->Arg(0)->Arg(1)->ArgName("index");
+BENCHMARK(platforms)->Arg(0)->Arg(1)->ArgName("shared")->Unit(benchmark::kMillisecond);
 BENCHMARK(growth)->RangeMultiplier(10)->Range(10, 100000)->Complexity(benchmark::oN);
 
 }  // namespace

@@ -66,8 +66,9 @@ refract_status walk_through(const documents& given, refract_walk* walk, refract_
         allowance = -1;  // what the test itself allocates does not count
         const blob* const found = given.from.find({need.descriptor.digest.data, need.descriptor.digest.size});
         allowance = left;
-        code = found == nullptr ? refract_walk_missing(walk, "gone", 4, &need, error)
-                                : refract_walk_feed(walk, found->bytes.data(), found->bytes.size(), &need, error);
+        code = found == nullptr
+                   ? refract_walk_missing(walk, "gone", 4, &need, error)
+                   : refract_walk_feed(walk, found->bytes.data(), found->bytes.size(), nullptr, &need, error);
     }
     return code;
 }

@@ -126,7 +126,7 @@ protected:
             const fs::path path = blob_path(needs_.back());
             if (fs::exists(path)) {
                 const std::string document = read_file(path);
-                status_ = refract_walk_feed(walk_, document.data(), document.size(), &need, &error_);
+                status_ = refract_walk_feed(walk_, document.data(), document.size(), nullptr, &need, &error_);
             } else {
                 static constexpr std::string_view reason = "404 Not Found";
                 status_ = refract_walk_missing(walk_, reason.data(), reason.size(), &need, &error_);

@@ -259,6 +259,28 @@ TEST_F(Layout, Referrers) {
     EXPECT_THAT(get(kind::referrers, image.digest), HasSubstr("digest mismatch: oci:"));
 }
 
+/// What was read and checked on the way to an image is not read again when it is come across: nor is it hashed.
+TEST_F(Layout, ReadsAndChecksAManifestOnce) {
+    const test::blob one = keep(made.image("linux/amd64", "one"));
+    json about = json::parse(made.artifact().bytes);
+    about["subject"] = one.descriptor();
+    const test::blob sbom = keep(made.write(test::oci_manifest, about));
+    index({tagged(one, "v1"), sbom.descriptor()});
+    auto layout = std::move(open_layout(files.path(), {})).value();
+    const auto answer = [&](kind what, const std::string& reference, std::uint64_t most = plenty) {
+        const auto asked = oci::fetch_request_for(what, reference, most);
+        return std::move(layout->ask({&asked, 1}).front());
+    };
+    EXPECT_EQ(answer(kind::manifest, "").value().documents.front(), one.bytes);
+    files.write(path_of(one.digest), "other bytes");
+    files.write(path_of(sbom.digest), "other bytes");
+    EXPECT_EQ(answer(kind::manifest, one.digest).value().documents.front(), one.bytes);
+    EXPECT_THAT(answer(kind::referrers, one.digest).value().documents.front(), HasSubstr(sbom.digest));
+    // Who asks for less than it has is refused, and blobs are not kept.
+    EXPECT_EQ(answer(kind::manifest, one.digest, 3).why().code, status_code::limit_exceeded);
+    EXPECT_EQ(answer(kind::blob, one.digest).why().code, status_code::digest_mismatch);
+}
+
 TEST_F(Layout, SeesWhatOthersWriteMeanwhile) {
     const auto& one = keep(made.image("linux/amd64", "one"));
     index({tagged(one, "v1")});

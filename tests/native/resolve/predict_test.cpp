@@ -58,7 +58,7 @@ TEST(Predict, MisuseIsRefused) {
     const blob config = from.put(oci_config, "{}");
     EXPECT_EQ(guess(client::crane, from, config).failure, status_code::invalid_argument);
     resolve::predictor idle(client::crane, platform("linux/amd64"), {});
-    EXPECT_EQ(idle.feed({}).why().code, status_code::invalid_argument);
+    EXPECT_EQ(idle.feed(bytes_of("")).why().code, status_code::invalid_argument);
     EXPECT_EQ(idle.missing("gone").why().code, status_code::invalid_argument);
 }
 
