@@ -72,6 +72,8 @@ func connect(t *testing.T, server *grpc.Server) *grpc.ClientConn {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	connection, err := grpc.NewClient("passthrough:node", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		// Windows that do not grow: what is not read has to stay with the server.
+		grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(64<<10),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
 	if err != nil {
 		t.Fatal(err)

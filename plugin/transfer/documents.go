@@ -51,6 +51,8 @@ type document struct {
 	fresh  bool           // it came from the registry, and is in memory alone
 	writer content.Writer // to keep it with; nil: another
 	turn   turn           // with which wrong bytes are in memory
+	// isChecked: a walk was fed the bytes, and has told whether they are those that it asked for.
+	isChecked, isRight bool
 }
 
 // turn is one that is given back.
@@ -239,8 +241,14 @@ func (r *document) keep(ctx context.Context) (kept bool, err error) {
 	return true, artifact.Write(ctx, r.writer, r.bytes, r.desc)
 }
 
+// checked remembers what a walk has told of the bytes, which then are not hashed again to be kept.
+func (r *document) checked(isRight bool) { r.isChecked, r.isRight = true, isRight }
+
 // isWrong tells whether it came from the registry, and its bytes are not those that its descriptor names.
 func (r *document) isWrong() bool {
+	if r.isChecked {
+		return !r.isRight
+	}
 	return r.fresh && (int64(len(r.bytes)) != r.desc.Size || native.VerifyDigest(r.desc.Digest.String(), r.bytes) != nil)
 }
 

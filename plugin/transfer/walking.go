@@ -166,6 +166,7 @@ func (w *walking) step(ctx context.Context, need *native.Need) (*native.Need, er
 		return w.walk.Missing(reason)
 	}
 	next, err := w.walk.Feed(document.bytes)
+	document.checked(w.walk.HasAccepted())
 	if err != nil {
 		return nil, err
 	}
