@@ -8,7 +8,7 @@
 namespace refract::cli {
 
 /// What the program exits with; the numbers are documented in `refract --help`.
-enum exit_code : int { success = 0, failure = 1, usage = 2, not_found = 3, refused = 4, interrupted = 130 };
+enum exit_code : int { success = 0, failure = 1, usage = 2, not_found = 3, interrupted = 130 };
 
 constexpr int exit_code_of(status_code code) noexcept {
     switch (code) {

@@ -108,8 +108,8 @@ int run(int argc, char** argv) {
     cli::add_completion(app, context);
     cli::add_version(app, context);
     app.footer(
-        "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 refused by policy or verification,\n"
-        "130 interrupted. What --output json prints is described in native/cli/output.md.");
+        "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 130 interrupted.\n"
+        "What --output json prints is described in native/cli/output.md.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& done) {

@@ -8,8 +8,8 @@
 
 #include <cstring>
 
-#include "registry/http/address.h"
 #include "registry/auth/challenge.h"
+#include "registry/http/address.h"
 #include "registry/http/url.h"
 
 namespace refract::registry {
