@@ -40,8 +40,8 @@ struct network_limits {
     std::uint32_t retries = 5;                   ///< of one request, not counting the first attempt
     std::uint32_t at_once = 64;                  ///< requests under way to one host
     std::uint32_t connections = 6;               ///< to one host that has no HTTP/2
-    std::uint32_t dial_timeout = 30'000;         ///< until a connection stands
-    std::uint32_t tls_timeout = 10'000;          ///< until TLS stands
+    std::uint32_t dial_timeout = 30'000;         ///< until a connection is established
+    std::uint32_t tls_timeout = 10'000;          ///< until TLS is established
     std::uint32_t first_byte_timeout = 30'000;   ///< from there until the answer begins
     std::uint32_t stall_timeout = 60'000;        ///< in which `slowest` bytes a second must come
     std::uint32_t slowest = 1024;                ///< bytes a second

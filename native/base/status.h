@@ -7,7 +7,7 @@
 
 namespace refract {
 
-/// What a call came to; the numbers are those of refract_status in refract.h.
+/// The result of a call; the numbers are those of refract_status in refract.h.
 enum class status_code : int {
     ok = 0,
     need = 1,

@@ -23,11 +23,11 @@ status write_to_stdout(inspect::reader& from, const inspect::piece& piece, std::
 
 /// Writes pieces into a file, or a directory if there are several of them or it is one. Files that exist are left
 /// alone; a file is there under its name only when all of it is, and right. Tells the names on the standard output.
-/// With `lost` pieces that cannot be had are noted there, and the others are written all the same.
+/// With `lost`, pieces that are not available are noted there, and the others are written.
 status write_files(inspect::reader& from, const std::vector<inspect::piece>& pieces, const std::string& path,
                    std::vector<error>* lost = nullptr);
 
-/// Whether an error is of what was asked for alone, so that other things may be had.
+/// Whether an error concerns only what was requested, so that other things may be available.
 bool is_of_one(status_code code) noexcept;
 
 }  // namespace refract::cli

@@ -129,13 +129,13 @@ result<std::vector<inspect::piece>> pieces_of(const inspect::artifact& artifact,
     return artifact.pieces;
 }
 
-/// What a reference is called where it cannot be had.
+/// What a reference is called that is not available.
 std::string called(const resolve::reference& one) {
     const std::string which(one.descriptor == nullptr ? one.annotation : one.digest());
     return printable(type_of(one)) + ' ' + printable(which);
 }
 
-/// Writes all that can be had, and tells of the rest.
+/// Writes all that is available, and reports the rest.
 status get_all(context& with, const get_options& options, inspect::image& image,
                const std::vector<resolve::reference>& found) {
     std::vector<inspect::piece> pieces;

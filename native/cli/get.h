@@ -11,7 +11,7 @@
 
 namespace refract::cli {
 
-/// `references get`, whose options for what is listed may stand before it, too.
+/// `references get`, whose listing options may precede it, too.
 void add_get(CLI::App& to, context& with, std::shared_ptr<listing_options> listing);
 
 }  // namespace refract::cli

@@ -37,7 +37,7 @@ word_list remarks(const resolve::reference& one, const style& style) {
     return all;
 }
 
-/// Why a subject stands there by itself. What is about it comes next, and knows whether the index lists it.
+/// Why a subject has a line of its own. What is about it comes next, and knows whether the index lists it.
 std::string_view subject_remark(const inspect::listing& listing, std::size_t number) {
     if (listing.tree[number].subject.empty()) return "not stated";
     auto weak = resolve::tristate::unknown;

@@ -30,7 +30,7 @@ std::string command_called(const CLI::App& app) {
     return path;
 }
 
-/// A word that was taken for an image because it is no command of those that may stand there; empty if none was.
+/// A word that was taken for an image because it is none of the commands; empty if none was.
 std::string taken_for_image(const CLI::App& app) {
     const CLI::App* at = &app;
     for (auto chosen = at->get_subcommands(); !chosen.empty(); chosen = at->get_subcommands()) at = chosen.back();
@@ -67,7 +67,7 @@ int fail(const error& why, const CLI::App& app) {
     return code;
 }
 
-/// Ends as a program does that is not told of pipes: silently, and so that a shell knows why.
+/// Ends as a program does that handles no closed pipes: silently, and so that a shell knows why.
 [[noreturn]] void end_without_reader() {
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);

@@ -67,7 +67,7 @@ void add_references(CLI::App& to, context& with) {
         "be "
         "read).\n" +
         common;
-    // One for all: options may stand before the command, too.
+    // One for all: options may precede the command, too.
     const auto options = std::make_shared<listing_options>();
     show_without_command(*references, with, options);
     add_listing_command(*references, with, "ls", "List what is attached to an image", options, false)->alias("list");

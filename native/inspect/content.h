@@ -17,7 +17,7 @@ namespace refract::inspect {
 struct piece {
     std::string digest;  ///< empty for an annotation's value
     std::string media_type;
-    std::string title;  ///< the layer's "org.opencontainers.image.title", as it stands there
+    std::string title;  ///< the layer's "org.opencontainers.image.title", verbatim
     std::int64_t size = 0;
     std::string value;  ///< the content, if `here`
     bool here = false;  ///< nothing is to be read: an annotation's value, or a document that was read already

@@ -31,7 +31,7 @@ private:
 /// The words for an errno.
 error failure(int number, const std::string& what);
 
-/// Opens a regular file by its path, through whatever links. What else stands there (a fifo, a device) is `malformed`
+/// Opens a regular file by its path, through whatever links. Anything else there (a fifo, a device) is `malformed`
 /// and never waited for.
 result<file_handle> open_regular(const std::string& path);
 

@@ -18,7 +18,7 @@ std::string instead(const comparison& of) {
                                : "refract selects " + of.selected;
 }
 
-/// What some clients refuse wherever in the index it stands.
+/// What some clients refuse wherever it is in the index.
 struct spoilers {
     explicit spoilers(const facts& about) {
         for_each_entry(about, [&](resolve::place, const oci::descriptor& entry, resolve::role) {
@@ -49,7 +49,7 @@ void check_client_picks(const facts& about, report& to) {
     });
     for (const comparison& one : about.comparisons) {
         using key = std::pair<std::string, bool>;
-        std::map<key, finding> by_pick;  // clients that agree are told of together
+        std::map<key, finding> by_pick;  // clients that agree are reported together
         for (const auto& guess : one.clients) {
             if (guess.predicted.failed()) continue;
             const auto& predicted = guess.predicted.value();

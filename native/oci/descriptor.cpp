@@ -141,7 +141,7 @@ status read_descriptor(json_element value, const limits& limits, descriptor& int
 
 status check_count(json_element list, std::uint32_t most) {
     simdjson::dom::array array;
-    // The count ends at 2^24 - 1, which no document of 4 MiB comes to.
+    // The count ends at 2^24 - 1, which no document of 4 MiB reaches.
     if (list.get(array) != simdjson::SUCCESS || array.size() <= most) return {};
     return {status_code::limit_exceeded,
             "has " + std::to_string(array.size()) + " entries, more than the limit of " + std::to_string(most)};

@@ -16,7 +16,7 @@ struct image_name {
     std::string host;        ///< "registry.example:5000"; empty for a layout
     std::string repository;  ///< "team/app"; of a layout its directory or archive
     std::string tag;         ///< "latest" where neither tag nor digest is given; of a layout it may be empty
-    std::string digest;      ///< goes before the tag
+    std::string digest;      ///< takes precedence over the tag
 
     bool is_layout() const noexcept { return host.empty(); }
     /// What to ask the repository for.

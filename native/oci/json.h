@@ -27,7 +27,7 @@ using json_element = simdjson::dom::element;
 /// Keeps its memory for the next document; not thread-safe.
 class json_reader {
 public:
-    /// `depth`: how many arrays and objects may stand inside each other.
+    /// `depth`: how many arrays and objects may be nested.
     explicit json_reader(std::uint32_t depth) : depth_(depth) {}
 
     /// The element lives as long as `into` does and is not read into again. The bytes are copied.

@@ -25,7 +25,7 @@ enum kind : std::uint32_t {
     kind_nydus = 128,
 };
 
-/// What a type stands for. A type is anything that is known of an artifact: its reference type, its artifact type, the
+/// The kinds of a type. A type is anything that is known of an artifact: its reference type, its artifact type, the
 /// media type of its config or of a layer, or the type of the predicate that it attests.
 struct kind_of_type {
     std::string_view type;     ///< the whole type, or its beginning
@@ -38,7 +38,7 @@ struct kind_of_type {
 /// The one table of kinds, the first row that fits counts. native/oci/kinds.md shows it to people.
 std::span<const kind_of_type> kinds_table() noexcept;
 
-/// Bits of the kinds that a type stands for; 0 if it is not known.
+/// Bits of a type's kinds; 0 if it is not known.
 std::uint32_t kinds_of(std::string_view type) noexcept;
 
 /// Whether only what is inside tells what it is: a bundle, a statement, a manifest of attestations.

@@ -35,7 +35,7 @@ bool is_legacy_docker_config(std::string_view manifest_type, std::string_view co
 bool is_file_system_layer(std::string_view media_type) noexcept;
 
 /// Whether it says nothing of what it is the type of: there is none, or it is OCI's type of the empty document, which
-/// stands where something must (image-spec, manifest.md, "Guidance for an Empty Descriptor").
+/// is used where a descriptor is required (image-spec, manifest.md, "Guidance for an Empty Descriptor").
 bool is_empty_type(std::string_view media_type) noexcept;
 
 }  // namespace refract::oci

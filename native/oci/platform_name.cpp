@@ -39,7 +39,7 @@ bool is_plain(char c) { return is_letter_or_digit(c) || c == '_' || c == '.' || 
 /// The first part of osRe: of an operating system.
 bool is_of_system(char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; }
 
-/// The others: of a version or a feature, in which a percent sign stands before two digits of a byte.
+/// The others: of a version or a feature, in which a percent sign precedes two digits of a byte.
 bool is_of_option(char c) { return is_plain(c) || c == '%'; }
 
 status wrong(std::string why) { return {status_code::invalid_argument, std::move(why)}; }
@@ -74,7 +74,7 @@ status decode(std::string_view text, std::string& into) {
     return {};
 }
 
-/// What stands in the brackets: a version or none, and a "+" before each feature.
+/// The text in the brackets: a version or none, and a "+" before each feature.
 status read_options(std::string_view text, platform_name& into) {
     const auto end = std::min(text.find('+'), text.size());
     const auto version = text.substr(0, end);

@@ -148,7 +148,7 @@ result<std::optional<std::string>> add_page(const oci::fetch_request& question, 
         return error{status_code::denied,
                      "its next page is at another host, " + next.value().authority() + ", which is refused"};
     }
-    // What stands before the job's target is the host's own path.
+    // What precedes the job's target is the host's own path.
     const std::string& here = brought.from.target;
     const auto prefix = here.substr(0, here.size() - asked.target.size());
     if (!next.value().target.starts_with(prefix + '/') || has_encoded_dots(next.value().target)) {

@@ -35,7 +35,7 @@ public:
 private:
     job job_for(const oci::fetch_request& question) const;
     std::string target(std::string_view rest) const { return '/' + repository_ + std::string(rest); }
-    /// For mirrors: which registry they stand for.
+    /// For mirrors: the registry that they mirror.
     std::string describe(const oci::fetch_request& question) const;
 
     session& session_;

@@ -40,7 +40,7 @@ public:
 
     /// The request to make next; nullptr if it is done after all.
     const http_request* prepare();
-    /// What the request came to.
+    /// The response, or why there is none.
     void step(result<http_response> came);
     void cancel();
     result<delivery> take() && { return std::move(*done_); }
@@ -95,7 +95,7 @@ private:
     unsigned challenges_ = 0;
     bool whole_ = false;           ///< what was sent in parts was encoded, so parts of it are of no use
     std::uint64_t delivered_ = 0;  ///< bytes that the sink has taken
-    std::uint64_t position_ = 0;   ///< where the next byte of the answer under way stands in the whole
+    std::uint64_t position_ = 0;   ///< offset of the next byte of the current response in the whole
     bool placed_ = false;          ///< position_ is that of this answer
     clock::time_point not_before_{};
     std::string mirrors_;  ///< what hosts before this one said

@@ -57,7 +57,7 @@ private:
 
     /// For token servers: redirects and retries, without authentication of ours.
     result<http_response> exchange(const http_request& request, oci::lookup_budget* budget);
-    /// What one request comes to. Others may finish meanwhile; they are dealt with afterwards.
+    /// The result of one request. Others may finish meanwhile and are handled afterwards.
     result<http_response> await(const http_request& request);
     std::vector<transport::finished> wait(clock::time_point until);
 

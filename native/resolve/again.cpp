@@ -13,7 +13,7 @@
 namespace refract::resolve {
 namespace {
 
-/// What containerd comes to from the root of a walk.
+/// What containerd takes, beginning with the root of a walk.
 struct taken {
     std::string_view digest;  ///< empty: nothing
     std::vector<place> path;
@@ -84,7 +84,7 @@ bool is_ascii(const oci::platform& one) {
     return true;
 }
 
-/// Where all platforms were wanted, people may ask for any that stands in an index. How many they are is bounded,
+/// Where all platforms were wanted, people may ask for any that an index declares. How many they are is bounded,
 /// because a stranger's index may name as many as it has entries, and each is held against all entries.
 status compare_all(const walk& walk, const comparison& with) {
     std::map<platform_fields, const oci::platform*> asked;

@@ -38,7 +38,7 @@ struct discovery_request {
 /// Looks for references that an image's own index does not hold: in digest tags, in the referrers API and its tags, in
 /// cosign's tags, and in other indexes; and for what is about those. Does no I/O: it says what to ask the repository
 /// for, in rounds of which each may be asked at once, and is given the answers. Ends by itself, because each digest is
-/// asked about once. All of it is optional: what cannot be had or read, or is over a limit, is a notice, and the rest
+/// asked about once. All of it is optional: what is not available, unreadable or over a limit is a notice, and the rest
 /// is looked for.
 class discovery {
 public:
@@ -103,7 +103,7 @@ private:
     void add_scanned();
     bool is_wanted_tag(const subject& about, std::string_view tag) const;
 
-    /// An error is what could not be had or read.
+    /// Its error says what was not available or not readable.
     status take(const asked& one, result<oci::fetch_response> came);
     status take_listing(const asked& one, result<oci::fetch_response> came);
     status take_referrers(const asked& one, result<oci::fetch_response> came);

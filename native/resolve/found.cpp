@@ -113,7 +113,7 @@ status discovery::take_tag(const asked& one, const std::string& bytes) {
     return take_tagged_manifest(one, bytes, what.value(), digest);
 }
 
-/// What stands under a tag that begins with the digest's: cosign's, or another tool's.
+/// What a tag that begins with the digest's names: cosign's, or another tool's.
 status discovery::take_tagged_manifest(const asked& one, const std::string& bytes, const oci::identity& what,
                                        const std::string& digest) {
     const std::string& tag = one.question.reference;
@@ -132,7 +132,7 @@ status discovery::take_tagged_manifest(const asked& one, const std::string& byte
     next.kinds = kinds_of(next);
     status read = artifacts_.take(digest, what.kind, what.media_type, bytes);
     artifacts_.complete(next);
-    // Anything may stand under the tag of a signature: an image is none, nor is what cannot be read.
+    // The tag of a signature may name anything: an image is none, nor is what cannot be read.
     const auto* const facts = artifacts_.find(digest);
     if (facts == nullptr || facts->is_image) next.kinds = 0;
     next.unread = facts == nullptr;
@@ -287,7 +287,7 @@ void discovery::add(reference found, bool unsure) {
     add_complete(std::move(found));
 }
 
-/// Its bytes were read, or cannot be had.
+/// Its bytes were read, or are not available.
 void discovery::take_artifact(const std::string& digest) {
     const auto* const facts = artifacts_.find(digest);
     for (auto one = waiting_.find(digest); one != waiting_.end(); one = waiting_.find(digest)) {

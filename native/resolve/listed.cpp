@@ -115,7 +115,7 @@ void discovery::add_listed(const oci::index& index, const std::string& about) {
 }
 
 /// Whether an entry under the digest's tag is what a registry would list as a referrer. Images and what is about
-/// something else may stand there, too (Proposal F).
+/// it may hold something else, too (Proposal F).
 discovery::standing discovery::standing_of(const oci::descriptor& entry, std::string_view about) const {
     if (of_image_.contains(entry.digest)) return standing::other;
     if (!oci::has(entry.marks, oci::about_another)) {

@@ -49,13 +49,13 @@ struct reference {
     std::string_view annotation;  ///< key and value of an inline annotation
     std::string_view value;
     std::uint32_t sources = 0;
-    std::string_view tag;  ///< of the index or artifact that told of it, where it was not the image's own
+    std::string_view tag;  ///< of the index or artifact that lists it, if that is not the image's own
     tristate weak = tristate::no;
     tristate present = tristate::unknown;  ///< whether the artifact itself is there
     bool wanted = false;
     bool unread = false;    ///< where it is listed does not say all, and its bytes were not read
     bool by_bytes = false;  ///< only its bytes say that it is an artifact: its entry looks like an image's
-    resolve::place place;   ///< none where it was not the image's own index that told of it
+    resolve::place place;   ///< none if an index that is not the image's own lists it
 
     std::string_view digest() const noexcept { return descriptor == nullptr ? std::string_view{} : descriptor->digest; }
     /// Whether it is of that kind or, if that names no kind, of exactly that type.
@@ -110,7 +110,7 @@ bool is_of_wanted_type(const request& policy, const reference& one);
 /// Sets what nothing lists to weak, and what the policy wants to wanted.
 void settle(const told_image& image, const request& policy, attached& all);
 
-/// The same thing told of twice becomes one reference with the sources and the types of both; the order stays.
+/// One thing that is listed twice becomes one reference with the sources and the types of both; the order stays.
 void merge(std::vector<reference>& references);
 
 /// Refuses more wanted references than the request allows: better nothing is fetched than an arbitrary part.

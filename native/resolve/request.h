@@ -17,7 +17,7 @@ namespace refract::resolve {
 
 enum class mode {
     select,  ///< find the image to run, reading no more documents than that takes
-    list,    ///< select nothing; read every nested index that can be had
+    list,    ///< select nothing; read every nested index that is available
 };
 
 /// What a walk looks for. Immutable once made; shared by walks and threads.

@@ -191,7 +191,7 @@ status search::take(const std::vector<reference>& found) {
     return {};
 }
 
-/// A record is a document: what does not fit into it is left out, the longest first, and told of.
+/// A record is a document: what does not fit is left out, the longest first, with a notice.
 void search::leave_out_longest(std::vector<reference>& found) {
     static constexpr std::size_t frame = 128;  // no record without entries is longer
     const std::size_t most = policy_.limits.document_bytes;

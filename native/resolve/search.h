@@ -23,7 +23,7 @@ class search {
 public:
     /// What is asked for.
     struct purpose {
-        /// Bits of places to ask; those in the index stand for the bytes of artifacts of which the index does not say
+        /// Bits of places to ask; those in the index mean the bytes of artifacts of which the index does not say
         /// enough. What is required or fetched has its bytes read in any case.
         std::uint32_t sources = 0;
         /// Ask although the index tells of every type that the request requires, or names to be fetched.

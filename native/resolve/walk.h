@@ -51,7 +51,7 @@ public:
 
     result<step> begin(const expected_document& root, const document_source& from);
     result<step> feed(const document_source& from);
-    /// The document cannot be had, for good.
+    /// The document is not available, for good.
     result<step> missing(std::string_view reason);
 
     const need& needed() const noexcept { return need_; }
@@ -99,7 +99,7 @@ private:
     status prove(const frontier::item& item);
     status open(const frontier::item& item);
 
-    /// Sets `got` to what could be had of the document that `of` at `where` names; `document` to its number.
+    /// Sets `got` to what is available of the document that `of` at `where` names; `document` to its number.
     status acquire(const oci::descriptor& of, document_kind kind, place where, bool required, acquired& got,
                    std::uint32_t& document);
     void wait_for(const oci::descriptor& of, document_kind kind, place where, bool required);

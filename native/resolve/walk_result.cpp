@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What a walk came to once it is done: which entries a pull follows, which a plain containerd would have followed too,
+// The result of a walk that is done: which entries a pull follows, which a plain containerd would have followed too,
 // and why each of the others was passed over.
 #include <algorithm>
 

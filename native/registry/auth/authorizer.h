@@ -49,7 +49,7 @@ public:
     /// The host answered 401 to the line that was sent, or to none. True: ask again, with what `authorization` gives.
     result<bool> refused(const asker& who, const http_response& response, const std::optional<std::string>& sent);
 
-    /// Credentials for a host, as far as they are told of in messages.
+    /// Credentials for a host, as far as messages mention them.
     enum class standing { none, known, withheld };
     result<standing> standing_of(const asker& who);
     /// Why there may be credentials that are not known; empty if nothing says so. Of one whose standing is `none`.
@@ -75,7 +75,7 @@ private:
         probe probing = probe::never;
         std::optional<challenge> asked;
         std::optional<credentials> login;
-        bool is_unreadable = false;           ///< its credentials cannot be had
+        bool is_unreadable = false;           ///< its credentials are not available
         std::vector<std::string> scopes;      ///< that challenges named
         std::map<std::string, token> tokens;  ///< by set of scopes
     };

@@ -28,7 +28,7 @@ std::vector<challenge> parse_challenges(std::string_view header);
 /// The best of several headers: bearer before basic.
 std::optional<challenge> choose_challenge(const std::vector<std::string>& headers);
 
-/// The target of a Link header with rel="next" (RFC 8288), as it stands there; nothing if there is none.
+/// The target of a Link header with rel="next" (RFC 8288), verbatim; nothing if there is none.
 std::optional<std::string> next_link(std::string_view header);
 
 }  // namespace refract::registry

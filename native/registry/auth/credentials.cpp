@@ -154,7 +154,7 @@ result<credential_store> credential_store::open(std::string_view config, const n
     if (const std::string text = from_environment(environment_auths); !text.empty()) {
         credential_store given;
         if (status done = given.read(text); done.failed()) {
-            // As docker has it: it is told of, and what is kept in files counts. Most images need no log-in.
+            // As docker does: it is reported, and the files' entries count. Most images need no log-in.
             store.unread_ = std::move(done).in(environment_auths).take().message;
         } else {
             store.of_environment_ = std::move(given.entries_);

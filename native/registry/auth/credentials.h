@@ -17,8 +17,8 @@ namespace refract::registry {
 struct credentials {
     std::string username;
     std::string password;
-    std::string identity_token;  ///< an OAuth2 refresh token, which goes before the password
-    std::string registry_token;  ///< for the registry as it is, without asking a token server; goes before all others
+    std::string identity_token;  ///< an OAuth2 refresh token; preferred to the password
+    std::string registry_token;  ///< for the registry as it is, without asking a token server; preferred to all others
     std::string unread = {};     ///< where others may have been, and why they could not be read; safe to show
 
     bool empty() const noexcept { return !has_login() && identity_token.empty() && registry_token.empty(); }
@@ -58,7 +58,7 @@ public:
 
 private:
     struct entry {
-        std::string key;   ///< as it stands in the file
+        std::string key;   ///< verbatim
         std::string host;  ///< of the key
         std::string path;  ///< the namespace, if the key has one
         std::string auth;  ///< base64 of "user:password"

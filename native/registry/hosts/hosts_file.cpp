@@ -194,7 +194,7 @@ status read_dial_timeout(const toml::table& from, host& into) {
     return {};
 }
 
-/// What may stand in a host's table and outside of them.
+/// The keys of a host's table, and those outside of tables.
 status read_host(const toml::table& from, const std::string& url, const std::string& directory, written_host& into) {
     bool override_path = false;
     REFRACT_TRY(read_value(from, "override_path", "true or false", override_path));
@@ -247,7 +247,7 @@ result<std::vector<written_host>> parse_hosts_file(std::string_view text, const 
         const toml::table root = toml::parse(text);
         return read_hosts(root, directory);
     } catch (const toml::parse_error& failure) {
-        // What toml++ says may repeat what stands there, and that may be a secret.
+        // toml++'s messages may quote the file, which may hold secrets.
         const auto at = failure.source().begin;
         return error{status_code::malformed,
                      "not TOML, at line " + std::to_string(at.line) + ", column " + std::to_string(at.column)};

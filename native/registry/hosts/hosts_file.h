@@ -18,7 +18,7 @@ struct written_host {
     bool tells_tls = false;  ///< says something of certificates, so it speaks TLS even where the scheme is http
 };
 
-/// Reads a hosts.toml: each `[host."…"]` in the order of the file, then what stands outside of them. Relative names of
+/// Reads a hosts.toml: each `[host."…"]` in the order of the file, then the keys outside of them. Relative names of
 /// files are relative to `directory`. Keys that containerd does not know are ignored, as it does.
 result<std::vector<written_host>> parse_hosts_file(std::string_view text, const std::string& directory);
 

@@ -54,7 +54,7 @@ constexpr std::array<block, 3> ipv6_blocks{{
     {{0x3f, 0xff}, 20},              // documentation
 }};
 
-/// Where an IPv4 address stands in IPv6 ones that lead to it: what embeds one is judged by that.
+/// Where IPv6 addresses embed the IPv4 address that they lead to: what embeds one is judged by that.
 struct embedding {
     block prefix;
     std::size_t at;

@@ -64,7 +64,7 @@ struct http_request {
     clock::time_point deadline = clock::time_point::max();
 };
 
-/// What can be told of each exchange, for debug logs; never a secret.
+/// What debug logs may say of each exchange; never a secret.
 struct http_event {
     const http_request* request;
     int status;  ///< 0 where there was none

@@ -8,7 +8,7 @@
 
 #include "resolve/predict/predict.h"
 
-/// The rules of each client, as they stand in its source. Each is a plain function of what is known.
+/// The rules of each client, as in its source. Each is a plain function of what is known.
 namespace refract::resolve {
 
 /// Nothing: it waits for the document that the evidence needs.

@@ -44,7 +44,8 @@ struct prediction {
 ///
 /// An error says that refract cannot tell: it refuses to read what the client would have to read (the bytes can be read
 /// in two ways, or are over a limit). That a client fails is no error but a prediction. It is taken for granted that
-/// layers can be had and are what their digests say, and that a registry serves each document under its own media type.
+/// layers are available and are what their digests say, and that a registry serves each document under its own media
+/// type.
 class predictor {
 public:
     enum class step { need, done };
@@ -56,7 +57,7 @@ public:
     /// The root is an index or a manifest, by its media type.
     result<step> begin(const expected_document& root, const document_source& from);
     result<step> feed(const document_source& from);
-    /// The document cannot be had, for good.
+    /// The document is not available, for good.
     result<step> missing(std::string_view reason);
 
     const need& needed() const noexcept { return evidence_.needed(); }

@@ -34,7 +34,7 @@ std::vector<std::string_view> variants_of(const oci::platform& wanted) {
 }
 
 /// ChooseInstance: compared as written, for each variant in turn over all entries. Media types do not count. In an OCI
-/// index the first entry without a platform stands in; in a Docker list a missing platform is an empty one.
+/// index the first entry without a platform is taken instead; in a Docker list a missing platform is an empty one.
 const oci::descriptor* choose(const document& list, const oci::platform& wanted) {
     const oci::index& index = *list.index;
     for (const auto variant : variants_of(wanted)) {
