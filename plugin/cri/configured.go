@@ -24,7 +24,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// binDirSection is where the configuration of containerd's own plugin stands, in every version of it.
+// binDirSection names the section of containerd's own plugin, in every version of the configuration.
 var binDirSection = plugins.ImageVerifierPlugin.String() + "." + binDirID
 
 // configured is what containerd's own plugin has, in the file system that containerd sees.
@@ -40,7 +40,7 @@ type source struct {
 	needed bool // whether it must be there
 }
 
-// containerdsVerifier is the configuration of containerd's own plugin: what stands in its files, and its defaults. An error that is
+// containerdsVerifier is the configuration of containerd's own plugin: what its files say, and its defaults. An error that is
 // Unavailable tells nothing of it: containerd went away while it was looked at.
 func (n *node) containerdsVerifier(ctx context.Context) (configured, error) {
 	verifier := configured{Config: defaultVerifier()}

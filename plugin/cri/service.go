@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cri stands before a containerd that cannot be replaced: it answers every call to its socket by handing it on, but for
+// Package cri serves in front of a containerd that cannot be replaced: it answers every call to its socket by handing it on, but for
 // one. PullImage is its own, because a plain containerd cannot pull from extended indexes.
 //
 //	kubelet ── any method ──► forward ──► containerd, unchanged both ways

@@ -83,7 +83,7 @@ func NewLookup(from Origin, p policy.Policy) *Lookup {
 	return &Lookup{Origin: from, deadline: deadline, read: map[digest.Digest][]byte{}}
 }
 
-// SourcesOf are the sources that a policy's places stand for. What a digest's tag names may tell of both Proposal F's references
+// SourcesOf are the sources of a policy's places. What a digest's tag names may tell of both Proposal F's references
 // and the distribution specification's. Where there is no referrers API, containerd looks under that tag by itself.
 func SourcesOf(p policy.Policy) native.Source {
 	var sources native.Source

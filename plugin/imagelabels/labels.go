@@ -39,7 +39,7 @@ type Kept struct {
 	Fetched []digest.Digest
 	// Found is the record of what was found attached outside of the index; empty if nothing was.
 	Found digest.Digest
-	// Partial: Found may lack something, so that what an earlier pull of the same root found goes before it.
+	// Partial: Found may lack something, so that what an earlier pull of the same root found takes precedence.
 	Partial bool
 	// NotSearched says what of that was not looked for, and why; empty if all was that the policy wants.
 	NotSearched string

@@ -33,7 +33,7 @@ func (s *Store) Update(ctx context.Context, image images.Image, fieldpaths ...st
 	return s.Store.Update(ctx, image, fieldpaths...)
 }
 
-// Put creates a record, or updates it, whichever way it stands by then.
+// Put creates a record, or updates it, whichever is needed by then.
 func (s *Store) Put(ctx context.Context, image images.Image) (images.Image, error) {
 	image.Labels = maps.Clone(image.Labels)
 	for {

@@ -29,7 +29,7 @@ func results() []Result { return []Result{Success, Failure, Refused, NotFound, C
 // Pull is what is counted of one pull when it has ended.
 type Pull struct {
 	Result Result
-	// Selected tells that the pull came to a selection, whatever became of it then. What follows is counted only of such pulls.
+	// Selected tells that the pull has selected an image, whether it succeeded afterwards or not. What follows is counted only of such pulls.
 	Selected     bool
 	Selection    time.Duration // in C++, without waiting for documents
 	Resolve      time.Duration // from the root's descriptor to the selection, waiting included

@@ -15,7 +15,7 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// Status is what a call came to.
+// Status is the result of a call.
 type Status uint32
 
 // The statuses that are errors.
@@ -80,7 +80,7 @@ func closed(what string) error {
 	return &Error{Status: StatusInvalidArgument, Message: "native: the " + what + " was closed"}
 }
 
-// failure is the error that a status stands for; nil for those that are none.
+// failure is the error of a status; nil for those that are none.
 func failure(status C.refract_status, filled *C.refract_error) error {
 	if status < C.REFRACT_INVALID_ARGUMENT {
 		return nil

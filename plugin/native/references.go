@@ -76,7 +76,7 @@ func (a Answer) String() string {
 type Reference struct {
 	Descriptor Descriptor    // of the artifact; an annotation has none: digest and media type are empty
 	Subject    digest.Digest // what it is about; empty if its entry does not say, or says it malformed
-	Malformed  string        // the malformed subject as it stands there, control characters escaped
+	Malformed  string        // the malformed subject verbatim, control characters escaped
 	Type       string        // reference type, else artifactType, else what the source implies; may be empty
 	// ArtifactType is its descriptor's, else what its bytes say in its place; empty if that is not known.
 	ArtifactType string
@@ -88,7 +88,7 @@ type Reference struct {
 	Sources      Source
 	Weak         Answer // yes: nothing in the root or a nested index is the subject
 	Wanted       bool   // the request's policy wants it fetched
-	Tag          string // under which it was found; empty where an index on the way to the image told of it
+	Tag          string // under which it was found; empty if an index on the way to the image lists it
 	Unread       bool   // its entry does not say all, and its bytes were not read: its subject and kinds may be missing
 	Place        Place  // the first entry that tells of it; [None] twice where that is not in the index
 }
@@ -98,7 +98,7 @@ func (r *Reference) IsOf(asked string) bool {
 	return isOf(asked, r.Kinds, append(r.OtherTypes[:len(r.OtherTypes):len(r.OtherTypes)], r.Type, r.ArtifactType)...)
 }
 
-// NodeKind is what a line of the tree stands for.
+// NodeKind is what a line of the tree shows.
 type NodeKind uint32
 
 // The kinds of nodes. A subject is one that no index lists: weak references hang below it.

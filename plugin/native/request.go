@@ -19,7 +19,7 @@ import (
 // Mode is what a walk is for.
 type Mode uint32
 
-// Select finds the image to run, as a pull does. List selects nothing and reads every nested index that can be had.
+// Select finds the image to run, as a pull does. List selects nothing and reads every nested index that is available.
 const (
 	Select Mode = C.REFRACT_SELECT
 	List   Mode = C.REFRACT_LIST

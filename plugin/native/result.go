@@ -52,7 +52,7 @@ func (s Selection) Target() Descriptor {
 	return Descriptor{MediaType: s.Manifest.MediaType, Digest: s.Manifest.Digest, Size: s.Manifest.Size}
 }
 
-// Result is what a walk came to.
+// Result is the result of a walk.
 type Result struct {
 	Documents  []Document
 	Selections []Selection

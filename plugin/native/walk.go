@@ -107,7 +107,7 @@ func (w *Walk) Feed(bytes []byte) (*Need, error) {
 // them. They need not be checked again to be kept.
 func (w *Walk) HasAccepted() bool { return w.accepted != 0 }
 
-// Missing says that the document cannot be had, for good (not: try again later). The reason is for the person who reads it.
+// Missing says that the document is not available, for good (not: try again later). The reason is for the person who reads it.
 func (w *Walk) Missing(reason string) (*Need, error) {
 	if w.native == nil {
 		return nil, closed("walk")
@@ -140,7 +140,7 @@ func (w *Walk) stepped(status C.refract_status) (*Need, error) {
 	return &w.need, nil
 }
 
-// Result is what the walk came to. Only once it is done.
+// Result is the walk's result. Only once it is done.
 func (w *Walk) Result() (*Result, error) {
 	if w.native == nil {
 		return nil, closed("walk")

@@ -34,7 +34,7 @@ func (s store) put(t testing.TB, mediaType string, document any) ocispec.Descrip
 
 var amd64 = ocispec.Platform{OS: "linux", Architecture: "amd64"}
 
-// artifactFirst is the case that stock containerd fails: an SBOM with the image's platform stands before the image.
+// artifactFirst is the case that stock containerd fails: an SBOM with the image's platform precedes the image.
 func artifactFirst(t testing.TB) (store, ocispec.Descriptor, ocispec.Descriptor) {
 	s := store{}
 	config := s.put(t, ocispec.MediaTypeImageConfig, map[string]any{

@@ -67,7 +67,7 @@ type Policy struct {
 	Rules []Rule
 }
 
-// Platforms are images of an index, by how their platforms stand to the pulled one.
+// Platforms are images of an index, by whether their platform is the pulled one.
 type Platforms string
 
 const (
@@ -99,7 +99,7 @@ const (
 	RequiredWarn RequiredAction = "warn"
 )
 
-// Names of the keys, as they stand in a configuration file.
+// Names of the keys in a configuration file.
 const (
 	keyImageTarget    = "image_target"
 	keyReferences     = "references"

@@ -34,7 +34,7 @@ func repositoryOf(image string) (string, error) {
 		return "", unruly(image, err)
 	}
 	spec.Locator = registry + "/" + path
-	// What no repository, tag or digest can be may still lead to one when it stands in a URL, as "v1/../../other/manifests/v1" does.
+	// What no repository, tag or digest can be may still lead to one as a part of a URL, as "v1/../../other/manifests/v1" does.
 	parsed, err := reference.Parse(spec.String())
 	if err != nil {
 		return "", unruly(image, err)

@@ -26,7 +26,7 @@ type Rule struct {
 }
 
 // For is the policy for an image of that name: that of the rule which says most about its repository, or else the policy itself.
-// A repository that a rule names goes before those that stand below a path, and a longer path before a shorter one.
+// A rule that names a repository takes precedence over one for a path, and a longer path over a shorter one.
 //
 // Where there are rules, a name that a repository cannot have is errdefs.ErrInvalidArgument: which rule it means cannot be told.
 func (p Policy) For(image string) (Policy, error) {

@@ -26,14 +26,14 @@ type Artifact struct {
 	Reference Reference
 	// Layers hold what is attached. Of a plain blob it is the blob itself; an index has none.
 	Layers []Layer
-	// Manifest is the manifest or index as it stands; nil for a plain blob and an inline annotation.
+	// Manifest is the manifest or index, byte for byte; nil for a plain blob and an inline annotation.
 	Manifest []byte
 }
 
 // Layer is one piece of an artifact.
 type Layer struct {
 	ocispec.Descriptor
-	// Title is what the artifact's maker calls it, as it stands there: nothing that may be a file's name unchecked.
+	// Title is what the artifact's maker calls it, verbatim: it must not become a file's name unchecked.
 	Title string
 	// Types are what is known of it: its media type and the predicates that it attests.
 	Types native.LayerTypes

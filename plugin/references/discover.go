@@ -30,7 +30,7 @@ type elsewhere struct {
 }
 
 // Discover lists as [Stores.Of] does, and looks into the image's repository besides: at each of the sources. What could not be looked for
-// is a notice, and what the pull found then stands in for it.
+// is a notice, and what the pull found is used in its place.
 func (s Stores) Discover(ctx context.Context, image images.Image, sources native.Source, ask Asker) (*Listing, error) {
 	asking := &elsewhere{sources: sources, ask: ask}
 	listing, err := s.list(ctx, image, asking)

@@ -16,7 +16,7 @@ import (
 	"github.com/refract-oci/refract/tests/shapes"
 )
 
-// An artifact of the same platform with an image's config stands before the image: only what is an image counts as one.
+// An artifact of the same platform with an image's config precedes the image: only what is an image counts as one.
 func TestImagesOfAnIndexAreThoseThatAreHereAndProven(t *testing.T) {
 	shape := shapes.ByName("artifact-with-image-config")
 	ctx, here := node.New(t)

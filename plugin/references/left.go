@@ -23,7 +23,7 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
-// referrerLabels begin the labels by which containerd's content store keeps what a client's provider of referrers has told of.
+// referrerLabels begin the labels by which containerd's content store keeps what a client's provider of referrers has listed.
 const referrerLabels = "containerd.io/gc.ref.content.referrer."
 
 // leftSources are the places whose questions a node can answer by itself.
@@ -206,7 +206,7 @@ func (l *left) referrers(ctx context.Context, of digest.Digest) ([]byte, error) 
 			return nil, err
 		}
 		is, err := native.Identify("", raw)
-		// Labels are made of what a registry said; the document's own word goes before that.
+		// Labels are made of what a registry said; the document's own word takes precedence.
 		if err == nil && (is.Subject == "" || is.Subject == of) {
 			listed.Manifests = append(listed.Manifests, ocispec.Descriptor{
 				MediaType: is.MediaType, Digest: one, Size: int64(len(raw)), ArtifactType: is.ArtifactType, Annotations: annotationsOf(raw),
@@ -249,7 +249,7 @@ func join(kept, found []byte) ([]byte, error) {
 	joined.Manifests = append(joined.Manifests, more.Manifests...)
 	raw, err := json.Marshal(joined)
 	if err == nil && uint64(len(raw)) > native.DefaultLimits().DocumentBytes {
-		// What the pull wrote down goes before what lies about.
+		// What the pull wrote down takes precedence over what else is there.
 		return kept, nil
 	}
 	return raw, err

@@ -60,7 +60,7 @@ func recordAs(ctx context.Context, t *testing.T, here *node.Node, name string, t
 	}
 }
 
-// one finds the only reference of a digest, and checks what is told of it.
+// one finds the only reference of a digest, and checks what is said of it.
 func one(t *testing.T, listing *references.Listing, d, subject digest.Digest, source native.Source, kind string) {
 	t.Helper()
 	var found []references.Reference

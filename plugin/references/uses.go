@@ -70,7 +70,7 @@ type Failure struct {
 	Err   error
 }
 
-// Uses are what a look-up came to, in the order of the images' names.
+// Uses are the result of a look-up, in the order of the images' names.
 type Uses struct {
 	Found    []Use
 	Failures []Failure
@@ -155,7 +155,7 @@ func (l *lookup) look(ctx context.Context, image images.Image) {
 	l.tree(ctx, listing)
 }
 
-// tree looks at each line. Each document is told of once, where the tree shows it first; a reference once for each subject.
+// tree looks at each line. Each document is reported once, where the tree shows it first; a reference once for each subject.
 func (l *lookup) tree(ctx context.Context, listing *Listing) {
 	var (
 		indexes  []digest.Digest // that lead to the line

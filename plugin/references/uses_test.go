@@ -79,7 +79,7 @@ func TestUsesTellEachRole(t *testing.T) {
 	}
 }
 
-// A document is told of where the tree shows it first, and a reference once for each thing that it is about.
+// A document is reported where the tree shows it first, and a reference once for each thing that it is about.
 func TestUsesInEveryPulledShape(t *testing.T) {
 	for _, shape := range shapes.EndToEnd() {
 		if shape.Output == "" {
@@ -173,7 +173,7 @@ func TestRecordsThatShareContentAreReadOnce(t *testing.T) {
 	}
 }
 
-// What cannot be read is told of for each image that has it; what its record says is still found.
+// What cannot be read is reported for each image that has it; what its record says is still found.
 func TestImagesThatCannotBeReadAreTold(t *testing.T) {
 	broken, good := shapes.ByName("images-first"), shapes.ByName("three-levels")
 	ctx, here := node.New(t)

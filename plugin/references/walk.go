@@ -20,7 +20,7 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
-// index is what a walk through an index in the store came to.
+// index is the result of a walk through an index in the store.
 type index struct {
 	mediaType  string
 	references *native.References

@@ -14,7 +14,7 @@ import (
 
 // localPullOption is one that makes the Kubernetes runtime interface pull images itself, round the transfer service.
 type localPullOption struct {
-	name string // as it stands in the configuration file
+	name string // as in the configuration file
 	path []string
 	// forces tells whether a value does that.
 	forces func(reflect.Value) bool

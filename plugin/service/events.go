@@ -24,7 +24,7 @@ const markTopic = "/refract/watch"
 // markPause is how long a mark may be on its way before another one is sent: the first one may have come too early.
 const markPause = 50 * time.Millisecond
 
-// mostChanges is how many images may have changed that a caller has not been told of.
+// mostChanges is how many images may have changed that a caller has not been sent yet.
 const mostChanges = 50_000
 
 // errBehind ends a watch that nobody reads.

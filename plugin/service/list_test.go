@@ -140,7 +140,7 @@ func TestLargeListingComesInMessagesThatClientsTake(t *testing.T) {
 	}
 }
 
-// One media type may fill an index. It stands in what is listed more than once, and is too large for a message by itself.
+// One media type may fill an index. It is repeated in a listing, and is too large for a message by itself.
 func TestWhatIsLargerThanAMessageComesInPieces(t *testing.T) {
 	p := newPlace(t)
 	shape := shapes.ByName("multi-platform")
@@ -211,7 +211,7 @@ func TestErrorsAreThoseOfTheStores(t *testing.T) {
 	wantCode(t, err, codes.InvalidArgument)
 }
 
-// There are four turns to be told of an image. Who does not read holds one only as long as nobody else wants it.
+// There are four turns for listings. Who does not read holds one only as long as nobody else wants it.
 func TestWhoDoesNotReadGivesWay(t *testing.T) {
 	shape := shapes.ByName("multi-platform")
 	var entries []ocispec.Descriptor

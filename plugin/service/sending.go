@@ -20,7 +20,7 @@ const (
 	concurrentReads = 4
 	// concurrentContents is how many callers are sent content at a time.
 	concurrentContents = 64
-	// concurrentWatches is how many callers are told of images.
+	// concurrentWatches is how many callers watch images.
 	concurrentWatches = 1000
 	// unreadFor is how long a caller may leave a message unread while others wait. Without others it may do so for ever.
 	unreadFor = 5 * time.Second

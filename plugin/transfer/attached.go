@@ -57,7 +57,7 @@ func wanting(options native.RequestOptions, p policy.Policy) native.RequestOptio
 
 // findAttached looks where the policy says, and holds what is attached against it. Begin begins the search; waits is called before the
 // repository is asked, which may take long. It returns the turn with which the search may take much memory; where that is nil, the
-// search takes one if it comes to need it. Its error may be errLetGo, then all is to be done again later, or why nothing is asked.
+// search takes one when it needs it. Its error may be errLetGo, then all is to be done again later, or why nothing is asked.
 func findAttached(ctx context.Context, request *native.Request, begin func(*native.Search) (*native.Round, error), waits func() (*turns.Turn, error), from discover.Origin, root ocispec.Descriptor, p policy.Policy) (attached, error) {
 	found := attached{root: root, policy: p}
 	lookup := discover.NewLookup(from, p)
@@ -157,7 +157,7 @@ func (a *attached) report(ctx context.Context, image string, kept imagelabels.Ke
 }
 
 // fetchWanted downloads the references that the policy wants, and returns which of them are here whole, sorted. One that
-// cannot be had is warned about and never fails a pull.
+// is not available is warned about and never fails a pull.
 func (a *attached) fetchWanted(ctx context.Context, store content.Store) ([]digest.Digest, error) {
 	wanted := a.wanted
 	if len(wanted) == 0 {

@@ -144,7 +144,7 @@ func TestPolicyBoundsAllReferencesOfAnImage(t *testing.T) {
 	}
 }
 
-// What cannot be had is warned about; the image is pulled.
+// What is not available is warned about; the image is pulled.
 func TestReferenceThatCannotBeFetched(t *testing.T) {
 	shape := shapes.ByName("artifact-first-same-platform")
 	parts := contentOf(t, shape, shape.References[0])

@@ -204,7 +204,7 @@ func (r *resolver) wrap(outer func(images.Handler) images.Handler) func(images.H
 	}
 }
 
-// follow gives the followed entries of an index, and what a provider of referrers has added: that stands in no index.
+// follow gives the followed entries of an index, and what a provider of referrers has added: no index lists that.
 func (r *resolver) follow(ctx context.Context, desc ocispec.Descriptor, index followed, children []ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 	entries, err := InTurn(ctx, desc, func() ([]ocispec.Descriptor, error) { return images.Children(ctx, r.client.ContentStore(), desc) })
 	if err != nil {

@@ -204,7 +204,7 @@ func (d *destination) storeRootName(ctx context.Context, store *imagelabels.Stor
 	names := []reference.Named{reference.TrimNamed(named)}
 	if _, tagged := named.(reference.NamedTagged); tagged && root.Digest > target.Digest {
 		// CRI names the image by its manifest, too, and tells a pod that it runs the first name with a digest: in the order of the
-		// texts, but one with a tag goes before others. Made first: who waits until CRI knows the other name waits for both.
+		// texts, but one with a tag comes first. Made first: who waits until CRI knows the other name waits for both.
 		names = append([]reference.Named{named}, names...)
 	}
 	labels := maps.Clone(d.pull.options.labels)

@@ -241,7 +241,7 @@ func (r *document) keep(ctx context.Context) (kept bool, err error) {
 	return true, artifact.Write(ctx, r.writer, r.bytes, r.desc)
 }
 
-// checked remembers what a walk has told of the bytes, which then are not hashed again to be kept.
+// checked remembers whether a walk accepted the bytes, which then are not hashed again to be kept.
 func (r *document) checked(isRight bool) { r.isChecked, r.isRight = true, isRight }
 
 // isWrong tells whether it came from the registry, and its bytes are not those that its descriptor names.

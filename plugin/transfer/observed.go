@@ -75,7 +75,7 @@ func startSelect(ctx context.Context, root ocispec.Descriptor) (context.Context,
 	return tracing.StartSpan(ctx, "refract.Select", tracing.WithAttribute("refract.index.digest", root.Digest.String()))
 }
 
-// endSelect says what the selection came to. The error is one that was made to be shown.
+// endSelect records the result of the selection. The error is one that was made to be shown.
 func endSelect(span *tracing.Span, chosen *selection, err error) {
 	span.SetAttributes(attribute.String("refract.result", string(resultOf(err))))
 	span.SetStatus(err)

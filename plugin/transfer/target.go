@@ -60,7 +60,7 @@ func (s *selection) target(ctx context.Context, store content.Store, fetched []d
 	return manifest, nil
 }
 
-// keepsIndex tells whether the index becomes the target whatever it holds: no one manifest can stand for several images, or the operator
+// keepsIndex tells whether the index becomes the target whatever it holds: no one manifest can represent several images, or the operator
 // wants it so.
 func (s *selection) keepsIndex(ctx context.Context) bool {
 	return s.isSeveral() || s.policy.ImageTarget == policy.TargetIndex && !isCRI(ctx)
@@ -131,7 +131,7 @@ func manifestOf(ctx context.Context, store content.Store, selected native.Select
 	return manifest, nil
 }
 
-// otherManifest is the error where containerd comes to another manifest than the selected one.
+// otherManifest is the error where containerd finds another manifest than the selected one.
 type otherManifest struct{ ocispec.Manifest }
 
 func (o *otherManifest) Error() string {

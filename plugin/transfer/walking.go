@@ -43,7 +43,7 @@ type walking struct {
 	crowded bool
 	bytes   int64
 	took    time.Duration
-	// without are documents that cannot be had, and why: who begins again does not ask for them again.
+	// without are documents that are not available, and why: who begins again does not ask for them again.
 	without map[native.DescriptorKey]string
 	// wrong is a document that came while the turn was somebody else's, and is not what its descriptor names: the walk is yet to say so.
 	wrong *document

@@ -18,7 +18,7 @@ import (
 	"github.com/refract-oci/refract/plugin/regerr"
 )
 
-// isSeveral tells whether several images were asked for: no one manifest can stand for them, so that the index stays the target.
+// isSeveral tells whether several images were asked for: no one manifest can represent them, so that the index stays the target.
 func (s *selection) isSeveral() bool { return len(s.platforms) != 1 || len(s.result.Selections) != 1 }
 
 // whole tells whether all that a plain containerd expects of the index is here: nothing was left out, or what was left out
@@ -48,7 +48,7 @@ func contains(sorted []digest.Digest, d digest.Digest) bool {
 // downloaded with the images, because nothing of it is to be unpacked; and it has no cap, as the images have none: whoever pulls
 // for several platforms wants the image whole. The index's own labels keep it.
 //
-// What cannot be had is warned about and never fails a pull, though it would fail a plain containerd's.
+// What is not available is warned about and never fails a pull, though it would fail a plain containerd's.
 func (s *selection) complete(ctx context.Context, store content.Store, fetched []digest.Digest) ([]digest.Digest, error) {
 	if !s.isSeveral() || len(s.result.LeftOut) == 0 {
 		return nil, nil

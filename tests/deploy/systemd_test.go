@@ -40,7 +40,7 @@ func underSystemd(t *testing.T, root, script string) string {
 	write(t, filepath.Join(folder, "script"), script, 0o755)
 	all := map[string]string{
 		"test.target": "[Unit]\nWants=test.service\n",
-		"test.service": fmt.Sprintf("[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nTimeoutStartSec=45\nStandardOutput=append:%s\nStandardError=append:%s\n"+
+		"test.service": fmt.Sprintf("[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nTimeoutStartSec=300\nStandardOutput=append:%s\nStandardError=append:%s\n"+
 			"ExecStart=/bin/sh -eu %s\nExecStopPost=/bin/sh -c 'echo \"$$SERVICE_RESULT\" >>%s'\nExecStopPost=/bin/systemctl --force --force halt\n",
 			printed, printed, filepath.Join(folder, "script"), printed),
 	}

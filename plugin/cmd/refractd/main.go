@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// refractd stands before a plain containerd on a Kubernetes node, and pulls images from extended indexes in its place.
+// refractd serves in front of a plain containerd on a Kubernetes node, and pulls images from extended indexes in its place.
 package main
 
 import (

@@ -10,7 +10,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// hidden stands where a value may be a secret.
+// hidden replaces a value that may be a secret.
 const hidden = "(hidden)"
 
 // Text is the configuration as a file has it, without the values of headers: they may be credentials.

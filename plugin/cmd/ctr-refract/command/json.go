@@ -64,7 +64,7 @@ type referenceJSON struct {
 	// OtherTypes are what else it is called where it is listed again, and what its bytes say is in it.
 	OtherTypes  []string `json:"otherTypes,omitempty"`
 	Description string   `json:"description,omitempty"`
-	// Subject is the digest of what it is about. MalformedSubject is what stands in its place and is no digest, escaped.
+	// Subject is the digest of what it is about. MalformedSubject is a subject that is no digest, escaped.
 	Subject          digest.Digest `json:"subject,omitempty"`
 	MalformedSubject string        `json:"malformedSubject,omitempty"`
 	// Annotation is the key of an inline annotation, and Value the content that it holds.

@@ -109,7 +109,7 @@ func (p *place) put(shape shapes.Shape, all ...digest.Digest) {
 	}
 }
 
-// came is what a command came to, as a shell sees it.
+// came is the result of a command, as a shell sees it.
 type came struct {
 	out, err string
 	code     int

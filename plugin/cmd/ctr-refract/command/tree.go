@@ -146,7 +146,7 @@ func elsewhere(reference references.Reference) []string {
 	return nil
 }
 
-// subjectText is why a subject stands there by itself. What is about it comes next, and knows whether the index has it.
+// subjectText is why a subject has a line of its own. What is about it comes next, and knows whether the index has it.
 func subjectText(listing *references.Listing, number int) string {
 	weak := native.Unknown
 	if below := number + 1; below < len(listing.Tree) {
