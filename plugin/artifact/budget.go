@@ -12,19 +12,19 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Budget is what several artifacts may take together. Each is counted before anything large of it is downloaded, in their order, so that
-// the same ones are left out each time.
+// Budget caps the total size of several artifacts. Each artifact is counted before its large content is downloaded. They are
+// counted in order, so that the same ones are left out each time.
 type Budget struct {
 	most int64
 
 	mu    sync.Mutex
 	taken int64
-	// counted are closed when an artifact was counted, or will not be.
+	// counted has a channel for each artifact, closed once the artifact was counted or cannot be.
 	counted []chan struct{}
 	once    []sync.Once
 }
 
-// NewBudget makes one for so many artifacts; most is the sum of their bytes (zero or less means no cap).
+// NewBudget makes a budget for that many artifacts. most caps the sum of their bytes; zero or less means no cap.
 func NewBudget(most int64, artifacts int) *Budget {
 	b := &Budget{most: most, counted: make([]chan struct{}, artifacts), once: make([]sync.Once, artifacts)}
 	for i := range b.counted {
@@ -33,12 +33,13 @@ func NewBudget(most int64, artifacts int) *Budget {
 	return b
 }
 
-// Within counts an artifact as that number of a budget, from 0. All before it must be fetched, too, or are already.
+// Within counts an artifact against a budget under its number, from 0. The artifacts with lower numbers must be fetched too, or
+// have been fetched: this one waits until they were counted.
 func Within(budget *Budget, number int) Option {
 	return func(p *plan) { p.budget, p.number = budget, number }
 }
 
-// take counts an artifact when all before it were counted.
+// take waits until all artifacts before this one were counted, then counts it.
 func (b *Budget) take(ctx context.Context, number int, artifact digest.Digest, bytes int64) error {
 	if b == nil {
 		return nil
@@ -59,7 +60,7 @@ func (b *Budget) take(ctx context.Context, number int, artifact digest.Digest, b
 	return nil
 }
 
-// pass lets those behind an artifact be counted. Calling it again does nothing.
+// pass lets the next artifact be counted. Calling it again does nothing.
 func (b *Budget) pass(number int) {
 	if b != nil {
 		b.once[number].Do(func() { close(b.counted[number]) })

@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package artifact downloads one attached artifact whole: its manifest, config and layers; of an index, everything in it. It
+// Package artifact downloads one attached artifact completely: its manifest, config and layers, or all content of an index. It
 // does not unpack anything.
 package artifact
 
@@ -22,16 +22,16 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
-// ErrTooLarge is why an artifact was not downloaded: together with what it consists of it is over a cap.
+// ErrTooLarge says that an artifact was not downloaded because it exceeds a cap, together with all its content.
 var ErrTooLarge = errors.New("artifact is too large")
 
-// Fetch downloads an artifact into the store and returns the digests of all its content, its own first. Nothing large is
-// downloaded before the sizes of all of it are known and fit: maxBytes caps their sum (zero or less means no cap), and the
-// library's limits how many blobs there may be. Blobs are streamed; one that is longer than its descriptor says is refused as
-// soon as it is. What the store has is not asked for. A manifest or index is stored after what it names, with labels by which
-// the garbage collector keeps that as long as the manifest: whoever keeps the artifact's own digest keeps all of it.
+// Fetch downloads an artifact into the store and returns the digests of all its content, its own first. Large content is
+// downloaded only once all sizes are known and fit: maxBytes caps their sum (zero or less means no cap), and the library's
+// limits cap the number of blobs. Blobs are streamed; one that is longer than its descriptor says is refused at the first extra
+// byte. Content that the store has is not requested. A manifest or index is stored after its content, with labels by which the
+// garbage collector keeps that content as long as the manifest. So keeping the artifact's own digest keeps all of it.
 //
-// The caller holds a lease: until a label keeps the artifact, nothing else does.
+// The caller holds a lease: nothing else keeps the content until a label keeps the artifact.
 func Fetch(ctx context.Context, store content.Store, fetcher remotes.Fetcher, artifact ocispec.Descriptor, maxBytes int64, options ...Option) ([]digest.Digest, error) {
 	plan := &plan{store: store, fetcher: fetcher, artifact: artifact.Digest, maxBytes: maxBytes, seen: map[digest.Digest]bool{}}
 	for _, option := range options {
@@ -64,14 +64,14 @@ type Option func(*plan)
 // For leaves out of an index the entries that declare another platform, as containerd's own pulls do.
 func For(matcher platforms.Matcher) Option { return func(p *plan) { p.matcher = matcher } }
 
-// document is a manifest or index that was read, and what it names.
+// document is a manifest or index that was read, and the descriptors that it lists.
 type document struct {
 	desc     ocispec.Descriptor
 	raw      []byte
 	children []ocispec.Descriptor
 }
 
-// keep stores the document and has it keep its children.
+// keep stores the document with labels that keep its children.
 func (d *document) keep(ctx context.Context, store content.Store) error {
 	if err := Put(ctx, store, d.raw, d.desc); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (d *document) keep(ctx context.Context, store content.Store) error {
 func (p *plan) fetchBlob(ctx context.Context, blob ocispec.Descriptor) error {
 	var err error
 	if blob.Size == 0 {
-		// containerd fetches nothing that is empty, and there is nothing to ask for.
+		// containerd does not fetch empty content, and there is nothing to request.
 		if err = native.VerifyDigest(blob.Digest.String(), nil); err == nil {
 			err = Put(ctx, p.store, nil, blob)
 		}
@@ -102,7 +102,7 @@ func (p *plan) fetchBlob(ctx context.Context, blob ocispec.Descriptor) error {
 	return fmt.Errorf("manifest %s: %w", p.artifact, err)
 }
 
-// opening is a store whose writers wait for other downloads of the same content, but not for one that does not get on.
+// opening is a store whose writers wait for another download of the same content, but not for one that has stalled.
 type opening struct{ content.Store }
 
 func (o opening) Writer(ctx context.Context, options ...content.WriterOpt) (content.Writer, error) {
@@ -110,12 +110,12 @@ func (o opening) Writer(ctx context.Context, options ...content.WriterOpt) (cont
 	return Open(ctx, o.Store, func(ref string) bool { return growth.Stands(ctx, o.Store, ref, Patience) }, options...)
 }
 
-// plain keeps of a descriptor what names the bytes: a registry's annotations and URLs decide nothing here.
+// plain reduces a descriptor to what identifies the bytes: annotations and URLs from a registry must not decide anything here.
 func plain(of ocispec.Descriptor) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: of.MediaType, Digest: of.Digest, Size: of.Size}
 }
 
-// bounded fetches no more than a descriptor says, whatever comes.
+// bounded fetches no more bytes than a descriptor says.
 type bounded struct{ remotes.Fetcher }
 
 func (b bounded) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {

@@ -18,16 +18,16 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Patience is how long somebody else's download of the same content is waited for while next to nothing of it comes. containerd writes a
-// megabyte at a time, so that whoever downloads less than that in it, 100 KiB in a second, is waited for no longer: a second download costs
-// little then, beside a wait that a stranger can draw out as he likes.
+// Patience is how long another download of the same content may stall before it is no longer waited for. containerd writes a
+// megabyte at a time, so a download of less than that in this time (100 KiB a second) counts as stalled. A second download is
+// cheap compared with a wait that a stranger can prolong at will.
 const Patience = 10 * time.Second
 
-// longestPause is how long it may take to notice that somebody else's download has ended.
+// longestPause is the longest time until the end of another download is noticed.
 const longestPause = 250 * time.Millisecond
 
-// Open opens the writer that the options name. While somebody else has it, alone is asked again and again whether to wait no longer:
-// then it is one that nobody else has.
+// Open opens the writer that the options name. While another download holds it, Open calls alone repeatedly. Once alone returns
+// true, Open stops waiting and opens a separate writer.
 func Open(ctx context.Context, store content.Store, alone func(ref string) bool, options ...content.WriterOpt) (content.Writer, error) {
 	var wanted content.WriterOpts
 	for _, option := range options {
@@ -51,13 +51,13 @@ func Open(ctx context.Context, store content.Store, alone func(ref string) bool,
 	}
 }
 
-// Growth watches a download that somebody else has begun.
+// Growth watches another download.
 type Growth struct {
 	offset int64
 	since  time.Time
 }
 
-// Stands tells whether nothing was written of it for that long.
+// Stands tells whether the download has written nothing for that long.
 func (g *Growth) Stands(ctx context.Context, store content.Store, ref string, patience time.Duration) bool {
 	now := time.Now()
 	status, err := store.Status(ctx, ref)
@@ -68,10 +68,10 @@ func (g *Growth) Stands(ctx context.Context, store content.Store, ref string, pa
 	return now.Sub(g.since) >= patience
 }
 
-// own is in the key of each writer that nobody else has, behind that of containerd's own fetch.
+// own is part of the key of each separate writer, after the key of containerd's own fetch.
 const own = "-refract-"
 
-// SharedRef is the key of containerd's own fetch of what has that key.
+// SharedRef returns the key of containerd's own fetch for the key of a separate writer.
 func SharedRef(ref string) string {
 	if at := strings.LastIndex(ref, own); at > 0 {
 		return ref[:at]
@@ -79,8 +79,9 @@ func SharedRef(ref string) string {
 	return ref
 }
 
-// OpenAlone opens a writer that nobody else has: whoever downloads the same content, as slowly as a registry may have it, is not waited for.
-// It is errdefs.ErrAlreadyExists if the store has the content. When it is closed, what was not committed goes: nobody could build upon it.
+// OpenAlone opens a separate writer, so that a slow download of the same content does not block it. It returns
+// errdefs.ErrAlreadyExists if the store has the content. Closing the writer removes what was not committed, because no other
+// download could resume it.
 func OpenAlone(ctx context.Context, store content.Store, desc ocispec.Descriptor) (content.Writer, error) {
 	ref := remotes.MakeRefKey(ctx, desc) + own + rand.Text()
 	writer, err := content.OpenWriter(ctx, store, content.WithRef(ref), content.WithDescriptor(desc))
@@ -88,7 +89,7 @@ func OpenAlone(ctx context.Context, store content.Store, desc ocispec.Descriptor
 		return nil, err
 	}
 	return &alone{Writer: writer, abort: func() {
-		// Also when the pull was cancelled.
+		// This also runs when the pull was cancelled.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortLimit)
 		defer cancel()
 		if err := store.Abort(ctx, ref); err != nil && !errdefs.IsNotFound(err) {
@@ -97,12 +98,12 @@ func OpenAlone(ctx context.Context, store content.Store, desc ocispec.Descriptor
 	}}, nil
 }
 
-// abortLimit is how long it may take to take away what is not wanted any more.
+// abortLimit is how long removing an unfinished download may take.
 const abortLimit = 5 * time.Second
 
 type alone struct {
 	content.Writer
-	abort func() // nil when there is nothing left
+	abort func() // nil when there is nothing to remove
 }
 
 func (a *alone) Commit(ctx context.Context, size int64, expected digest.Digest, options ...content.Opt) error {

@@ -20,19 +20,19 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
-// plan is what an artifact consists of, each digest once. Documents are read while it is made, everything else is downloaded
-// when it is whole.
+// plan is the content of an artifact, each digest once. Its documents are read while the plan is made; everything else is
+// downloaded once the plan is complete.
 type plan struct {
 	store    content.Store
 	fetcher  remotes.Fetcher
 	artifact digest.Digest
 	maxBytes int64
-	matcher  platforms.Matcher // of entries of an index; nil: all
-	budget   *Budget           // of all artifacts of the image; nil: none
-	number   int               // in it
+	matcher  platforms.Matcher // of the entries of an index; nil: all
+	budget   *Budget           // shared by all artifacts of the image; nil: none
+	number   int               // of the artifact in the budget
 
 	content   []digest.Digest
-	documents []document // each before what it names
+	documents []document // each before its children
 	blobs     []ocispec.Descriptor
 	seen      map[digest.Digest]bool
 
@@ -79,12 +79,12 @@ func (p *plan) add(ctx context.Context, desc ocispec.Descriptor) error {
 	return nil
 }
 
-// fits checks one more piece against the caps, before anything of it is downloaded.
+// fits checks one more descriptor against the caps, before any of its content is downloaded.
 func (p *plan) fits(desc ocispec.Descriptor) error {
 	if err := desc.Digest.Validate(); err != nil {
 		return fmt.Errorf("artifact %s: blob %q: %w: %w", p.artifact, desc.Digest.String(), err, errdefs.ErrInvalidArgument)
 	}
-	// Never summed past what an int64 holds: sizes come from strangers.
+	// Subtract instead of adding: sizes come from strangers, and their sum may overflow an int64.
 	if desc.Size < 0 || desc.Size > math.MaxInt64-p.bytes {
 		return fmt.Errorf("artifact %s: blob %s has the size %d: %w", p.artifact, desc.Digest, desc.Size, errdefs.ErrInvalidArgument)
 	}
@@ -98,8 +98,8 @@ func (p *plan) fits(desc ocispec.Descriptor) error {
 	return nil
 }
 
-// read gets a document's bytes from the store, else from the registry, and never more than one past its size. They are not
-// checked yet. All documents of an artifact are held at once, so together they may take no more than one may.
+// read gets a document's bytes from the store or else from the registry, at most one more than its size. They are not verified
+// yet. All documents of an artifact are in memory at once, so the limit for one document applies to their sum.
 func (p *plan) read(ctx context.Context, desc ocispec.Descriptor) ([]byte, error) {
 	p.documentBytes += uint64(desc.Size)
 	if limit := native.DefaultLimits().DocumentBytes; p.documentBytes > limit {
@@ -122,7 +122,8 @@ func (p *plan) read(ctx context.Context, desc ocispec.Descriptor) ([]byte, error
 	return io.ReadAll(io.LimitReader(body, desc.Size+1))
 }
 
-// Children are what a manifest or an index names, read strictly: a manifest's config and layers, an index's entries.
+// Children returns the descriptors that a manifest or an index lists, read strictly: a manifest's config and layers, an index's
+// entries.
 func Children(of ocispec.Descriptor, raw []byte) ([]ocispec.Descriptor, error) {
 	if native.MediaTypeKind(of.MediaType) == native.KindIndex {
 		return entries(of, raw)
@@ -137,7 +138,7 @@ func Children(of ocispec.Descriptor, raw []byte) ([]ocispec.Descriptor, error) {
 	return append([]ocispec.Descriptor{manifest.Config}, manifest.Layers...), nil
 }
 
-// entries are those of an index alone: what it nests is asked for as an entry, too.
+// entries returns the entries of one index. Nested indexes are entries too, and are read in their turn.
 func entries(of ocispec.Descriptor, raw []byte) ([]ocispec.Descriptor, error) {
 	walk, err := native.NewWalkOf(native.RequestOptions{Mode: native.List})
 	if err != nil {

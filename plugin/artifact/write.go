@@ -12,7 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Put stores bytes that are known to be right, if the store does not have them.
+// Put stores verified bytes, unless the store has them.
 func Put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Descriptor) error {
 	writer, err := OpenAlone(ctx, store, desc)
 	if errdefs.IsAlreadyExists(err) {
@@ -25,16 +25,16 @@ func Put(ctx context.Context, store content.Store, raw []byte, desc ocispec.Desc
 	return Write(ctx, writer, raw, desc)
 }
 
-// Write stores bytes that are known to be right. What an interrupted attempt left under the same writer is not built upon, because
-// nobody has checked it. The writer stays the caller's to close.
+// Write stores verified bytes. It discards what an interrupted attempt left in the same writer, because that was never
+// verified. The caller still has to close the writer.
 func Write(ctx context.Context, to content.Writer, raw []byte, desc ocispec.Descriptor) error {
 	status, err := to.Status()
 	if err != nil {
 		return fmt.Errorf("%s: %w", desc.Digest, err)
 	}
 	if status.Offset > 0 {
-		// Not content.Copy after that: over containerd's client a writer that was truncated still tells its old offset, until the
-		// first bytes are written.
+		// content.Copy would not work here: over containerd's client, a truncated writer reports its old offset until the first
+		// bytes are written.
 		if err := to.Truncate(0); err != nil {
 			return fmt.Errorf("%s: %w", desc.Digest, err)
 		}

@@ -9,15 +9,15 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// frame is one message as it came over the wire, not looked at.
+// frame is one message as received, not decoded.
 type frame struct{ bytes mem.BufferSlice }
 
-// frames carries frames as they are. Messages of services that are registered here are decoded as ever.
+// frames passes frames through unchanged. Messages of services that are registered here are decoded as usual.
 type frames struct{ messages encoding.CodecV2 }
 
 func newFrames() frames { return frames{messages: encoding.GetCodecV2(proto.Name)} }
 
-// Marshal gives up the frame's buffers: gRPC frees what it has sent.
+// Marshal gives up the frame's buffers: gRPC frees them once sent.
 func (f frames) Marshal(value any) (mem.BufferSlice, error) {
 	if raw, ok := value.(*frame); ok {
 		return raw.bytes, nil
@@ -25,7 +25,7 @@ func (f frames) Marshal(value any) (mem.BufferSlice, error) {
 	return f.messages.Marshal(value)
 }
 
-// Unmarshal keeps the buffers beyond the call, after which gRPC frees its own hold on them.
+// Unmarshal holds a reference to the buffers, because gRPC releases its own after the call.
 func (f frames) Unmarshal(data mem.BufferSlice, value any) error {
 	raw, ok := value.(*frame)
 	if !ok {
@@ -36,5 +36,5 @@ func (f frames) Unmarshal(data mem.BufferSlice, value any) error {
 	return nil
 }
 
-// Name is that of the usual codec: the bytes are its own.
+// Name is the name of the usual codec, because the bytes are the same.
 func (frames) Name() string { return proto.Name }

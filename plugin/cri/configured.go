@@ -24,10 +24,10 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// binDirSection names the section of containerd's own plugin, in every version of the configuration.
+// binDirSection is the section for containerd's own plugin in its configuration file, in every version of that file.
 var binDirSection = plugins.ImageVerifierPlugin.String() + "." + binDirID
 
-// configured is what containerd's own plugin has, in the file system that containerd sees.
+// configured is the configuration of containerd's own plugin, and the file system that containerd sees.
 type configured struct {
 	bindir.Config
 	root string
@@ -35,13 +35,13 @@ type configured struct {
 
 // source is a file of containerd's configuration.
 type source struct {
-	root   string // where the file system is seen that containerd sees; empty: it is ours
+	root   string // where containerd's file system is mounted here; empty: it is ours
 	file   string
-	needed bool // whether it must be there
+	needed bool // whether the file must exist
 }
 
-// containerdsVerifier is the configuration of containerd's own plugin: what its files say, and its defaults. An error that is
-// Unavailable tells nothing of it: containerd went away while it was looked at.
+// containerdsVerifier is the configuration of containerd's own plugin: its files and its defaults. An Unavailable error says
+// nothing about the configuration: containerd went away while it was read.
 func (n *node) containerdsVerifier(ctx context.Context) (configured, error) {
 	verifier := configured{Config: defaultVerifier()}
 	from, err := n.containerdsFile(ctx)
@@ -63,17 +63,17 @@ func (n *node) containerdsVerifier(ctx context.Context) (configured, error) {
 	return verifier, nil
 }
 
-// defaultVerifier is what containerd has where nothing is configured (plugins/imageverifier).
+// defaultVerifier is containerd's default configuration (plugins/imageverifier).
 func defaultVerifier() bindir.Config {
 	config := bindir.Config{BinDir: "/opt/containerd/image-verifier/bin", MaxVerifiers: 10}
-	// The field's type is containerd's own, and has no other way in; this text is one that it reads.
+	// The field's type is internal to containerd and can only be set from text. This text is valid.
 	_ = config.PerVerifierTimeout.UnmarshalText([]byte("10s"))
 	return config
 }
 
-// section is what containerd's files say of its plugin, as containerd puts them together (cmd/containerd/server/config): a file before what
-// it imports, and of each key what comes last. Nothing else in them is decoded: they may be for an older or a newer containerd than the
-// one that refractd is built with, whose own reader would refuse them.
+// section is the plugin's section in containerd's files, merged as containerd does it (cmd/containerd/server/config): a file
+// before its imports, and the last value of each key wins. Nothing else is decoded: the files may be for an older or a newer
+// containerd than the one that refractd is built with, whose own reader would refuse them.
 func (s source) section(ctx context.Context) (map[string]any, error) {
 	section, read, newest := map[string]any{}, map[string]bool{}, 0
 	for pending := []string{s.file}; len(pending) > 0; pending = pending[1:] {
@@ -135,7 +135,8 @@ func (s source) decode(path string, to any) error {
 	return nil
 }
 
-// imported are the files that a file imports: as containerd has it, from the file's own folder, and with a star as a pattern.
+// imported returns the files that a file imports. As in containerd, paths are relative to the file's own folder, and a star
+// makes a pattern.
 func (s source) imported(from string, imports []string) ([]string, error) {
 	var all []string
 	for _, path := range imports {
@@ -162,7 +163,7 @@ func (s source) imported(from string, imports []string) ([]string, error) {
 	return all, nil
 }
 
-// seen is where a path of another file system is found here: links lead on within that one.
+// seen is the path here of a path in another file system. Symlinks are resolved inside that file system.
 func seen(root, path string) (string, error) {
 	if root == "" {
 		return path, nil
@@ -179,7 +180,7 @@ func (n *node) containerdsFile(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, fmt.Errorf("containerd's process: %w", err)
 	}
-	// The number of a process means something in its own namespace only.
+	// A process ID is valid in its own namespace only.
 	var own syscall.Stat_t
 	if err := syscall.Stat("/proc/self/ns/pid", &own); err != nil {
 		return source{}, fmt.Errorf("namespace of processes: %w", err)
@@ -188,7 +189,7 @@ func (n *node) containerdsFile(ctx context.Context) (source, error) {
 		return source{}, fmt.Errorf("containerd's process %d is in another namespace", server.Pid)
 	}
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", server.Pid))
-	// One that has ended and is not waited for yet has no arguments any more.
+	// A process that has ended and was not reaped yet has no arguments any more.
 	if len(line) == 0 && (err == nil || errors.Is(syscall.Kill(int(server.Pid), 0), syscall.ESRCH)) {
 		return source{}, fmt.Errorf("containerd's process %d has ended: %w", server.Pid, errdefs.ErrUnavailable)
 	}
@@ -205,8 +206,8 @@ func (n *node) containerdsFile(ctx context.Context) (source, error) {
 	return from, nil
 }
 
-// rootOf is where the file system that a process sees is found, if that is another one than ours. refractd.service may not look, having no
-// privilege over other processes; there, what the host has is where the host has it.
+// rootOf is where the file system of a process is found here, if it is not ours. refractd.service may not look, because it has
+// no privilege over other processes; there, the host's files have the host's paths.
 func rootOf(pid uint64) string {
 	const mounts = "ns/mnt"
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/%s", pid, mounts))
@@ -219,7 +220,7 @@ func rootOf(pid uint64) string {
 	return fmt.Sprintf("/proc/%d/root", pid)
 }
 
-// configArgument is what containerd's arguments say of its configuration; empty if nothing.
+// configArgument is the configuration file in containerd's arguments; empty if there is none.
 func configArgument(arguments []string) string {
 	file := ""
 	for i, one := range arguments {

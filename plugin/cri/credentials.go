@@ -15,7 +15,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// credentials are what came with one request. They are compared by value, live as long as the pull, and are never logged.
+// credentials come with one request. They are compared by value, live as long as the pull, and are never logged.
 type credentials struct {
 	username, password, auth, serverAddress, identityToken, registryToken string
 }
@@ -27,17 +27,17 @@ func credentialsOf(sent *cri.AuthConfig) credentials {
 	}
 }
 
-// Format keeps them out of whatever prints them.
+// Format hides the credentials from everything that prints them.
 func (credentials) Format(out fmt.State, _ rune) { fmt.Fprint(out, "(credentials)") }
 
-// GetCredentials gives what a host may see, as containerd's ParseAuth does (internal/cri/server/images): nothing where the
-// request names another server; a name and password, an identity token, or both in one, in this order.
+// GetCredentials returns the credentials for a host, as containerd's ParseAuth does (internal/cri/server/images): none if the
+// request names another server; else a name and password, an identity token, or both in one, in this order.
 func (c credentials) GetCredentials(_ context.Context, _, host string) (registry.Credentials, error) {
 	given := registry.Credentials{Host: host}
 	if c.serverAddress != "" {
 		server, err := url.Parse(c.serverAddress)
 		if err != nil {
-			// The error of url.Parse shows the address, which may hold a password.
+			// The error of url.Parse contains the address, which may hold a password.
 			return registry.Credentials{}, fmt.Errorf("server address of the pull's credentials is not a URL: %w", errdefs.ErrInvalidArgument)
 		}
 		if server.Host != host {

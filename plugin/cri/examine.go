@@ -25,14 +25,14 @@ import (
 	refract "github.com/refract-oci/refract/plugin/transfer"
 )
 
-// needed are the services of containerd that a pull goes through, and the runtime interface that has to find what was pulled.
+// needed are the containerd services that a pull uses, and the runtime interface that has to find the pulled image.
 var needed = []string{"content", "images", "leases", "snapshots", "diff", "cri"}
 
 // loaded are containerd's plugins, by type and ID.
 type loaded map[string]*introspection.Plugin
 
-// examine asks containerd what it is made of, and makes of that what containerd's own transfer plugin makes in its place
-// (plugins/transfer): there, everything is at hand in one process.
+// examine asks containerd for its plugins and builds from them what containerd's own transfer plugin builds (plugins/transfer).
+// That plugin has everything in its own process.
 func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 	found, err := n.loaded(ctx)
 	if err != nil {
@@ -47,7 +47,7 @@ func (n *node) examine(ctx context.Context) (transfer.Transferrer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is warned about comes last, or it would be at each look at a containerd that nothing is pulled into.
+	// This comes last because it warns: otherwise each look at an unusable containerd would repeat the warnings.
 	verifiers, err := n.verifiers(ctx, found)
 	if err != nil {
 		return nil, err
@@ -81,8 +81,8 @@ func (n *node) loaded(ctx context.Context) (loaded, error) {
 	return found, nil
 }
 
-// quietStore returns no statuses once the caller's context has ended. Containerd's progress asks once more when a pull has ended; over a
-// connection that fails, and would be an error in the log for each pull.
+// quietStore returns no statuses once the caller's context has ended. containerd's progress asks once more when a pull has
+// ended. Over a connection that call fails, and would log an error for each pull.
 type quietStore struct{ content.Store }
 
 func (s quietStore) ListStatuses(ctx context.Context, filters ...string) ([]content.Status, error) {
@@ -93,7 +93,7 @@ func (s quietStore) ListStatuses(ctx context.Context, filters ...string) ([]cont
 	return all, err
 }
 
-// find is a plugin that works; the error of one that does not says what to do.
+// find returns a working plugin. The error for one that does not work says what to do.
 func (l loaded) find(address, kind, id string) (*introspection.Plugin, error) {
 	one, ok := l[kind+"."+id]
 	if !ok {
@@ -112,7 +112,7 @@ func (l loaded) works(kind, id string) bool {
 	return ok && one.InitErr == nil
 }
 
-// unpackers are one for each snapshotter that a pull may ask for.
+// unpackers returns one unpacker for each snapshotter that a pull may use.
 func (n *node) unpackers(found loaded) ([]unpack.Platform, error) {
 	applier, ok := n.client.DiffService().(diff.Applier)
 	if !ok {
@@ -152,8 +152,8 @@ func (l loaded) snapshotters() []string {
 	return all
 }
 
-// compare warns where containerd lets see that its runtime interface is configured otherwise. What it does not tell, or not yet,
-// is no reason to stop.
+// compare warns if containerd's runtime interface is known to be configured differently. Values that containerd does not
+// report, or not yet, are no reason to stop.
 func (n *node) compare(ctx context.Context, found loaded) {
 	images := found[plugins.CRIServicePlugin.String()+".images"]
 	if path, told := images.GetExports()["RegistryConfigPath"]; told && path != n.settings.ConfigPath {

@@ -8,25 +8,25 @@ import (
 	"sync"
 )
 
-// flights let equal pulls that run at the same time be one. Keys are compared by value, and hold all that may tell two pulls
-// apart; nothing is remembered of a pull that has ended.
+// flights merges equal pulls that run at the same time. Keys are compared by value, and hold everything that distinguishes two
+// pulls. Nothing is remembered of a pull that has ended.
 type flights[K comparable] struct {
 	mu      sync.Mutex
 	running map[K]*flight
-	closed  error // why nothing new begins
+	closed  error // why no new pull may begin
 	ended   sync.WaitGroup
 }
 
 type flight struct {
-	waiting int // callers that still want it
+	waiting int // callers that still wait
 	cancel  context.CancelFunc
 	done    chan struct{}
-	id      string // once done
-	err     error  // once done
+	id      string // once finished
+	err     error  // once finished
 }
 
-// do works, or waits for the equal work that runs already. The work goes on as long as one of its callers waits for it; after
-// the last one has gone, it is cancelled.
+// do runs the work, or waits for equal work that runs already. The work goes on as long as a caller waits for it. It is
+// cancelled when the last caller has gone.
 func (f *flights[K]) do(ctx context.Context, key K, work func(context.Context) (string, error)) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -54,7 +54,7 @@ func (f *flights[K]) join(ctx context.Context, key K, work func(context.Context)
 		one.waiting++
 		return one, nil
 	}
-	// No caller's own end is the end of the others' pull.
+	// One caller's context must not end the pull for the others.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	one := &flight{waiting: 1, cancel: cancel, done: make(chan struct{})}
 	if f.running == nil {
@@ -77,20 +77,20 @@ func (f *flights[K]) leave(key K, one *flight) {
 	defer f.mu.Unlock()
 	one.waiting--
 	if one.waiting == 0 {
-		// Whoever comes now begins anew, and does not get the error of what is cancelled here.
+		// A later caller begins a new pull, and does not get the error of the one that is cancelled here.
 		f.forget(key, one)
 		one.cancel()
 	}
 }
 
-// forget wants the lock.
+// forget must be called with the lock held.
 func (f *flights[K]) forget(key K, one *flight) {
 	if f.running[key] == one {
 		delete(f.running, key)
 	}
 }
 
-// close lets nothing new begin, and returns when all work has ended, cancelled work too.
+// close lets no new work begin, and returns when all work has ended, including cancelled work.
 func (f *flights[K]) close(why error) {
 	f.mu.Lock()
 	f.closed = why

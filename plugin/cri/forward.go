@@ -14,17 +14,17 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// forwarder hands calls of any method on to containerd: message by message, without looking into one.
+// forwarder forwards calls of any method to containerd, message by message, without decoding any.
 type forwarder struct {
 	to    *link
 	codec frames
 }
 
-// anyStream can be every kind of call; with one message each way it is an ordinary one.
+// anyStream fits every kind of call: a unary call has one message each way.
 var anyStream = grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
 
-// forward is the handler of every method that nothing else answers. The caller's deadline and cancellation come with the
-// context; gRPC itself keeps back the metadata that belongs to one connection.
+// forward handles every method that has no other handler. The caller's deadline and cancellation are in the context. gRPC
+// itself drops the metadata that belongs to one connection.
 func (f *forwarder) forward(_ any, caller grpc.ServerStream) error {
 	ctx, cancel := context.WithCancel(caller.Context())
 	defer cancel()
@@ -52,7 +52,7 @@ func (f *forwarder) forward(_ any, caller grpc.ServerStream) error {
 	}
 	select {
 	case failed := <-asking:
-		// What could not be read from the caller is why the call ended, and not what was made of the rest of it.
+		// If reading from the caller failed, that is why the call ended. The upstream's status is only a consequence.
 		if failed != nil {
 			return failed
 		}
@@ -61,7 +61,7 @@ func (f *forwarder) forward(_ any, caller grpc.ServerStream) error {
 	return f.explain(err)
 }
 
-// ask passes on what the caller sends, and that it has sent all.
+// ask forwards the caller's messages and the end of its stream.
 func (f *forwarder) ask(caller grpc.ServerStream, upstream grpc.ClientStream) error {
 	for {
 		var message frame
@@ -73,15 +73,15 @@ func (f *forwarder) ask(caller grpc.ServerStream, upstream grpc.ClientStream) er
 			return err
 		}
 		if err := upstream.SendMsg(&message); err != nil {
-			// The upstream has ended the call: why, its answer says.
+			// The upstream has ended the call: its response says why.
 			return nil
 		}
 	}
 }
 
-// answer passes on what containerd answers. Metadata go at once: a caller may wait for them before the first message.
+// answer forwards containerd's response. Headers are sent at once: a caller may wait for them before the first message.
 func (f *forwarder) answer(upstream grpc.ClientStream, caller grpc.ServerStream) error {
-	// Where there are none, the reason comes with the first message.
+	// If there are none, the reason comes with the first message.
 	if header, err := upstream.Header(); err == nil && header != nil {
 		if err := caller.SendHeader(header); err != nil {
 			return err
@@ -102,7 +102,7 @@ func (f *forwarder) answer(upstream grpc.ClientStream, caller grpc.ServerStream)
 	}
 }
 
-// explain tells what becomes of a call that ended with an error: what containerd answered, or that there is none.
+// explain turns the error of a call into what the caller gets: containerd's status, or that containerd is not there.
 func (f *forwarder) explain(err error) error {
 	if status.Code(err) != codes.Unavailable || f.to.open() {
 		return err

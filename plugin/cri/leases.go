@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// leaseLabel marks the leases of pulls with the socket of the refractd that pulls, so that those of one that was killed can be
-	// told from all others.
+	// leaseLabel marks the leases of pulls with the socket of the refractd that pulls. So the leases of a killed refractd can
+	// be told from all others.
 	leaseLabel = "refract.io/refractd"
-	// leaseLife is how long containerd keeps a lease that nobody deletes, as with its own pulls.
+	// leaseLife is how long containerd keeps a lease that is never deleted, as for its own pulls.
 	leaseLife = 24 * time.Hour
-	// createLimit is how long the making of a lease may take.
+	// createLimit is how long creating a lease may take.
 	createLimit = 10 * time.Second
-	// releaseLimit is how long the deletion of a lease may take. It goes on when the pull was cancelled.
+	// releaseLimit is how long deleting a lease may take. A cancelled pull does not interrupt it.
 	releaseLimit = 10 * time.Second
 )
 
-// leasing keeps what a pull writes from containerd's garbage collector, until the pull has ended.
+// leasing keeps content that a pull writes from containerd's garbage collector, until the pull has ended.
 type leasing struct {
 	manager leases.Manager
 	socket  string // of this refractd
@@ -35,10 +35,10 @@ type leasing struct {
 	active map[string]bool
 }
 
-// take gives a context whose writes are kept, and the function that lets go of them.
+// take returns a context whose writes are kept, and the function that releases them.
 func (l *leasing) take(ctx context.Context) (context.Context, func(), error) {
 	lease := leases.Lease{}
-	// Before it exists, it must be known: sweep runs at the same time.
+	// The lease is registered before it exists, because sweep runs at the same time.
 	for _, option := range []leases.Opt{
 		leases.WithRandomID(), leases.WithExpiration(leaseLife), leases.WithLabel(leaseLabel, l.socket),
 	} {
@@ -47,7 +47,7 @@ func (l *leasing) take(ctx context.Context) (context.Context, func(), error) {
 		}
 	}
 	l.note(lease.ID, true)
-	// Not cut off with the pull: then nobody would know whether the lease was made, and it would stay.
+	// The pull's end does not cancel this: otherwise it would not be known whether the lease was created, and it would stay.
 	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), createLimit)
 	defer cancel()
 	if _, err := l.manager.Create(making, leases.WithID(lease.ID), leases.WithLabels(lease.Labels)); err != nil {
@@ -80,7 +80,7 @@ func (l *leasing) isActive(id string) bool {
 	return l.active[id]
 }
 
-// sweep deletes the leases of pulls that do not run any more.
+// sweep deletes the leases of pulls that no longer run.
 func (l *leasing) sweep(ctx context.Context) error {
 	left, err := l.manager.List(ctx, fmt.Sprintf("labels.%q==%q", leaseLabel, l.socket))
 	if err != nil {

@@ -17,17 +17,17 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// connectLimit is the longest pause before a connection to containerd is tried again: when it is back, pods wait for it.
+// connectLimit is the longest pause before reconnecting to containerd: when it is back, pods wait for it.
 const connectLimit = time.Second
 
-// link is a connection to containerd that is kept up, with the message sizes of containerd's own clients. Where there is no
-// containerd, calls fail at once: who calls has patience of its own.
+// link is a connection to containerd that is re-established when it breaks, with the message sizes of containerd's own clients.
+// Without a containerd, calls fail at once: callers retry by themselves.
 type link struct {
 	*grpc.ClientConn
 	address string
-	// dials are the connections made so far.
+	// dials counts the connections made so far.
 	dials atomic.Int64
-	// current is nil from the moment that the connection breaks, which is before gRPC tells anyone.
+	// current becomes nil when the connection breaks, which is before gRPC reports it.
 	current atomic.Pointer[noting]
 }
 
@@ -58,7 +58,7 @@ func dial(address string) (*link, error) {
 	return l, nil
 }
 
-// explain names the socket where there is no containerd to answer. What containerd itself answered stays as it is.
+// explain names the socket if containerd is not there. An error from containerd itself stays as it is.
 func (l *link) explain(err error) error {
 	if !errdefs.IsUnavailable(err) || l.open() {
 		return err
@@ -71,7 +71,7 @@ func absent(address string) string { return "containerd does not answer at " + a
 // open tells whether there is a connection that is not known to be broken.
 func (l *link) open() bool { return l.current.Load() != nil }
 
-// noting notes when its connection breaks.
+// noting is a connection that notes when it breaks.
 type noting struct {
 	net.Conn
 	link *link
@@ -93,5 +93,5 @@ func (n *noting) Write(bytes []byte) (int, error) {
 	return written, err
 }
 
-// broken does not touch what has come in its place: a connection may linger when the next one is there.
+// broken leaves a newer connection alone: an old one may still linger when the next one is there.
 func (n *noting) broken() { n.link.current.CompareAndSwap(n, nil) }

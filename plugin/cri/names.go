@@ -22,14 +22,14 @@ import (
 )
 
 const (
-	// knownLimit is how long CRI may take until it knows what was pulled: it handles events one after the other.
+	// knownLimit is how long CRI may take to learn of a pulled image: it handles events one after the other.
 	knownLimit = time.Minute
-	// Pauses between questions to it grow from the first to the last.
+	// Pauses between requests to CRI grow from the first to the last.
 	firstPause, lastPause = time.Millisecond, 200 * time.Millisecond
 )
 
-// namesOf are the names besides the pulled one under which CRI keeps an image: its id, and by tag and digest (GetRepoDigestAndTag
-// in internal/cri/util).
+// namesOf returns the further names under which CRI keeps a pulled image: its ID, and the names by tag and by digest
+// (GetRepoDigestAndTag in internal/cri/util).
 func namesOf(pulled reference.Named, id string, target digest.Digest) []string {
 	names := []string{id}
 	if _, ok := pulled.(reference.NamedTagged); ok {
@@ -41,7 +41,7 @@ func namesOf(pulled reference.Named, id string, target digest.Digest) []string {
 	return append(names, pulled.Name()+"@"+target.String())
 }
 
-// indexName is the name that the pull has given an image for the index that it comes from; empty if it has none.
+// indexName is the name that the pull has given to the index of an image; empty if there is none.
 func indexName(pulled reference.Named, image images.Image) string {
 	root, ok := imagelabels.Root(image.Labels)
 	if !ok || root == image.Target.Digest {
@@ -50,7 +50,7 @@ func indexName(pulled reference.Named, image images.Image) string {
 	return pulled.Name() + "@" + root.String()
 }
 
-// record makes or changes one image record as CRI does (createOrUpdateImageReference): labels of others stay.
+// record creates or updates one image record as CRI does (createOrUpdateImageReference): labels of other clients stay.
 func record(ctx context.Context, store images.Store, name string, target ocispec.Descriptor, labels map[string]string) error {
 	image := images.Image{Name: name, Target: target, Labels: labels}
 	_, err := store.Create(ctx, image)
@@ -75,8 +75,8 @@ func record(ctx context.Context, store images.Store, name string, target ocispec
 	return err
 }
 
-// known waits until CRI answers with the image to each of its names. It learns of records by events; a pod that starts before it
-// has would not find its image.
+// known waits until CRI returns the image for each of its names. CRI learns of records by events; a pod that starts before that
+// would not find its image.
 func (n *node) known(ctx context.Context, names []string, id string, target digest.Digest) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, knownLimit, fmt.Errorf("not within %s: %w", knownLimit, context.DeadlineExceeded))
 	defer cancel()
@@ -100,12 +100,13 @@ func (n *node) known(ctx context.Context, names []string, id string, target dige
 	}
 }
 
-// removed is the end of waiting for a record that somebody has removed meanwhile.
+// removed ends the wait for a record that another client has removed meanwhile.
 type removed struct{ error }
 
 func (r removed) Unwrap() error { return r.error }
 
-// knows is nil if CRI answers to a name, or need not any more, because another pull has moved it and waits for that itself.
+// knows returns nil if CRI returns the image for a name, or no longer has to because another pull has moved the name and waits
+// for that itself.
 func (n *node) knows(ctx context.Context, name, id string, target digest.Digest) error {
 	status, err := n.images.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: name}})
 	if err != nil {

@@ -21,14 +21,14 @@ import (
 	"github.com/refract-oci/refract/plugin/imagelabels"
 )
 
-// examineLimit is how long it may take to look at a containerd that has come.
+// examineLimit is how long examining a containerd that has become available may take.
 const examineLimit = 30 * time.Second
 
-// lookAgain is how soon a containerd that nothing can be pulled into is looked at again: what is missing may have come.
+// lookAgain is the time until an incomplete containerd is examined again: what is missing may have been added.
 const lookAgain = 10 * time.Second
 
-// node is the containerd that images are pulled into. It may come later, go, and come back: each time it is looked at anew,
-// because it may be another one.
+// node is the containerd that images are pulled into. It may start later, stop, and come back. It is examined each time,
+// because it may be a different one.
 type node struct {
 	*link
 	settings Settings
@@ -37,11 +37,11 @@ type node struct {
 	leases   *leasing
 
 	mu      sync.Mutex
-	visited *visit // nil while there is none to pull into
-	told    string // why images cannot be pulled, as it was told last
+	visited *visit // nil while there is no usable containerd
+	told    string // the last reported reason why images cannot be pulled
 }
 
-// visit is one time that containerd is there, on one connection.
+// visit is the time that containerd is available on one connection.
 type visit struct {
 	number  int64 // of the connection
 	service transfer.Transferrer
@@ -64,8 +64,8 @@ func connect(address string, settings Settings) (*node, error) {
 	}, nil
 }
 
-// keep looks at containerd whenever it has come, and again while something is missing, until the context ends. So what is missing is in the
-// log before the first pull fails, and leases of pulls that were cut off do not wait for the next pull.
+// keep examines containerd whenever it becomes available, and again while something is missing, until the context ends. So the
+// log says what is missing before the first pull fails, and leases of interrupted pulls do not wait for the next pull.
 func (n *node) keep(ctx context.Context) {
 	waiting := false
 	for {
@@ -92,7 +92,7 @@ func (n *node) keep(ctx context.Context) {
 	}
 }
 
-// changes waits until there is something to look at, and is false when the context has ended.
+// changes waits until containerd has to be examined, and returns false when the context has ended.
 func (n *node) changes(ctx context.Context, state connectivity.State, again bool) bool {
 	within := ctx
 	if again {
@@ -103,7 +103,7 @@ func (n *node) changes(ctx context.Context, state connectivity.State, again bool
 	return n.WaitForStateChange(within, state) || ctx.Err() == nil
 }
 
-// visit examines containerd once for each time that it has come; all pulls share the limits of one service.
+// visit examines containerd once for each connection. All pulls share the limits of one service.
 func (n *node) visit(asking context.Context) (*visit, error) {
 	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(asking, imagelabels.CRINamespace), examineLimit)
 	defer cancel()
@@ -114,12 +114,13 @@ func (n *node) visit(asking context.Context) (*visit, error) {
 		number := n.dials.Load()
 		service, err := n.examine(ctx)
 		if err == nil {
-			// Leases of ours that nobody here knows belong to pulls that did not end well.
+			// Our leases that this process does not know belong to pulls that were interrupted.
 			err = n.leases.sweep(ctx)
 		}
 		if err != nil {
 			err = n.explain(err)
-			// Who does not wait has found nothing, and that containerd is not there is said where it is waited for.
+			// A cancelled caller has found out nothing, and a containerd that is not there is reported by those who wait for
+			// it.
 			if asking.Err() == nil && (n.open() || !errdefs.IsUnavailable(err)) {
 				n.tell(asking, err)
 			}
@@ -135,7 +136,7 @@ func (n *node) visit(asking context.Context) (*visit, error) {
 	return n.visited, nil
 }
 
-// tell says why images cannot be pulled, or that they can, once for each reason. It wants the lock.
+// tell reports why images cannot be pulled, or that they can, once for each reason. It must be called with the lock held.
 func (n *node) tell(ctx context.Context, err error) {
 	reason := ""
 	if err != nil {
@@ -153,8 +154,8 @@ func (n *node) tell(ctx context.Context, err error) {
 	}
 }
 
-// leave ends what runs while containerd is there. A pull that waits for a registry would not notice by itself.
-// What was begun since on a new connection goes on.
+// leave ends the pulls of a containerd that has gone. A pull that waits for a registry would not notice by itself. Pulls that
+// have begun since on a new connection go on.
 func (n *node) leave() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -163,7 +164,7 @@ func (n *node) leave() {
 	}
 }
 
-// forget wants the lock.
+// forget must be called with the lock held.
 func (n *node) forget() {
 	if n.visited != nil {
 		n.visited.end()
@@ -171,7 +172,7 @@ func (n *node) forget() {
 	}
 }
 
-// gone is what a pull gets that containerd went away from.
+// gone is the error of a pull whose containerd has gone.
 func (n *node) gone() error {
 	return fmt.Errorf("containerd went away from %s: %w", n.address, errdefs.ErrUnavailable)
 }

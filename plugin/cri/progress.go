@@ -14,11 +14,10 @@ import (
 	"github.com/refract-oci/refract/plugin/transfer"
 )
 
-// checkEvery is how often a pull is looked at; more often where its timeout is short.
+// checkEvery is how often a pull is checked; more often if its timeout is short.
 const checkEvery = 10 * time.Second
 
-// stalled is the cause of the end of a pull that no more bytes came for. It is context.Canceled to whoever asks for its kind,
-// as where CRI itself cancels.
+// stalled is the cause that ends a pull without progress. It is context.Canceled to errors.Is, as when CRI itself cancels.
 type stalled struct{ after time.Duration }
 
 func (s stalled) Error() string {
@@ -27,27 +26,27 @@ func (s stalled) Error() string {
 
 func (stalled) Unwrap() error { return context.Canceled }
 
-// watching is what the pulls of a service have in common that are watched.
+// watching is the state that all watched pulls of a service share.
 type watching struct {
-	// last is when the last byte of any pull came, in nanoseconds since 1970.
+	// last is when the last byte of any pull was received, in nanoseconds since 1970.
 	last atomic.Int64
 }
 
-// progress cancels a pull that waits for its registry too long. Time in which it waits for the disk does not count. A body of
-// which nothing has come yet may wait for its turn behind other pulls, so that counts only while nothing comes for them either.
+// progress cancels a pull that waits for its registry too long. Time spent waiting for the disk does not count. A body without
+// any bytes yet may be queued behind other pulls, so its time counts only while those receive nothing either.
 type progress struct {
 	*watching
 	timeout time.Duration
 	cancel  context.CancelCauseFunc
 
 	mu      sync.Mutex
-	reading int // bodies that are being read, at this moment
-	begun   int // those of them that something came of
+	reading int // bodies that are being read now
+	begun   int // those of them that have received bytes
 	moved   bool
 	movedAt time.Time
 }
 
-// watch gives a context that ends with the pull, or with its standstill. A timeout of 0 is none.
+// watch returns a context that ends with the pull, or when the pull stalls. A timeout of 0 is none.
 func (w *watching) watch(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	end := func() { cancel(nil) }
@@ -88,11 +87,11 @@ func (p *progress) standsStill(now time.Time) bool {
 	return p.begun > 0 || now.Sub(time.Unix(0, p.last.Load())) > p.timeout
 }
 
-// through is a body whose reads count.
+// through returns a body whose reads count.
 func (p *progress) through(of io.ReadCloser) io.ReadCloser {
 	counted := &body{ReadCloser: of, progress: p}
 	if seeker, ok := of.(io.Seeker); ok {
-		// By this a download goes on where an earlier one was cut off.
+		// Seeking lets a download resume where an earlier one was interrupted.
 		return struct {
 			*body
 			io.Seeker

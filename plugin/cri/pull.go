@@ -31,21 +31,21 @@ import (
 	extended "github.com/refract-oci/refract/plugin/transfer"
 )
 
-// handlerAnnotation is how a CRI client names the runtime handler that does not name it in the image's specification.
+// handlerAnnotation is the annotation in which a CRI client names the runtime handler, if the image's specification does not.
 const handlerAnnotation = "io.containerd.cri.runtime-handler"
 
-// pull is all that makes one pull another than the next, and so what equal pulls have in common. Headers and platform are the same
-// for all: CRI's own pull, too, takes only the snapshotter from a runtime handler, and would not find another platform's image again.
+// pull identifies equal pulls. Headers and platform are the same for all pulls: CRI's own pull, too, takes only the snapshotter
+// from a runtime handler, and would not find an image of another platform again.
 type pull struct {
 	name        string // in full
 	credentials credentials
 	snapshotter string
 }
 
-// Format prints the name alone, however a pull is printed: it holds secrets.
+// Format prints only the name, because a pull holds secrets.
 func (p pull) Format(out fmt.State, _ rune) { fmt.Fprint(out, p.name) }
 
-// PullImage pulls as CRI's own does through the transfer service (internal/cri/server/images), over a client.
+// PullImage pulls as CRI does through the transfer service (internal/cri/server/images), but over a client.
 func (s *Service) PullImage(ctx context.Context, request *cri.PullImageRequest) (*cri.PullImageResponse, error) {
 	asked := request.GetImage().GetImage()
 	log.G(ctx).WithField("image", asked).Info("PullImage")
@@ -87,7 +87,7 @@ func (s *Service) pullShared(ctx context.Context, request *cri.PullImageRequest)
 		defer context.AfterFunc(visit.over, func() { cancel(s.node.gone()) })()
 		id, err := s.pull(ctx, visit.service, named, key)
 		if cause := context.Cause(ctx); err != nil && cause != nil {
-			return "", cause // what the end of the context made of the pull says less
+			return "", cause // the cause says more than the error that it led to
 		}
 		return id, s.node.explain(err)
 	})
@@ -99,9 +99,9 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 		return "", err
 	}
 	defer release()
-	// Not CRI's own at first: so that CRI, when it hears of the record, makes it its own and the image's id with it. Until then it
-	// does not answer to the name. It would, if the record were its own, before it has heard of the id's; and whoever removed
-	// the image just then would leave that one.
+	// The record is not marked as CRI's own at first, so that CRI handles its event and creates the record of the image's ID as
+	// well. Until then CRI does not return the image by this name. If the record were CRI's own, CRI would return it before it
+	// knows the ID's record; a client that removed the image just then would leave that one behind.
 	labels := s.node.settings.labels(named.String())
 	others := maps.Clone(labels)
 	delete(others, imagelabels.ManagedLabel)
@@ -127,7 +127,7 @@ func (s *Service) pull(ctx context.Context, service transfer.Transferrer, named 
 	return id, s.node.known(ctx, names, id, stored.Target.Digest)
 }
 
-// move downloads and unpacks, and writes the record of the pulled name.
+// move downloads and unpacks the image, and writes the record of the pulled name.
 func (s *Service) move(ctx context.Context, service transfer.Transferrer, named reference.Named, key pull, labels map[string]string) error {
 	from, err := registry.NewOCIRegistry(ctx, key.name, registry.WithCredentials(key.credentials),
 		registry.WithHeaders(s.node.settings.Headers), registry.WithHostDir(s.node.settings.hostsFolder(reference.Domain(named))))
@@ -146,7 +146,7 @@ func (s *Service) move(ctx context.Context, service transfer.Transferrer, named 
 	return err
 }
 
-// stored is the record of what was pulled, and the image's id.
+// stored returns the record of the pulled image, and the image's ID.
 func (s *Service) stored(ctx context.Context, name string) (images.Image, string, error) {
 	stored, err := s.node.client.ImageService().Get(ctx, name)
 	if err != nil {

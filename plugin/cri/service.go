@@ -1,12 +1,12 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cri serves in front of a containerd that cannot be replaced: it answers every call to its socket by handing it on, but for
-// one. PullImage is its own, because a plain containerd cannot pull from extended indexes.
+// Package cri is a proxy in front of a containerd that cannot be replaced. It forwards every call to its socket, except one: it
+// implements PullImage itself, because a plain containerd cannot pull from extended indexes.
 //
 //	kubelet ── any method ──► forward ──► containerd, unchanged both ways
-//	        ── PullImage ──► flights: equal pulls are one
-//	                         pull ──► node: containerd's stores over its client, examined each time that containerd has come
+//	        ── PullImage ──► flights: equal concurrent pulls become one
+//	                         pull ──► node: containerd's stores over its client, examined whenever it has become available
 //	                              ──► plugin/transfer: containerd's own transfer service, decorated
 //	                              ──► names: the records that CRI makes, until CRI knows them
 package cri
@@ -27,10 +27,10 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// errStopping is what callers of a pull get that was cut off by the daemon's own end.
+// errStopping is the error of pulls that the daemon's own end interrupts.
 var errStopping = fmt.Errorf("refractd is stopping: %w", errdefs.ErrUnavailable)
 
-// stopLimit is how long calls that were handed on may take to end when the service stops. Some would never: exec, events.
+// stopLimit is how long forwarded calls may take to end when the service stops. Some never end by themselves: exec, events.
 const stopLimit = 2 * time.Second
 
 // Service is the runtime interface in front of one containerd.
@@ -48,14 +48,14 @@ type Service struct {
 	kept     sync.WaitGroup
 }
 
-// New makes a service in front of the containerd at that socket, which need not be there yet. What register adds is served
-// beside it.
+// New makes a service in front of the containerd at that socket, which need not exist yet. Services that register adds are
+// served as well.
 func New(address string, settings Settings, register ...func(grpc.ServiceRegistrar, *containerd.Client)) (*Service, error) {
 	node, err := connect(address, settings)
 	if err != nil {
 		return nil, err
 	}
-	// Calls that are handed on have a connection of their own: none of them waits for a pull's bytes.
+	// Forwarded calls have a connection of their own, so that none waits for a pull's bytes.
 	to, err := dial(address)
 	if err != nil {
 		return nil, errors.Join(err, node.close())
@@ -67,7 +67,7 @@ func New(address string, settings Settings, register ...func(grpc.ServiceRegistr
 		grpc.ForceServerCodecV2(codec),
 		grpc.UnknownServiceHandler(s.forward.forward),
 		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize), grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize))
-	// Of a service that is registered, methods that are not are forwarded like any other.
+	// Methods that a registered service does not implement are forwarded like any other.
 	own := cri.ImageService_ServiceDesc
 	own.Streams = nil
 	own.Methods = slices.DeleteFunc(slices.Clone(own.Methods), func(method grpc.MethodDesc) bool { return method.MethodName != "PullImage" })
@@ -79,13 +79,14 @@ func New(address string, settings Settings, register ...func(grpc.ServiceRegistr
 	return s, nil
 }
 
-// Ready is an error while no image can be pulled. Each call looks at containerd, unless it was found complete since it came.
+// Ready returns an error while no image can be pulled. Each call examines containerd, unless it was found complete on this
+// connection.
 func (s *Service) Ready(ctx context.Context) error {
 	_, err := s.node.visit(ctx)
 	return err
 }
 
-// Serve answers on a listener until the service is stopped, which is no error. It may be called for several.
+// Serve serves a listener until the service is stopped, which is no error. It may be called for several listeners.
 func (s *Service) Serve(listener net.Listener) error {
 	if err := s.server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
@@ -93,7 +94,7 @@ func (s *Service) Serve(listener net.Listener) error {
 	return nil
 }
 
-// Stop accepts no more, ends all pulls, and returns when their leases are gone.
+// Stop accepts no more calls, ends all pulls, and returns when their leases are deleted.
 func (s *Service) Stop() error {
 	ended := make(chan struct{})
 	go func() {

@@ -22,25 +22,26 @@ import (
 	"github.com/containerd/log"
 )
 
-// binDirID is containerd's own plugin that has programs judge images.
+// binDirID is the ID of containerd's own plugin that runs programs to verify images.
 const binDirID = "bindir"
 
-// Verifying is how programs judge images before they are pulled. What is zero is as containerd's own configuration has it.
+// Verifying configures the programs that verify images before a pull. Zero values mean containerd's own configuration.
 type Verifying struct {
 	bindir.Config
 	// ContainerdConfig is the file that containerd reads; empty: refractd finds out which one that is.
 	ContainerdConfig string
-	// WarnOnly lets refractd pull although containerd would ask programs that refractd does not.
+	// WarnOnly lets refractd pull even if containerd would run verifiers that refractd does not.
 	WarnOnly bool
 }
 
-// weakerError is why images that are pulled here would not be judged as containerd's are.
+// weakerError says why images pulled here would be verified less than containerd's own pulls.
 type weakerError struct{ error }
 
 func (w weakerError) Unwrap() error { return w.error }
 
-// verifiers are the programs that judge images before they are pulled: those that containerd would ask, and those that refractd is
-// told to ask. It is a weakerError if containerd would ask some, and refractd fewer than that: then pods would get what containerd refuses.
+// verifiers returns the programs that verify images before a pull: those that containerd would run, and those that refractd is
+// configured to run. It is a weakerError if refractd would run fewer than containerd: pods would get images that containerd
+// refuses.
 func (n *node) verifiers(ctx context.Context, found loaded) (map[string]imageverifier.ImageVerifier, error) {
 	own := n.settings.Verifier
 	if err := own.judge(ctx, foreignVerifiers(found)); err != nil {
@@ -51,7 +52,7 @@ func (n *node) verifiers(ctx context.Context, found loaded) (map[string]imagever
 		return nil, nil
 	}
 	theirs, unknown := n.containerdsVerifier(ctx)
-	// A containerd that has gone meanwhile has told nothing, and is asked again when it has come back.
+	// A containerd that went away meanwhile has told nothing. It is asked again when it is back.
 	if unknown != nil && (errdefs.IsUnavailable(unknown) || ctx.Err() != nil) {
 		return nil, unknown
 	}
@@ -73,7 +74,7 @@ func binDir(config bindir.Config) map[string]imageverifier.ImageVerifier {
 	return map[string]imageverifier.ImageVerifier{binDirID: bindir.NewImageVerifier(&config)}
 }
 
-// alone asks the programs that refractd is told to ask, where it cannot be told which ones containerd would. There must be some.
+// alone runs refractd's own programs if it is not known which ones containerd would run. At least one must be configured.
 func (v Verifying) alone(ctx context.Context, config bindir.Config, unknown error) (map[string]imageverifier.ImageVerifier, error) {
 	const cannot = "it cannot be told which image verifiers containerd asks"
 	if v.BinDir != "" && asked("", config) > 0 {
@@ -84,7 +85,7 @@ func (v Verifying) alone(ctx context.Context, config bindir.Config, unknown erro
 	return binDir(config), v.judge(ctx, err)
 }
 
-// judge refuses what would weaken the node, or warns of it where the operator said so.
+// judge refuses what would weaken the node, or warns if the operator configured that.
 func (v Verifying) judge(ctx context.Context, weaker error) error {
 	if weaker == nil {
 		return nil
@@ -96,7 +97,8 @@ func (v Verifying) judge(ctx context.Context, weaker error) error {
 	return weakerError{fmt.Errorf("%w, or set image_verifier.weaker to warn: %w", weaker, errdefs.ErrFailedPrecondition)}
 }
 
-// foreignVerifiers is an error if a verifier is built into this containerd that is none of containerd's: it cannot be asked from outside.
+// foreignVerifiers returns an error if this containerd has a built-in verifier that is not containerd's own: it cannot be
+// called from outside.
 func foreignVerifiers(found loaded) error {
 	var names []string
 	for name, one := range found {
@@ -111,7 +113,7 @@ func foreignVerifiers(found loaded) error {
 	return fmt.Errorf("containerd asks image verifiers that refractd cannot ask: %s: take refractd away from this node", strings.Join(names, ", "))
 }
 
-// over is what is set here, and containerd's where nothing is.
+// over returns these settings, with containerd's for those that are not set.
 func (v Verifying) over(theirs bindir.Config) bindir.Config {
 	if v.BinDir != "" {
 		theirs.BinDir = v.BinDir
@@ -125,7 +127,7 @@ func (v Verifying) over(theirs bindir.Config) bindir.Config {
 	return theirs
 }
 
-// fewer is an error if containerd asks programs and refractd none, or not as many because it is told to stop before.
+// fewer returns an error if containerd runs programs and refractd runs none, or fewer because of a lower limit.
 func (c configured) fewer(own bindir.Config) error {
 	wanted, ours := asked(c.root, c.Config), asked("", own)
 	switch {
@@ -144,7 +146,7 @@ func (c configured) fewer(own bindir.Config) error {
 	return nil
 }
 
-// compare warns where refractd asks otherwise than containerd, though not less.
+// compare warns of settings that differ from containerd's without verifying less.
 func (c configured) compare(ctx context.Context, own bindir.Config) {
 	if wanted := asked(c.root, c.Config); wanted > 0 && (!c.sameFolder(own) || asked("", own) < wanted) {
 		log.G(ctx).WithFields(log.Fields{"containerd": c.BinDir, "refractd": own.BinDir}).
@@ -160,7 +162,7 @@ func (c configured) sameFolder(own bindir.Config) bool {
 	return filepath.Clean(c.BinDir) == filepath.Clean(own.BinDir)
 }
 
-// asked is how many programs judge an image.
+// asked is the number of programs that verify an image.
 func asked(root string, config bindir.Config) int {
 	all := programsIn(root, config.BinDir)
 	if config.MaxVerifiers < 0 || all == math.MaxInt {
@@ -169,7 +171,7 @@ func asked(root string, config bindir.Config) int {
 	return min(all, config.MaxVerifiers)
 }
 
-// programsIn is how many there are in a folder. One that cannot be read ends each pull: that is stricter than any number.
+// programsIn is the number of programs in a folder. An unreadable folder fails each pull, which is stricter than any number.
 func programsIn(root, folder string) int {
 	folder, err := seen(root, folder)
 	if err != nil {

@@ -1,7 +1,8 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// refractd serves in front of a plain containerd on a Kubernetes node, and pulls images from extended indexes in its place.
+// refractd is a proxy in front of a plain containerd on a Kubernetes node. It pulls images from extended indexes itself and
+// forwards everything else.
 package main
 
 import (

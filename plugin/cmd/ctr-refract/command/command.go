@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package command holds what ctr-refract adds to ctr.
+// Package command holds the commands that ctr-refract adds to ctr.
 package command
 
 import (
@@ -22,14 +22,14 @@ import (
 	"github.com/refract-oci/refract/plugin/service"
 )
 
-// Exit codes of the references commands. Everything else of ctr exits as ever.
+// Exit codes of the references commands. ctr's other commands keep their own.
 const (
 	exitFailure  = 1
 	exitUsage    = 2
 	exitNotFound = 3
 )
 
-// ExitCode is what a program exits with after an error.
+// ExitCode is the exit code of a program that ends with this error.
 func ExitCode(err error) int {
 	var usage *usageError
 	switch {
@@ -44,7 +44,7 @@ func ExitCode(err error) int {
 	}
 }
 
-// errNothing marks errors that say that what was asked for is not there.
+// errNothing marks errors that say that the requested reference or layer was not found.
 var errNothing = errors.New("not found")
 
 // usageError is a mistake in how a command was called.
@@ -56,7 +56,7 @@ func misused(cmd *cli.Command, format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...) + fmt.Sprintf(" (see %s --help)", cmd.FullName())}
 }
 
-// nothing is an error of exit code 3 whose text is err's.
+// nothing marks err for exit code 3 and keeps its text.
 type nothing struct{ error }
 
 func (n nothing) Unwrap() []error { return []error{n.error, errNothing} }
@@ -69,17 +69,17 @@ func marked(err error) error {
 	return err
 }
 
-// Node is what the commands use of a containerd.
+// Node is what the commands use from a containerd.
 type Node struct {
 	References Reader
-	// Images and Content are for what is written and for bytes.
+	// Images and Content are for writing records and for reading bytes.
 	Images  images.Store
 	Content content.Store
-	// Lease keeps what is written from the garbage collector until it is released.
+	// Lease keeps written content from the garbage collector until it is released.
 	Lease func(context.Context) (context.Context, func(context.Context) error, error)
 }
 
-// Connect finds the node that a command is about. The returned context holds its namespace.
+// Connect finds the node that a command is for. The returned context holds its namespace.
 type Connect func(context.Context, *cli.Command) (*Node, context.Context, context.CancelFunc, error)
 
 // toDaemon connects to the containerd that ctr's own flags name.
@@ -106,7 +106,7 @@ func toDaemon(ctx context.Context, cmd *cli.Command) (*Node, context.Context, co
 	return node, ctx, func() { cancel(); client.Close() }, nil
 }
 
-// Extend adds refract's commands to ctr's, and puts a local pull that understands extended indexes in place of ctr's own.
+// Extend adds refract's commands to ctr's, and replaces ctr's local pull by one that understands extended indexes.
 func Extend(ctr *cli.Command) error {
 	ctr.Commands = append(ctr.Commands, References(toDaemon))
 	return replacePull(ctr)
@@ -143,7 +143,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found.`,
 			case !cmd.Args().Present():
 				return cli.ShowSubcommandHelp(cmd)
 			case !strings.ContainsAny(first, "/:@"):
-				// A mistyped command, rather than an image: containerd's names are given in full.
+				// This is a mistyped command and not an image: containerd's image names are given in full.
 				return misused(cmd, "unknown command %q", printable(first))
 			default:
 				return tree.Action(ctx, cmd)
@@ -152,12 +152,12 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found.`,
 	}
 }
 
-// arguments checks how many there are, and returns the image's name and the further ones.
+// arguments checks the number of arguments, and returns the image's name and the rest.
 func arguments(cmd *cli.Command, most int) (string, []string, error) {
 	return argumentsOf(cmd, most, "the name of an image")
 }
 
-// argumentsOf does so where the first one is something else.
+// argumentsOf does the same where the first argument is not an image's name.
 func argumentsOf(cmd *cli.Command, most int, first string) (string, []string, error) {
 	given := cmd.Args().Slice()
 	if len(given) == 0 || given[0] == "" {
@@ -169,7 +169,7 @@ func argumentsOf(cmd *cli.Command, most int, first string) (string, []string, er
 	return given[0], given[1:], nil
 }
 
-// query reads what a command is to look for.
+// query reads which references a command looks for.
 func query(cmd *cli.Command, names []string) (references.Query, error) {
 	asked := references.Query{Type: cmd.String("type")}
 	if cmd.IsSet("type") && asked.Type == "" {
@@ -184,7 +184,7 @@ func query(cmd *cli.Command, names []string) (references.Query, error) {
 	return asked, nil
 }
 
-// list reads what is attached to the named image, and looks into its repository where the command line says so.
+// list reads what is attached to the named image. It also looks into the image's repository if the command line says so.
 func list(ctx context.Context, cmd *cli.Command, node *Node, name string) (*references.Listing, error) {
 	if !cmd.Bool(discoverFlag) {
 		listing, err := node.References.List(ctx, name)
@@ -203,7 +203,7 @@ func list(ctx context.Context, cmd *cli.Command, node *Node, name string) (*refe
 	return listing, marked(err)
 }
 
-// find looks for references, and says what was looked at if there are none, and how to have more looked at.
+// find looks for references. If there are none, the error says where it looked and how to look in more places.
 func find(listing *references.Listing, asked references.Query, how string) ([]references.Reference, error) {
 	found := listing.Find(asked)
 	if len(found) > 0 {
@@ -228,7 +228,7 @@ func find(listing *references.Listing, asked references.Query, how string) ([]re
 	return nil, nothing{errors.New(text)}
 }
 
-// where says what was looked at, and how to have more looked at.
+// where says where was looked, and how to look in more places.
 func where(listing *references.Listing, how string) string {
 	switch noIndex := listing.Root.Digest == "" || listing.Alone(); {
 	case listing.Discovered && noIndex:
@@ -244,7 +244,7 @@ func where(listing *references.Listing, how string) string {
 	}
 }
 
-// unread says that not everything could be looked at.
+// unread says how many nested indexes could not be read.
 func unread(listing *references.Listing) string {
 	if listing.UnreadIndexes == 1 {
 		return "1 nested index is not in the content store, what it holds is not known"
@@ -258,13 +258,13 @@ func typeFlag() cli.Flag {
 
 const discoverFlag = "discover"
 
-// How to have the repository searched: with a command that has the flag, and with one that has not.
+// How to search the repository: for a command that has the flag, and for one that does not.
 const (
 	byFlag    = "--discover"
 	byCommand = "references fetch --discover"
 )
 
-// local is a flag that is not one of the commands below.
+// local returns a flag that subcommands do not inherit.
 func local(flag cli.Flag) cli.Flag {
 	switch flag := flag.(type) {
 	case *cli.StringFlag:
@@ -275,7 +275,7 @@ func local(flag cli.Flag) cli.Flag {
 	return flag
 }
 
-// discoverFlags are for looking into an image's repository, as fetch and pull have them.
+// discoverFlags are the flags for looking into an image's repository, as fetch and pull have them.
 func discoverFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: discoverFlag, Usage: "look into the image's repository, too: digest tags, the referrers API, cosign's tags"},

@@ -80,7 +80,8 @@ func fetch(ctx context.Context, cmd *cli.Command, node *Node, listing *reference
 		return err
 	}
 	defer func() {
-		// Also of a command that was interrupted. It would run out by itself; until then it keeps what was fetched.
+		// This also runs when the command was interrupted. The lease would expire by itself, but keep the fetched content until
+		// then.
 		if released := release(context.WithoutCancel(ctx)); released != nil {
 			log.G(ctx).WithError(released).Warn("could not release the lease")
 		}
@@ -126,7 +127,8 @@ func reportFetched(ctx context.Context, cmd *cli.Command, node *Node, one refere
 	return err
 }
 
-// fetcherFor asks the registry that an image's name names. Everything is asked for by digest, so the tag is not resolved again.
+// fetcherFor returns a fetcher for the registry in an image's name. All content is fetched by digest, so the tag is not
+// resolved again.
 func fetcherFor(ctx context.Context, cmd *cli.Command, image string) (remotes.Fetcher, error) {
 	resolver, err := resolverFor(ctx, cmd, image)
 	if err != nil {
@@ -135,10 +137,10 @@ func fetcherFor(ctx context.Context, cmd *cli.Command, image string) (remotes.Fe
 	return resolver.Fetcher(ctx, image)
 }
 
-// resolverFor is of the registry that an image's name names, with the hosts and credentials of the command line.
+// resolverFor returns a resolver for the registry in an image's name, with the hosts and credentials of the command line.
 func resolverFor(ctx context.Context, cmd *cli.Command, image string) (remotes.Resolver, error) {
 	parsed, err := reference.Parse(image)
-	// A name without a path is no repository's: CRI names images by their ids, which look like a host with a port.
+	// A name without a path has no repository. CRI also names images by their IDs, which look like a host with a port.
 	if err != nil || !strings.Contains(image, "/") || !strings.ContainsAny(parsed.Hostname(), ".:") && parsed.Hostname() != "localhost" {
 		return nil, fmt.Errorf("image %q: this name does not say which registry it is from, use the name that it was pulled by (ctr-refract images ls -q)", image)
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/refract-oci/refract/plugin/references"
 )
 
-// writeFiles writes one piece to the file, or any number into the directory, at path. Which it is: what exists there, else a
-// directory if the path ends like one or if there are several pieces.
+// writeFiles writes one piece to the file at path, or any number into the directory at path. An existing path decides which it
+// is; otherwise it is a directory if it ends with a slash or if there are several pieces.
 func writeFiles(report io.Writer, path string, pieces []piece) error {
 	info, err := os.Stat(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -53,8 +53,8 @@ func writeFiles(report io.Writer, path string, pieces []piece) error {
 	return nil
 }
 
-// writeFile creates a file of the directory's own and fills it. What exists there is left alone, also if it is a symlink that
-// leads nowhere; what could not be filled is removed.
+// writeFile creates a new file in the directory and fills it. It never changes an existing file, or a symlink even if its
+// target does not exist. A file that could not be filled is removed.
 func writeFile(report io.Writer, directory, name string, piece piece) (err error) {
 	root, err := os.OpenRoot(directory)
 	if err != nil {
@@ -80,8 +80,8 @@ func writeFile(report io.Writer, directory, name string, piece piece) (err error
 	return err
 }
 
-// fileName is what a layer's file in a directory is called: its title if that is a plain name and not taken, else its digest.
-// It is empty for content that has its file already.
+// fileName is the name of a layer's file in a directory: its title if that is a plain name and not taken, else its digest. It
+// is empty for content that has its file already.
 func fileName(layer references.Layer, used map[string]bool) string {
 	if isPlainName(layer.Title) && !used[layer.Title] {
 		return layer.Title
@@ -96,11 +96,11 @@ func fileName(layer references.Layer, used map[string]bool) string {
 	return name
 }
 
-// longestName is what common file systems allow, in bytes.
+// longestName is the longest file name that common file systems allow, in bytes.
 const longestName = 255
 
-// isPlainName tells whether a stranger's name for a file leads nowhere, hides nothing, looks like no flag of a command, and does
-// not pass for the digest of other content.
+// isPlainName tells whether a file name from a registry is safe: it leads to no other directory, hides no file, does not look
+// like a flag, and cannot be mistaken for the digest of other content.
 func isPlainName(name string) bool {
 	if name == "" || len(name) > longestName || !utf8.ValidString(name) || name[0] == '.' || name[0] == '-' {
 		return false
@@ -111,12 +111,11 @@ func isPlainName(name string) bool {
 	return !strings.ContainsAny(name, `/\`) && printable(name) == name
 }
 
-// shown is a standard output. Content goes through it as it is, but for a terminal: there, what would do more than show text is
-// escaped.
+// shown is a standard output. Content passes unchanged, except to a terminal: there, control sequences are escaped.
 type shown struct {
 	*bufio.Writer
 	terminal bool
-	rest     []byte // the beginning of a character
+	rest     []byte // the beginning of an incomplete character
 }
 
 func newShown(to io.Writer) *shown {
@@ -130,7 +129,7 @@ func (s *shown) Write(content []byte) (int, error) {
 	}
 	text := append(s.rest, content...)
 	end := len(text)
-	// The last character may go on in the next piece.
+	// The last character may continue in the next write.
 	for cut := 1; cut < utf8.UTFMax && cut <= len(text); cut++ {
 		if tail := text[len(text)-cut:]; utf8.RuneStart(tail[0]) {
 			if !utf8.FullRune(tail) {
@@ -144,7 +143,7 @@ func (s *shown) Write(content []byte) (int, error) {
 	return len(content), err
 }
 
-// Flush writes what is left.
+// Flush writes the rest.
 func (s *shown) Flush() error {
 	if _, err := s.WriteString(printableLines(string(s.rest))); err != nil {
 		return err
@@ -153,7 +152,7 @@ func (s *shown) Flush() error {
 	return s.Writer.Flush()
 }
 
-// printableLines is printable with line ends and tabs as they are.
+// printableLines is printable, but keeps line ends and tabs.
 func printableLines(text string) string {
 	var out strings.Builder
 	for {
@@ -169,5 +168,5 @@ func printableLines(text string) string {
 	return out.String()
 }
 
-// ErrorText is an error for a terminal: what a registry had its part in must not do more than show text.
+// ErrorText is an error's text for a terminal. Text from a registry must do nothing there but show.
 func ErrorText(err error) string { return printableLines(err.Error()) }

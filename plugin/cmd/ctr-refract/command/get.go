@@ -80,13 +80,13 @@ is 0.`,
 	}
 }
 
-// toStandardOutput is the -o of who wants the content itself.
+// toStandardOutput is the value of -o that writes the content to standard output.
 const toStandardOutput = "-"
 
-// errNoSuchLayer tells a layer that the artifact does not have from one that is not here.
+// errNoSuchLayer says that the artifact does not list the layer, unlike a layer that this node does not have.
 var errNoSuchLayer = errors.New("no such layer")
 
-// findOne looks for one reference. Where several match they are listed, so that one can be named.
+// findOne looks for one reference. If several match, it lists them so that the user can name one.
 func findOne(cmd *cli.Command, listing *references.Listing, asked references.Query) (references.Reference, error) {
 	found, err := find(listing, asked, byCommand)
 	if err != nil {
@@ -126,8 +126,8 @@ func get(ctx context.Context, cmd *cli.Command, store content.Store, reference r
 	return pieces[0].show(cmd.Root().Writer)
 }
 
-// show writes a piece to the standard output. What is no longer than a document may be is checked before anything of it is written: who
-// reads a pipe acts on what comes, and may not look at exit codes.
+// show writes a piece to standard output. Content no longer than the limit for documents is verified before it is written,
+// because the reader of a pipe acts on what it gets, and may not look at exit codes.
 func (p piece) show(to io.Writer) error {
 	out := newShown(to)
 	if size := p.layer.Size; size >= 0 && uint64(size) <= native.DefaultLimits().DocumentBytes {
@@ -144,13 +144,13 @@ func (p piece) show(to io.Writer) error {
 	return out.Flush()
 }
 
-// piece is something to write.
+// piece is content to write.
 type piece struct {
 	layer references.Layer
 	fill  func(io.Writer) error
 }
 
-// chosen are the layers to write; none if it is the manifest that is asked for.
+// chosen returns the layers to write; none if the manifest was requested.
 func chosen(cmd *cli.Command, artifact *references.Artifact) ([]piece, error) {
 	of := artifact.Reference.Descriptor.Digest
 	switch {
@@ -169,7 +169,7 @@ func chosen(cmd *cli.Command, artifact *references.Artifact) ([]piece, error) {
 		return nil, fmt.Errorf("%s has no layers, --manifest writes what it is", of)
 	}
 	layers := artifact.Layers
-	// An artifact may hold several things, as BuildKit's do: what was asked for is one of them.
+	// An artifact may hold several types, as BuildKit's do: only the requested type is written.
 	if asked := cmd.String("type"); asked != "" && len(layers) > 1 {
 		if some := artifact.LayersOf(asked); len(some) > 0 {
 			layers = some
@@ -194,7 +194,7 @@ func typeOrArtifact(reference references.Reference) string {
 	return style{}.text(typeText(reference))
 }
 
-// fetchCall is the command that fetches a reference, ready to be typed.
+// fetchCall is the command line that fetches a reference, ready to be typed.
 func fetchCall(cmd *cli.Command, listing *references.Listing, reference references.Reference) string {
 	words := []string{cmd.Root().Name}
 	for _, flag := range []string{"address", "namespace"} {
@@ -209,7 +209,7 @@ func fetchCall(cmd *cli.Command, listing *references.Listing, reference referenc
 	return strings.Join(words, " ")
 }
 
-// forShell quotes a word that a shell would read otherwise.
+// forShell quotes a word where a shell would otherwise interpret it.
 func forShell(word string) string {
 	safe := func(r rune) bool {
 		return r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+=,", r))

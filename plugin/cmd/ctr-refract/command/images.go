@@ -48,7 +48,7 @@ subject (not in the index, but something in it is about it). PATH are the indexe
 	}
 }
 
-// showUses prints what was found. What could not be looked into is told for people on standard error.
+// showUses prints the uses that were found. Images that could not be read are listed on standard error, for people.
 func showUses(cmd *cli.Command, name string, uses *references.Uses, inJSON bool) error {
 	to := cmd.Root().Writer
 	switch {
@@ -95,11 +95,11 @@ type usesJSON struct {
 	SchemaVersion int       `json:"schemaVersion"`
 	Digest        string    `json:"digest"`
 	Uses          []useJSON `json:"uses"`
-	// Failures are images that could not be looked into: whether the digest belongs to them is not known.
+	// Failures are images that could not be read: whether the digest belongs to them is not known.
 	Failures []failureJSON `json:"failures"`
 }
 
-// useJSON is one thing that the digest is. Fields that it does not have are left out.
+// useJSON is one use of the digest. Fields without a value are left out.
 type useJSON struct {
 	Image string `json:"image"`
 	// Role is target, index, image, reference, blob or subject.
@@ -108,7 +108,7 @@ type useJSON struct {
 	// Type and Subject are a reference's.
 	Type    string        `json:"type,omitempty"`
 	Subject digest.Digest `json:"subject,omitempty"`
-	// Path are the indexes that lead to it, the root first; of a blob, behind them the manifest that names it.
+	// Path has the indexes that lead to it, the root first. The path of a blob ends with the manifest that lists it.
 	Path []digest.Digest `json:"path,omitempty"`
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/refract-oci/refract/plugin/references"
 )
 
-// schemaVersion is raised when a field changes its meaning or goes. New fields may come without it.
+// schemaVersion is raised when a field changes its meaning or is removed. A new field does not raise it.
 const schemaVersion = 1
 
 // listingJSON is what `references ls --output json` prints.
@@ -26,11 +26,11 @@ type listingJSON struct {
 	Image         string `json:"image"`
 	// Target is what the image record points at.
 	Target documentJSON `json:"target"`
-	// Index is what the image was pulled from; null where no index is known of, which may have something attached elsewhere.
+	// Index is what the image was pulled from; null if no index is known. References may be attached elsewhere even then.
 	Index *documentJSON `json:"index"`
-	// UnreadIndexes is how many nested indexes the node does not have: what they hold is not known.
+	// UnreadIndexes is how many nested indexes the node does not have: their content is not known.
 	UnreadIndexes int `json:"unreadIndexes"`
-	// Notices are what was not looked for, and why: a line each.
+	// Notices say what was not looked for, and why, one line each.
 	Notices    []string        `json:"notices"`
 	References []referenceJSON `json:"references"`
 }
@@ -38,7 +38,7 @@ type listingJSON struct {
 // treeJSON is what `references tree --output json` prints: a listing, and its tree line by line.
 type treeJSON struct {
 	listingJSON
-	// Tree is in the order in which a person would print it, the root first.
+	// Tree has its nodes in display order, the root first.
 	Tree []nodeJSON `json:"tree"`
 }
 
@@ -48,51 +48,51 @@ type documentJSON struct {
 	Size      int64         `json:"size"`
 }
 
-// referenceJSON is one reference. Fields that a reference does not have are left out.
+// referenceJSON is one reference. Fields without a value are left out.
 type referenceJSON struct {
-	// Digest, MediaType, Size and Platform are the artifact's descriptor; ArtifactType is the descriptor's or, where that is silent,
-	// what its bytes say. An inline annotation has only a size.
+	// Digest, MediaType, Size and Platform are the artifact's descriptor. ArtifactType is the descriptor's or, if it has none,
+	// the one in the artifact's bytes. An inline annotation has only a size.
 	Digest       digest.Digest     `json:"digest,omitempty"`
 	MediaType    string            `json:"mediaType,omitempty"`
 	ArtifactType string            `json:"artifactType,omitempty"`
 	Size         int64             `json:"size"`
 	Platform     *ocispec.Platform `json:"platform,omitempty"`
-	// Kinds are what it is, whoever made it: sbom, signature, provenance, attestation, vex, vulnerabilities, soci, nydus.
+	// Kinds say what it is, whatever tool made it: sbom, signature, provenance, attestation, vex, vulnerabilities, soci, nydus.
 	Kinds []string `json:"kinds,omitempty"`
-	// Type is the reference type, else the artifactType, else what the source implies.
+	// Type is the reference type, else the artifactType, else the one that the source implies.
 	Type string `json:"type,omitempty"`
-	// OtherTypes are what else it is called where it is listed again, and what its bytes say is in it.
+	// OtherTypes are its other types: those of its further entries, and those in its bytes.
 	OtherTypes  []string `json:"otherTypes,omitempty"`
 	Description string   `json:"description,omitempty"`
-	// Subject is the digest of what it is about. MalformedSubject is a subject that is no digest, escaped.
+	// Subject is the digest of its subject. MalformedSubject is a subject that is not a digest, escaped.
 	Subject          digest.Digest `json:"subject,omitempty"`
 	MalformedSubject string        `json:"malformedSubject,omitempty"`
 	// Annotation is the key of an inline annotation, and Value the content that it holds.
 	Annotation string  `json:"annotation,omitempty"`
 	Value      *string `json:"value,omitempty"`
-	// Sources tell where it was found: in the index (index, annotation, buildkit, soci), or elsewhere when it was pulled (digest-tag,
-	// referrers-api, referrers-tag, cosign-tag).
+	// Sources say where it was found: in the index (index, annotation, buildkit, soci), or elsewhere during the pull
+	// (digest-tag, referrers-api, referrers-tag, cosign-tag).
 	Sources []string `json:"sources"`
-	// Tag is what it, or the index that tells of it, was found under, if that is not the image's own index.
+	// Tag is the tag of the artifact, or of the index that lists it, if that is not the image's own index.
 	Tag string `json:"tag,omitempty"`
-	// Weak tells whether nothing that is known is the subject: no, yes, unknown.
+	// Weak tells whether its subject is unlisted: no, yes, unknown.
 	Weak string `json:"weak"`
-	// Present tells whether the node has it whole: no, yes, unknown.
+	// Present tells whether the node has all of its content: no, yes, unknown.
 	Present string `json:"present"`
-	// Unread tells that its entry does not say all, and that its bytes were not here to be read: subject and kinds may be missing.
+	// Unread tells that its entry is incomplete and that its bytes were not here to be read. Subject and kinds may be missing.
 	Unread bool `json:"unread,omitempty"`
 }
 
 // nodeJSON is one line of the tree.
 type nodeJSON struct {
-	// Kind is index, image, reference or subject: the last is a digest that no index lists and that something is about.
+	// Kind is index, image, reference or subject. A subject is a digest that no index lists and that a reference names.
 	Kind      string            `json:"kind"`
 	Depth     int               `json:"depth"`
 	Digest    digest.Digest     `json:"digest,omitempty"`
 	MediaType string            `json:"mediaType,omitempty"`
 	Size      int64             `json:"size,omitempty"`
 	Platform  *ocispec.Platform `json:"platform,omitempty"`
-	// Reference is its number in the list of references.
+	// Reference is its index in the list of references.
 	Reference *int `json:"reference,omitempty"`
 	Repeated  bool `json:"repeated,omitempty"`
 	Unread    bool `json:"unread,omitempty"`
@@ -170,11 +170,11 @@ func newDocumentJSON(of ocispec.Descriptor) documentJSON {
 	return documentJSON{MediaType: of.MediaType, Digest: of.Digest, Size: of.Size}
 }
 
-// writeJSON prints for programs, and so that a terminal does nothing but show it: what is not ASCII may be anything, and is
-// escaped, though JSON does not ask for it.
+// writeJSON prints for programs, and escapes what is not ASCII. JSON does not require that, but such text could control a
+// terminal.
 func writeJSON(to io.Writer, value any) error { return encodeJSON(to, value, "  ") }
 
-// writeJSONLine prints a value in one line.
+// writeJSONLine prints a value on one line.
 func writeJSONLine(to io.Writer, value any) error { return encodeJSON(to, value, "") }
 
 func encodeJSON(to io.Writer, value any, indent string) error {

@@ -33,8 +33,8 @@ func lsCommand(connect Connect) *cli.Command {
 	}
 }
 
-// showing is what a command does that shows a listing: as JSON, or for people, with what they should know besides on standard
-// error. Both get the listing and what was asked for of it.
+// showing runs a command that shows a listing: as JSON, or as text with notices on standard error. Both functions get the
+// listing and the references that were requested.
 func showing(connect Connect, toJSON func(*references.Listing, []references.Reference) any,
 	toText func(io.Writer, *references.Listing, []references.Reference, style) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
@@ -72,7 +72,7 @@ func showing(connect Connect, toJSON func(*references.Listing, []references.Refe
 	}
 }
 
-// explain says what a person should know about a listing besides what it lists.
+// explain prints the notices of a listing.
 func explain(to io.Writer, listing *references.Listing) {
 	if listing.Root.Digest == "" {
 		fmt.Fprintf(to, "image %q: nothing is attached %s\n", listing.Image, where(listing, byFlag))
@@ -103,7 +103,7 @@ func printTable(to io.Writer, found []references.Reference, style style) error {
 	return table.Flush()
 }
 
-// remarks are what is odd about a reference's subject.
+// remarks describe what is unusual about a reference's subject.
 func remarks(reference references.Reference, style style) []string {
 	var remarks []string
 	switch {

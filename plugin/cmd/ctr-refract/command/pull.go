@@ -30,13 +30,13 @@ import (
 	"github.com/refract-oci/refract/plugin/transfer"
 )
 
-// replacePull puts our `images pull --local` in place of ctr's. Without --local the pull is ctr's own: the daemon makes it.
+// replacePull replaces ctr's `images pull --local`. Without --local, ctr's own pull runs in the daemon.
 func replacePull(ctr *cli.Command) error {
 	group := slices.IndexFunc(ctr.Commands, func(cmd *cli.Command) bool { return cmd.Name == "images" })
 	if group < 0 {
 		return errors.New("ctr has no images command to extend")
 	}
-	// ctr's commands are variables of its packages: changed are copies.
+	// ctr's commands are variables of its packages, so they are copied before they are changed.
 	extended := *ctr.Commands[group]
 	extended.Commands = slices.Clone(extended.Commands)
 	number := slices.IndexFunc(extended.Commands, func(cmd *cli.Command) bool { return cmd.Name == "pull" })
@@ -56,7 +56,7 @@ func replacePull(ctr *cli.Command) error {
 	return nil
 }
 
-// pullLocally does what ctr does, with our option among those of the fetch.
+// pullLocally does what ctr does, and adds our option to the options of the fetch.
 func pullLocally(ctx context.Context, cmd *cli.Command) error {
 	ref := cmd.Args().First()
 	if ref == "" {
@@ -103,8 +103,8 @@ func pullLocally(ctx context.Context, cmd *cli.Command) error {
 	return nil
 }
 
-// nodesPolicy is the policy of the daemon, for an image that this program pulls into its stores. A socket that tells of none is one of a
-// containerd as it is: its operator decided nothing.
+// nodesPolicy is the policy of the daemon, for an image that this program pulls into its stores. If the socket does not serve a
+// policy, the containerd runs without refract: its operator decided nothing.
 func nodesPolicy(ctx context.Context, cmd *cli.Command, client *containerd.Client, image string) (policy.Policy, error) {
 	connection, ok := client.Conn().(grpc.ClientConnInterface)
 	if !ok {
@@ -128,8 +128,8 @@ type unpackTarget struct {
 	platform ocispec.Platform
 }
 
-// unpackTargets are what ctr unpacks: for each platform, the image. Of an index it is the proven one, since containerd's own
-// search of an index would find the artifacts between them, too.
+// unpackTargets are the images that ctr unpacks, one for each platform. In an index that is the proven image, because
+// containerd's own search of an index could find an artifact instead.
 func unpackTargets(ctx context.Context, cmd *cli.Command, client *containerd.Client, image images.Image) ([]unpackTarget, error) {
 	if cmd.Bool("all-platforms") {
 		return unpackAll(ctx, client, image)

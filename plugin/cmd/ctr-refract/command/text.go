@@ -18,13 +18,13 @@ import (
 	"github.com/refract-oci/refract/plugin/references"
 )
 
-// printable writes text from a registry so that a terminal does nothing but show it.
+// printable escapes text from a registry so that a terminal only shows it.
 func printable(text string) string { return native.Printable(text) }
 
-// shortText is where a type or description is cut in tables and trees: annotations may be 64 KiB long.
+// shortText is the length at which tables and trees cut a type or description: annotations may be 64 KiB long.
 const shortText = 60
 
-// style is how text is printed for people.
+// style says how to print text for people.
 type style struct {
 	whole  bool // digests and types in full
 	colour bool
@@ -35,7 +35,7 @@ func newStyle(to io.Writer, whole bool) style {
 	return style{whole: whole, colour: ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))}
 }
 
-// text makes text from a registry fit for a line.
+// text fits text from a registry into one line.
 func (s style) text(text string) string {
 	shown := printable(text)
 	if s.whole || utf8.RuneCountInString(shown) <= shortText {
@@ -45,7 +45,7 @@ func (s style) text(text string) string {
 	return string(runes[:shortText-1]) + "…"
 }
 
-// shortHex is how many hex digits of a digest are shown: no two references of an image are known to share so many.
+// shortHex is how many hex digits of a digest are shown: enough to tell all references of an image apart in practice.
 const shortHex = 12
 
 func (s style) digest(digest string) string {
@@ -76,7 +76,7 @@ func platformText(platform *ocispec.Platform) string {
 	return printable(platforms.FormatAll(*platform))
 }
 
-// nameText is what a reference is, for people: its kinds, else its type.
+// nameText is the name of a reference, for people: its kinds, else its type.
 func nameText(reference references.Reference) string {
 	return cmp.Or(strings.Join(reference.Kinds.Names(), ","), typeText(reference))
 }

@@ -35,8 +35,8 @@ each other), repeated (shown above, with what is attached to it), unread (a nest
 	}
 }
 
-// deepest is how far lines are indented. An index can hold a chain of ten thousand references, each about the one before:
-// indented all the way, they would make hundreds of megabytes of spaces.
+// deepest is the depth at which indentation ends. An index can hold a chain of ten thousand references, each the subject of the
+// next: indenting all of them would print hundreds of megabytes of spaces.
 const deepest = 40
 
 func printTree(to io.Writer, listing *references.Listing, style style) error {
@@ -47,7 +47,7 @@ func printTree(to io.Writer, listing *references.Listing, style style) error {
 		return out.Flush()
 	}
 	last := lastOfSiblings(listing.Tree)
-	// Whether the node that leads here at each depth has siblings below it, so that a line has to go on to them.
+	// ended has, for each depth on the path to the node, whether no sibling follows below, so that no line continues there.
 	var ended []bool
 	for i, node := range listing.Tree {
 		ended = append(ended[:node.Depth], last[i])
@@ -63,8 +63,8 @@ func printTree(to io.Writer, listing *references.Listing, style style) error {
 	return out.Flush()
 }
 
-// lastOfSiblings tells of each node whether no other node of its parent comes after it. It reads from the end, where the
-// deepest chain costs no more than one step a node.
+// lastOfSiblings tells for each node whether it is the last child of its parent. It reads from the end, so that even the
+// deepest chain costs one step a node.
 func lastOfSiblings(tree []native.Node) []bool {
 	last := make([]bool, len(tree))
 	var follows []bool // at each depth up to the current one: a sibling follows
@@ -80,7 +80,7 @@ func lastOfSiblings(tree []native.Node) []bool {
 	return last
 }
 
-// nodeText is what a line says: what it is, which, and in brackets what is to be known about it.
+// nodeText is the text of a line: what it is, its name, and remarks in brackets.
 func nodeText(listing *references.Listing, number int, style style) string {
 	node := listing.Tree[number]
 	var parts, marks []string
@@ -137,7 +137,7 @@ func nodeText(listing *references.Listing, number int, style style) string {
 	return text
 }
 
-// elsewhere says where a reference was found that no index tells of.
+// elsewhere says where a reference outside the index was found.
 func elsewhere(reference references.Reference) []string {
 	const inIndex = native.SourceIndex | native.SourceAnnotation | native.SourceBuildKit | native.SourceSOCI
 	if names := reference.Sources.Names(); reference.Sources&inIndex == 0 && len(names) > 0 {
@@ -146,7 +146,7 @@ func elsewhere(reference references.Reference) []string {
 	return nil
 }
 
-// subjectText is why a subject has a line of its own. What is about it comes next, and knows whether the index has it.
+// subjectText says why a subject has a line of its own. The reference below it knows whether the index lists the subject.
 func subjectText(listing *references.Listing, number int) string {
 	weak := native.Unknown
 	if below := number + 1; below < len(listing.Tree) {
@@ -158,7 +158,7 @@ func subjectText(listing *references.Listing, number int) string {
 	case listing.Tree[number].Descriptor.Digest == "":
 		return "subject not stated"
 	case weak == native.No:
-		// The index lists it, but nothing leads there from an image.
+		// The index lists it, but no path leads there from an image.
 		return "in a cycle"
 	case weak == native.Yes:
 		return "not in this index"

@@ -55,10 +55,10 @@ type eventJSON struct {
 	// Event is existing, begun, recorded, updated or removed.
 	Event string `json:"event"`
 	Image string `json:"image,omitempty"`
-	// Target is what the image's record points at, and Index what it was pulled from.
+	// Target is what the image's record points at, and Index is what the image was pulled from.
 	Target digest.Digest `json:"target,omitempty"`
 	Index  digest.Digest `json:"index,omitempty"`
-	// References is how many are attached, as far as that is known.
+	// References is how many are attached, as far as known.
 	References    *uint32 `json:"references,omitempty"`
 	UnreadIndexes uint32  `json:"unreadIndexes,omitempty"`
 	// Error is why the image cannot be listed.
@@ -98,7 +98,7 @@ func ofImage(kind string, image *refractv1.Image) eventJSON {
 	return made
 }
 
-// text is an event as a person reads it.
+// text is an event as text for people.
 func (e eventJSON) text() string {
 	text := e.Event
 	if e.Image != "" {

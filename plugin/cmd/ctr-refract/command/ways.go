@@ -15,21 +15,21 @@ import (
 	refractv1 "github.com/refract-oci/refract/plugin/service/refract/v1"
 )
 
-// Reader answers what is attached to the images of a node.
+// Reader finds what is attached to the images of a node.
 type Reader interface {
 	List(ctx context.Context, image string) (*references.Listing, error)
 	Uses(ctx context.Context, digest string) (*references.Uses, error)
-	// Watch calls back for everything that happens until the context ends.
+	// Watch calls back for every change until the context ends.
 	Watch(ctx context.Context, existing bool, happened func(*refractv1.WatchResponse) error) error
 }
 
-// overStores answers from a node's stores, wherever they are.
+// overStores reads a node's stores, wherever they are.
 type overStores struct {
 	references.Stores
 	server *service.Server
 }
 
-// OverStores answers from a node's stores and events, which any containerd has.
+// OverStores returns a reader of a node's stores and events, which any containerd has.
 func OverStores(images images.Store, content content.InfoReaderProvider, events service.Events) Reader {
 	return overStores{references.Stores{Images: images, Content: content}, service.New(images, content, events)}
 }
@@ -42,7 +42,8 @@ func (o overStores) Watch(ctx context.Context, existing bool, happened func(*ref
 	return err
 }
 
-// eitherWay asks the daemon's service, and the stores where there is none. A daemon without it refuses the one call at once.
+// eitherWay asks the daemon's service, or reads the stores if there is none. A daemon without the service refuses the call at
+// once.
 type eitherWay struct{ service, stores Reader }
 
 func (e eitherWay) List(ctx context.Context, image string) (*references.Listing, error) {
