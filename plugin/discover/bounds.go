@@ -21,35 +21,37 @@ import (
 	"github.com/refract-oci/refract/plugin/regerr"
 )
 
-// Bounds are what one pull spends on what it asks beside its image: so many requests, and one wait for each host that does not answer.
+// Bounds limit what one pull spends on requests other than for its image: the number of requests, and one timeout for each host
+// that does not respond.
 type Bounds struct {
-	requests int64         // that may be made to look for what is attached
-	patience time.Duration // that a host has for an answer, and for each further part of it
+	requests int64         // how many search requests may be made
+	patience time.Duration // how long a host may take to respond, and for each further part of the response
 
 	mu     sync.Mutex
 	made   int64
-	silent map[string]*Silence // by the host that did not answer
+	silent map[string]*Silence // by host, for hosts that did not respond
 }
 
-// downloadPatience is what a host has at least where a reference is downloaded.
+// downloadPatience is the least patience while a reference is downloaded.
 const downloadPatience = 10 * time.Second
 
-// patienceShare is how many hosts in a row may stay silent until the deadline is used up.
+// patienceShare is how many unresponsive hosts in a row use up the deadline.
 const patienceShare = 3
 
-// NewBounds makes those that a policy sets.
+// NewBounds returns the bounds that a policy sets.
 func NewBounds(p policy.Policy) *Bounds {
 	deadline, requests := p.LookupLimits()
 	return &Bounds{requests: requests, patience: max(deadline/patienceShare, time.Nanosecond), silent: map[string]*Silence{}}
 }
 
-// errSilent ends a request to a host that does not answer.
+// errSilent ends a request to a host that does not respond.
 var errSilent = errors.New("no answer in time")
 
-// Silence is the error of a request that found nobody, or was not made. It is no timeout to containerd, which would ask again.
+// Silence is the error of a request that got no response, or was not made. To containerd it is no timeout, because containerd
+// retries those.
 type Silence struct {
 	Text  string
-	cause error // nil if none was made
+	cause error // nil if no request was made
 }
 
 func (s *Silence) Error() string { return s.Text }
@@ -61,7 +63,7 @@ func (s *Silence) Unwrap() []error {
 	return []error{s.cause, errdefs.ErrUnavailable}
 }
 
-// roundTrip makes a request unless the host stayed silent before, or, of one that counts, too many were made.
+// roundTrip makes a request unless the host was unresponsive before, or the request counts and the limit is used up.
 func (b *Bounds) roundTrip(inner http.RoundTripper, request *http.Request, counts bool) (*http.Response, error) {
 	host := hostOf(request.URL)
 	if err := b.admit(host, counts); err != nil {
@@ -72,7 +74,7 @@ func (b *Bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 	}
 	patience := b.patience
 	if !counts {
-		// A download is no look-up: the deadline is not for it.
+		// A download is not part of the search, so the deadline does not apply.
 		patience = max(patience, downloadPatience)
 	}
 	ctx, cancel := context.WithCancelCause(request.Context())
@@ -90,11 +92,11 @@ func (b *Bounds) roundTrip(inner http.RoundTripper, request *http.Request, count
 	return response, nil
 }
 
-// admit counts a request, or says why it is not made.
+// admit counts a request, or returns why it is not made.
 func (b *Bounds) admit(host string, counts bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// Who did not answer a question in time may still have what it listed.
+	// A host that timed out on a search may still serve the documents that it listed.
 	if before := b.silent[host]; before != nil && (counts || !errors.Is(before.cause, errSilent)) {
 		return before
 	}
@@ -108,7 +110,8 @@ func (b *Bounds) admit(host string, counts bool) error {
 	return nil
 }
 
-// judge remembers the host of a request that failed because nobody answered. ctx is the caller's, ended why the request's was.
+// judge remembers the host of a request that failed without a response. ctx is the caller's; ended is why the request's context
+// ended.
 func (b *Bounds) judge(ctx context.Context, host string, ended, err error) error {
 	gaveUp := errors.Is(ended, errSilent)
 	switch {
@@ -120,7 +123,7 @@ func (b *Bounds) judge(ctx context.Context, host string, ended, err error) error
 	return b.remember(host, err)
 }
 
-// remember is the error for this request to a host, and for all that come.
+// remember returns the error for this request to a host and for all later ones.
 func (b *Bounds) remember(host string, why error) *Silence {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -130,7 +133,7 @@ func (b *Bounds) remember(host string, why error) *Silence {
 	return b.silent[host]
 }
 
-// unanswered tells whether nobody answered: where that is so once, the next request would wait in vain, too.
+// unanswered tells whether no response came at all. If so, the next request would wait in vain, too.
 func unanswered(err error) bool {
 	var late net.Error
 	var nameless *net.DNSError
@@ -145,7 +148,7 @@ func unanswered(err error) bool {
 	return false
 }
 
-// hostOf is the host and port that a URL leads to, whatever is spoken there.
+// hostOf is the host and port of a URL, whatever its scheme.
 func hostOf(address *url.URL) string {
 	port := address.Port()
 	if port == "" {
@@ -154,7 +157,7 @@ func hostOf(address *url.URL) string {
 	return net.JoinHostPort(address.Hostname(), port)
 }
 
-// patientBody ends when nothing comes for as long as a host has for an answer.
+// patientBody fails if nothing is received for as long as a host may take to respond.
 type patientBody struct {
 	io.ReadCloser
 	bounds   *Bounds

@@ -1,9 +1,9 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package discover looks in a pull's repository for what its image's references are, with the pull's own hosts and credentials. Which
-// questions there are, and what an answer tells, C++ decides; here they are asked, within the time, requests and bytes that a policy
-// gives for all of them.
+// Package discover searches a pull's repository for references to its image, with the pull's own hosts and credentials. C++
+// decides which questions there are and what a response means. This package makes the requests, within the policy's limits of
+// time, requests and bytes for all of them.
 package discover
 
 import (
@@ -33,37 +33,37 @@ import (
 	"github.com/refract-oci/refract/plugin/turns"
 )
 
-// Lookup asks a pull's registry what a search wants to know, with the pull's own hosts, headers and credentials, and gets what
-// was found there.
+// Lookup makes the requests of a search to a pull's registry, with the pull's own hosts, headers and credentials. It passes on
+// the responses.
 type Lookup struct {
 	Origin
-	deadline time.Duration // for all questions
+	deadline time.Duration // for all requests
 
-	told  sync.Mutex // the search is told one answer at a time
-	large sync.Mutex // one answer at a time is read that takes more memory than most
+	told  sync.Mutex // serialises the search's responses
+	large sync.Mutex // serialises the reading of large responses
 
-	given, taken *turns.Turn // with which answers take much memory; guarded by large
+	given, taken *turns.Turn // turns that allow much memory; guarded by large
 
 	mu   sync.Mutex
-	left int64                    // bytes that answers may still take, whatever they are
-	held int64                    // bytes that they have taken
-	read map[digest.Digest][]byte // documents that were answered with: they are not asked for again
+	left int64                    // bytes that further responses may take, valid or not
+	held int64                    // bytes that responses have taken
+	read map[digest.Digest][]byte // documents that were fetched, so that they are not requested again
 }
 
-// concurrentQuestions is how many questions are asked at a time: enough to hide a registry's latency, few beside layers.
+// concurrentQuestions is how many questions are asked at a time: enough to hide a registry's latency, few compared with layers.
 const concurrentQuestions = 4
 
-// Turns are for look-ups that take much memory: those that wait while what was read of a large index is held, and those whose answers are
-// large. Each has until its deadline, so that the next one waits as long at most.
+// Turns bound the look-ups that take much memory: those that wait while documents of a large index are in memory, and those
+// with large responses. Each keeps its turn until its deadline at most, so the next one waits no longer than that.
 var Turns = turns.New(4, nil)
 
 const (
-	// smallAnswer is how long an answer may be that is read beside others. Manifests and lists of referrers are seldom longer; whoever
-	// sends many that are gets them read one after the other.
+	// smallAnswer is the largest response, in bytes, that is read concurrently. Manifests and lists of referrers are seldom
+	// larger; larger ones are read one after the other.
 	smallAnswer = 64 << 10
-	// smallSearch is how much all answers of a search may take for which no turn is needed.
+	// smallSearch is how many bytes all responses of a search may take without a turn.
 	smallSearch = 256 << 10
-	// rememberedDocuments is how much of what was read may stay in memory until references are downloaded, after the layers.
+	// rememberedDocuments is how many bytes of documents stay in memory until references are downloaded, after the layers.
 	rememberedDocuments = 64 << 10
 )
 
@@ -71,20 +71,20 @@ const (
 type Origin struct {
 	Name    string // of the image
 	Fetcher remotes.Fetcher
-	// Repository is a way to other names in the image's repository, always the same.
+	// Repository resolves other names in the image's repository. Each call returns the same one.
 	Repository func() (*Repository, error)
-	// Through has what is downloaded pass through what the pull's progress needs; nil: it needs nothing.
+	// Through wraps a fetcher so that its downloads count as the pull's progress; nil: there is nothing to count.
 	Through func(context.Context, transfer.Fetcher) transfer.Fetcher
 }
 
-// NewLookup makes one for a pull.
+// NewLookup makes a look-up for a pull.
 func NewLookup(from Origin, p policy.Policy) *Lookup {
 	deadline, _ := p.LookupLimits()
 	return &Lookup{Origin: from, deadline: deadline, read: map[digest.Digest][]byte{}}
 }
 
-// SourcesOf are the sources of a policy's places. What a digest's tag names may tell of both Proposal F's references
-// and the distribution specification's. Where there is no referrers API, containerd looks under that tag by itself.
+// SourcesOf returns the sources for a policy's places. A digest's tag may list references of both Proposal F and the
+// distribution specification. Without a referrers API, containerd looks under that tag by itself.
 func SourcesOf(p policy.Policy) native.Source {
 	var sources native.Source
 	for _, place := range p.Discover {
@@ -100,9 +100,9 @@ func SourcesOf(p policy.Policy) native.Source {
 	return sources
 }
 
-// Run has all questions answered, as far as the registry does and the policy waits for it. What could not be looked for is warned
-// about, and returned: what is attached as far as anybody knows is known all the same. With the turn the answers may take much memory;
-// where it is nil, one is taken when it is needed. why is the reason if nothing is to be asked.
+// Run asks all questions, as far as the registry responds and the policy's deadline allows. What could not be searched is
+// logged as a warning and returned; the references that are known stay valid. The turn allows responses to take much memory; if
+// it is nil, Run takes one when needed. why is the reason if nothing is to be asked.
 func (l *Lookup) Run(ctx context.Context, search *native.Search, round *native.Round, root ocispec.Descriptor, turn *turns.Turn, why error) error {
 	l.given = turn
 	ctx, span := tracing.StartSpan(ctx, "refract.Search", tracing.WithAttribute("refract.root.digest", root.Digest.String()))
@@ -118,7 +118,7 @@ func (l *Lookup) Run(ctx context.Context, search *native.Search, round *native.R
 	return err
 }
 
-// inTime answers until the deadline.
+// inTime asks until the deadline.
 func (l *Lookup) inTime(ctx context.Context, search *native.Search, round *native.Round) error {
 	late := &Silence{Text: fmt.Sprintf("the deadline of %s is used up", l.deadline)}
 	ctx, cancel := context.WithTimeoutCause(ctx, l.deadline, late)
@@ -126,8 +126,8 @@ func (l *Lookup) inTime(ctx context.Context, search *native.Search, round *nativ
 	return l.answer(ctx, search, round)
 }
 
-// answer asks until the search is done. A question that stays open does not keep others from being asked; the error tells all that
-// did.
+// answer asks until the search is done. An unanswered question does not keep others from being asked; the error lists all of
+// them.
 func (l *Lookup) answer(ctx context.Context, search *native.Search, round *native.Round) error {
 	names, err := l.Repository()
 	if err != nil {
@@ -143,7 +143,7 @@ func (l *Lookup) answer(ctx context.Context, search *native.Search, round *nativ
 		for i, question := range round.Questions {
 			group.Go(func() error {
 				got := l.reply(ctx, names, question)
-				// At once, so that no more is held here than is on its way.
+				// The response is passed on at once, so that only responses in flight are held here.
 				l.told.Lock()
 				defer l.told.Unlock()
 				var err error
@@ -164,37 +164,37 @@ func (l *Lookup) answer(ctx context.Context, search *native.Search, round *nativ
 	return open.err()
 }
 
-// reply is what came of one question. There may be both: of a list, its beginning and why there may be more.
+// reply is the response to one question. Both fields may be set: the beginning of a list, and why there may be more.
 type reply struct {
 	raw []byte
 	err error
 }
 
-// reply asks, unless it is too late.
+// reply makes the request, unless the deadline has passed.
 func (l *Lookup) reply(ctx context.Context, names *Repository, question native.Question) reply {
 	var got reply
 	if ctx.Err() == nil {
 		ctx := withQuery(ctx, func(body io.Reader) ([]byte, error) { return l.take(ctx, body) })
 		got.raw, got.err = l.ask(ctx, names, question)
 		if why := queryOf(ctx).unanswered(); why != nil && errdefs.IsNotFound(got.err) {
-			// containerd tells what one host said, although another did not answer.
+			// containerd reports what one host said, although another did not respond.
 			got.err = why
 		}
 	}
 	if ctx.Err() != nil && got.raw == nil {
-		// What it made of a question on its way says less.
+		// The error of an interrupted request says less.
 		got.err = context.Cause(ctx)
 	}
 	return got
 }
 
-// tell answers the search, and returns why the question stays open, if it does.
+// tell passes the response to the search. It returns why the question stays unanswered, if it does.
 func (r reply) tell(search *native.Search, number int) (open, err error) {
 	reason, final := regerr.Final(r.err)
 	if r.err != nil && !final {
 		open = regerr.Readable(r.err)
 		if silent := new(Silence); errors.As(r.err, &silent) {
-			// The same whichever URL it was.
+			// This text is the same for every URL of the host.
 			open = silent
 		}
 		reason = open.Error()
@@ -222,7 +222,7 @@ func (l *Lookup) ask(ctx context.Context, names *Repository, question native.Que
 			return nil, fmt.Errorf("tag %s has %d bytes, more than the limit of %d: %w", question.Reference, desc.Size, question.MaxBytes, errdefs.ErrDataLoss)
 		}
 	}
-	// Of something longer than it was told, containerd's fetcher gives the beginning.
+	// Ask for one more byte: of a longer document, containerd's fetcher returns the beginning.
 	desc.Size++
 	body, err := l.fetch(ctx, desc)
 	if err != nil {
@@ -242,10 +242,10 @@ func (l *Lookup) ask(ctx context.Context, names *Repository, question native.Que
 	return raw, nil
 }
 
-// take reads an answer. All of them together may not take more than the search allows, right ones and wrong ones.
+// take reads a response. All of them together may not exceed the search's limit, whether valid or not.
 func (l *Lookup) take(ctx context.Context, body io.Reader) ([]byte, error) {
 	var raw bytes.Buffer
-	// One more than fits tells that there is more.
+	// Read one more byte than fits, to notice that there is more.
 	read, err := io.CopyN(&raw, body, smallAnswer+1)
 	l.mu.Lock()
 	l.held += read
@@ -277,7 +277,7 @@ func (l *Lookup) take(ctx context.Context, body io.Reader) ([]byte, error) {
 	return raw.Bytes(), nil
 }
 
-// await waits until it is the search's turn to take much memory, as long as its deadline lets it.
+// await waits for a turn to take much memory, until the deadline.
 func (l *Lookup) await(ctx context.Context) error {
 	if l.given != nil || l.taken != nil {
 		return nil
@@ -297,7 +297,7 @@ func (l *Lookup) Done() {
 	l.taken.Done()
 }
 
-// KeepOnly forgets what was read, but for what is little and will be downloaded.
+// KeepOnly forgets the documents that were read, except small ones that will be downloaded.
 func (l *Lookup) KeepOnly(wanted []native.Reference) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -312,7 +312,8 @@ func (l *Lookup) KeepOnly(wanted []native.Reference) {
 	}
 }
 
-// referrers has containerd list them, and passes on the list as it came. That has no digest of its own: each artifact in it has.
+// referrers has containerd list the referrers, and passes on the list as received. The list has no digest to verify: each
+// artifact in it has.
 func (l *Lookup) referrers(ctx context.Context, names *Repository, of digest.Digest) ([]byte, error) {
 	fetcher, err := names.Fetcher(ctx, l.Name)
 	if err != nil {
@@ -331,7 +332,7 @@ func (l *Lookup) referrers(ctx context.Context, names *Repository, of digest.Dig
 		return page, cmp.Or(failed, unknown)
 	}
 	if err != nil {
-		// Without its kind: containerd calls a list that is too long not found.
+		// The error's kind is dropped: containerd returns NotFound for a list that is too long.
 		err = fmt.Errorf("referrers: %w", errors.New(regerr.Readable(err).Error()))
 	}
 	if err = cmp.Or(unknown, err); err != nil && len(listed) == 0 {
@@ -340,7 +341,7 @@ func (l *Lookup) referrers(ctx context.Context, names *Repository, of digest.Dig
 	index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: append([]ocispec.Descriptor{}, listed...)}
 	index.SchemaVersion = 2
 	var raw bytes.Buffer
-	// Escaped for HTML it could be many times as long.
+	// Escaping for HTML could multiply the size.
 	encoder := json.NewEncoder(&raw)
 	encoder.SetEscapeHTML(false)
 	if failed := encoder.Encode(index); failed != nil {
@@ -353,7 +354,7 @@ func (l *Lookup) referrers(ctx context.Context, names *Repository, of digest.Dig
 	return page, err
 }
 
-// Fetch gives what was read already from memory.
+// Fetch returns documents that were read already from memory.
 func (l *Lookup) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
 	l.mu.Lock()
 	raw, ok := l.read[desc.Digest]
@@ -364,7 +365,7 @@ func (l *Lookup) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadClo
 	return l.fetch(ctx, desc)
 }
 
-// fetch asks for a document within the bounds of what is asked beside the image, where they can be kept.
+// fetch requests a document within the bounds, if there are any.
 func (l *Lookup) fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
 	names, err := l.Repository()
 	if err != nil {

@@ -17,36 +17,38 @@ import (
 	"sync"
 )
 
-// query is one question on its way through containerd's resolver, which asks every host of a registry, and some again.
+// query is the state of one question in containerd's resolver, which asks every host of a registry, and some repeatedly.
 type query struct {
 	mu sync.Mutex
-	// settled is what the host that gave the image does not have: nobody else is asked for it. By the last two parts of the path.
+	// settled is what the host that gave the image does not have; other hosts are not asked for it. The key is the last two
+	// parts of the path.
 	settled map[string]bool
-	// failed are statuses that containerd tries again after: once is enough for what is optional. By method and URL.
+	// failed are statuses after which containerd retries; for an optional request one attempt is enough. The key is method and
+	// URL.
 	failed map[string]int
-	// take reads an answer within what may be read for all questions.
+	// take reads a response within the limit for all of them.
 	take func(io.Reader) ([]byte, error)
-	// page is the list that a host answered with, or why it could not be read. containerd is given an empty one in its place.
+	// page is the list that a host returned, or pageErr why it could not be read. containerd gets an empty list instead.
 	page    []byte
 	pageErr error
-	// open is why some host has not answered: what others do not have it may have. nil if all did.
+	// open says why some host has not responded: it may have what others do not. nil if all responded.
 	open error
 }
 
 type queryKey struct{}
 
-// withQuery makes a context for one question, of which take reads the answers.
+// withQuery returns a context for one question. take reads its responses.
 func withQuery(ctx context.Context, take func(io.Reader) ([]byte, error)) context.Context {
 	return context.WithValue(ctx, queryKey{}, &query{settled: map[string]bool{}, failed: map[string]int{}, take: take})
 }
 
-// queryOf is the question that a request is made for; nil if it is made for none.
+// queryOf returns the query that a request belongs to, or nil.
 func queryOf(ctx context.Context) *query {
 	question, _ := ctx.Value(queryKey{}).(*query)
 	return question
 }
 
-// replay answers a request to which the answer is known.
+// replay returns the response to a request if it is already known.
 func (q *query) replay(request *http.Request) *http.Response {
 	if q == nil || !readsOnly(request) {
 		return nil
@@ -66,12 +68,12 @@ func (q *query) replay(request *http.Request) *http.Response {
 	}
 }
 
-// note remembers an answer. giver is the host that gave the image, if it is known.
+// note remembers a response. giver is the host that gave the image, if it is known.
 func (q *query) note(request *http.Request, response *http.Response, giver string) {
 	if q == nil || response == nil || !readsOnly(request) {
 		return
 	}
-	// Where a request was sent elsewhere, the answer is one to what was asked at first.
+	// After a redirect, the response belongs to the original request.
 	first := firstOf(request)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -84,18 +86,18 @@ func (q *query) note(request *http.Request, response *http.Response, giver strin
 	}
 }
 
-// emptyList is what containerd is given of a list of referrers: it would make a structure of each entry, though nobody has said yet how
-// many may be of use.
+// emptyList replaces a list of referrers for containerd, which would build a structure for each entry. It is not known yet how
+// many of them are needed.
 const emptyList = `{"schemaVersion":2,"manifests":[]}`
 
-// unencoded asks for a list as it is: one that came encoded, containerd would have to read.
+// unencoded requests a list without compression: containerd would have to decode a compressed one.
 func unencoded(request *http.Request) *http.Request {
 	request = request.Clone(request.Context())
 	request.Header.Del("Accept-Encoding")
 	return request
 }
 
-// keepPage takes a list out of an answer. What is none is left to containerd, which tells what is wrong with it.
+// keepPage takes a list out of a response. An invalid one is left to containerd, which reports what is wrong with it.
 func (q *query) keepPage(response *http.Response) {
 	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Encoding") != "" {
 		return
@@ -113,14 +115,14 @@ func (q *query) keepPage(response *http.Response) {
 	response.Header.Set("Content-Length", strconv.Itoa(len(given)))
 }
 
-// listed is what keepPage took, if it did.
+// listed returns what keepPage took, if it did.
 func (q *query) listed() ([]byte, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.page, q.pageErr
 }
 
-// fail remembers that a request had no answer.
+// fail remembers that a request got no response.
 func (q *query) fail(why error) {
 	if q == nil || why == nil {
 		return
@@ -130,15 +132,15 @@ func (q *query) fail(why error) {
 	q.open = cmp.Or(q.open, why)
 }
 
-// unanswered is why some host has not answered; nil if all did.
+// unanswered returns why some host has not responded; nil if all have.
 func (q *query) unanswered() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.open
 }
 
-// isSearched tells whether a request looks for something that may be there or not: a tag or a list. What has a digest is known to be
-// somewhere, because something names it.
+// isSearched tells whether a request looks for something that may not exist: a tag or a list. A digest is known to exist
+// somewhere, because a document names it.
 func isSearched(request *http.Request) bool {
 	above, last := path.Split(request.URL.Path)
 	kind := path.Base(above)
@@ -149,7 +151,7 @@ func readsOnly(request *http.Request) bool {
 	return request.Method == http.MethodGet || request.Method == http.MethodHead
 }
 
-// firstOf is the request that others came of by redirects.
+// firstOf returns the original request of a chain of redirects.
 func firstOf(request *http.Request) *http.Request {
 	for request.Response != nil && request.Response.Request != nil {
 		request = request.Response.Request
@@ -157,7 +159,7 @@ func firstOf(request *http.Request) *http.Request {
 	return request
 }
 
-// wantedBy is what a request wants of a repository, at whichever host: "referrers/<digest>", "manifests/<tag>", "blobs/<digest>".
+// wantedBy is the part of a request's path below the repository: "referrers/<digest>", "manifests/<tag>", "blobs/<digest>".
 func wantedBy(request *http.Request) string {
 	above, last := path.Split(request.URL.Path)
 	return path.Base(above) + "/" + last

@@ -17,21 +17,22 @@ import (
 	"github.com/refract-oci/refract/plugin/regerr"
 )
 
-// referrersSeen remembers what registries answered to requests for lists of referrers. containerd tells only what it made of that: it takes the
-// digest's tag where there is no such list, reads no second page, and forgets an error where the tag is not there.
+// referrersSeen remembers how registries responded to requests for lists of referrers. containerd only returns its own
+// conclusion: it falls back to the digest's tag if there is no such list, reads no second page, and drops an error if the tag
+// does not exist.
 type referrersSeen struct {
 	mu    sync.Mutex
 	lists map[string]listed // by digest
 }
 
-// listed is what came of the hosts that were asked for one list.
+// listed is what the hosts returned for one list.
 type listed struct {
 	whole, paged bool
-	open         string // what leaves open whether there is a list
+	open         string // why it is not known whether there is a list
 }
 
-// watchful sees answers pass and keeps within bounds. It ends answers to questions that are longer than any may be: containerd's
-// resolver would read a document to its end, to know its digest.
+// watchful observes responses and enforces the bounds. It also cuts search responses off at the limit: containerd's resolver
+// would read a document to its end to compute its digest.
 type watchful struct {
 	http.RoundTripper
 	names *Repository
@@ -75,8 +76,8 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// referrersOf is the digest whose referrers a request lists (distribution-spec, "Listing Referrers"), wherever below a registry's own
-// path that is. Of one that was redirected, it is what was asked for at first.
+// referrersOf is the digest whose referrers a request lists (distribution-spec, "Listing Referrers"), wherever the registry's
+// own path is. For a redirected request, it is the digest of the original one.
 func referrersOf(request *http.Request) (string, bool) {
 	request = firstOf(request)
 	above, last := path.Split(request.URL.Path)
@@ -92,19 +93,19 @@ func (s *referrersSeen) note(of string, response *http.Response, err error) {
 	case err != nil:
 		one.open = "a request for referrers: " + regerr.Readable(err).Error()
 	case response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest:
-		// It is elsewhere. Until the answer from there has come, nothing is known.
+		// This is a redirect. Nothing is known until its target has responded.
 		one.open = answered(response)
 	case response.StatusCode == http.StatusOK:
 		one.whole = true
 		one.paged = response.Header.Get("Link") != ""
 		one.open = ""
 	case response.StatusCode == http.StatusUnauthorized:
-		// Asked again with a token.
+		// The request is repeated with a token.
 		one.open = answered(response)
 	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode == http.StatusTooManyRequests:
 		one.open = answered(response)
 	default:
-		// It says that there is none.
+		// The registry says that there is no list.
 		one.open = ""
 	}
 	s.lists[of] = one
@@ -114,8 +115,7 @@ func answered(response *http.Response) string {
 	return "the registry answered " + response.Status + " to a request for referrers"
 }
 
-// check tells what of a list is known: ErrNotFound if the registry has no such lists, and another error if there may be more than
-// containerd has read.
+// check returns ErrNotFound if the registry has no such lists, and another error if there may be more than containerd has read.
 func (s *referrersSeen) check(of digest.Digest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,12 +25,12 @@ import (
 	"github.com/refract-oci/refract/plugin/native"
 )
 
-// Repository resolves other names in the repository of a pull: tags that tell of what is attached. containerd's own resolver does that, so
-// that a mirror which is trusted for digests only is asked for no tag.
+// Repository resolves other names in the repository of a pull: tags under which references are listed. containerd's own
+// resolver does that, so that a mirror that is trusted for digests only is not asked for tags.
 type Repository struct {
 	remotes.Resolver
-	// seen is what the registry answered, and bounds what may be spent; nil where the resolver is a program's own, because its
-	// requests cannot be seen.
+	// seen has the registry's responses, and bounds limit the requests. Both are nil for a program's own resolver, because its
+	// requests cannot be observed.
 	seen   *referrersSeen
 	bounds *Bounds
 
@@ -40,7 +40,7 @@ type Repository struct {
 	fetcher remotes.Fetcher
 }
 
-// UnboundedRepository is that of a program's own resolver, whose requests cannot be seen.
+// UnboundedRepository uses a program's own resolver, whose requests cannot be observed.
 func UnboundedRepository(resolver remotes.Resolver) *Repository {
 	return &Repository{Resolver: resolver}
 }
@@ -52,7 +52,7 @@ func (b *Repository) giver() string {
 	return b.gaveIt
 }
 
-// remembered asks for the hosts of a registry once: so that one token and one connection serve all questions.
+// remembered asks for the hosts of a registry only once, so that one token and one connection serve all requests.
 func (b *Repository) remembered(hosts docker.RegistryHosts, from *Served) docker.RegistryHosts {
 	return func(registry string) ([]docker.RegistryHost, error) {
 		b.mu.Lock()
@@ -69,7 +69,7 @@ func (b *Repository) remembered(hosts docker.RegistryHosts, from *Served) docker
 	}
 }
 
-// documents fetches by digest from the repository of an image, within the bounds.
+// documents returns a fetcher by digest for the repository of an image, within the bounds.
 func (b *Repository) documents(ctx context.Context, image string) (remotes.Fetcher, error) {
 	b.mu.Lock()
 	known := b.fetcher
@@ -87,7 +87,7 @@ func (b *Repository) documents(ctx context.Context, image string) (remotes.Fetch
 	return made, nil
 }
 
-// check tells what of a list of referrers is known, as far as that can be seen.
+// check returns what is known of a list of referrers, as far as requests can be observed.
 func (b *Repository) check(of digest.Digest) error {
 	if b.seen == nil {
 		return nil
@@ -95,8 +95,8 @@ func (b *Repository) check(of digest.Digest) error {
 	return b.seen.check(of)
 }
 
-// NewRepository makes one for a source of containerd's transfer service. That keeps its resolver to itself, and tells only in its wire form
-// what it was made of: so another one is made of the same, with credentials asked of whom the source asks. It works until the
+// NewRepository makes one for a source of containerd's transfer service. The source hides its resolver, and only its wire form
+// tells what it was made from. So another resolver is made from that, with credentials from the same client. It works until the
 // context ends.
 func NewRepository(ctx context.Context, from *registry.OCIRegistry, root *Served, limits *Bounds) (*Repository, error) {
 	exchange := &exchange{asked: make(chan typeurl.Any), said: make(chan typeurl.Any), ended: ctx.Done(), limit: limits.patience}
@@ -108,14 +108,14 @@ func NewRepository(ctx context.Context, from *registry.OCIRegistry, root *Served
 	if err != nil {
 		return nil, fmt.Errorf("the source of the pull: %w", err)
 	}
-	// What was sent has the hosts; the source may have forgotten them.
+	// The wire form that the client sent has the hosts; the source may have dropped them.
 	where := told.GetResolver()
 	if sent := sentOf(ctx, told.GetReference()); sent != nil {
 		where = sent
 	}
 	made := &Repository{seen: &referrersSeen{lists: map[string]listed{}}, bounds: limits, hosts: map[string][]docker.RegistryHost{}}
 	options := config.HostOptions{DefaultScheme: where.GetDefaultScheme(), UpdateClient: func(client *http.Client) error {
-		// containerd gives it a client again that is the one from before but for its headers.
+		// containerd may return the previous client again, with only its headers changed.
 		if _, ok := client.Transport.(*watchful); !ok {
 			client.Transport = &watchful{RoundTripper: client.Transport, names: made, most: int64(native.DefaultLimits().DocumentBytes)}
 		}
@@ -135,16 +135,16 @@ func NewRepository(ctx context.Context, from *registry.OCIRegistry, root *Served
 	return made, nil
 }
 
-// exchange carries requests for credentials to whoever answers those of the source. It is the stream that its wire form names.
+// exchange passes requests for credentials to the client that answers the source's. It is the stream that its wire form names.
 type exchange struct {
 	mu          sync.Mutex
 	asked, said chan typeurl.Any
 	ended       <-chan struct{}
-	limit       time.Duration // that an answer may take: where there is none, nothing comes
-	gone        bool          // nothing came, so that nobody waits again
+	limit       time.Duration // how long a response may take
+	gone        bool          // a response timed out: later requests do not wait
 }
 
-// Create gives the source its end of the stream. It has no other stream to tell of: none that a log goes to.
+// Create returns the source's end of the stream. There is no other stream: nothing is logged.
 func (e *exchange) Create(_ context.Context, id string) (streaming.Stream, error) {
 	if !strings.HasPrefix(id, "creds") {
 		return nil, fmt.Errorf("stream %s of a source: %w", id, errdefs.ErrNotImplemented)
@@ -162,7 +162,7 @@ func (e *exchange) Recv() (typeurl.Any, error) {
 	}
 }
 
-// Send takes the source's answer.
+// Send takes the source's response.
 func (e *exchange) Send(said typeurl.Any) error {
 	select {
 	case e.said <- said:
@@ -209,7 +209,7 @@ func (e *exchange) credentials(reference, host string) (name, secret string, err
 	if err := typeurl.UnmarshalTo(said, &answer); err != nil {
 		return "", "", err
 	}
-	// As containerd has it: a header of its own is nothing that a host's name and password could be.
+	// As in containerd: a header of its own cannot be expressed as a host's name and password.
 	if answer.GetAuthType() == transfertypes.AuthType_HEADER {
 		return "", "", nil
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/refract-oci/refract/plugin/policy"
 )
 
-// AllSources are all places where a repository may hold something besides an image's index.
+// AllSources are all sources outside an image's index where its repository may list references.
 func AllSources() native.Source {
 	return SourcesOf(policy.Policy{Discover: []policy.Place{policy.PlaceDigestTag, policy.PlaceReferrers, policy.PlaceCosign}})
 }
 
-// Through answers what a search asks of the repository of an image, through a program's own resolver and within the default deadline
-// of a pull. The error is errdefs.ErrUnavailable where questions stay open, and names them.
+// Through makes the requests of a search to an image's repository through a program's own resolver, within a pull's default
+// deadline. If questions stay unanswered, the error is errdefs.ErrUnavailable and names them.
 func Through(name string, resolver remotes.Resolver) func(context.Context, *native.Search, *native.Round) error {
 	return func(ctx context.Context, search *native.Search, round *native.Round) error {
 		fetcher, err := resolver.Fetcher(ctx, name)

@@ -13,17 +13,17 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 )
 
-// Served watches which hosts a pull asks for its root. containerd does not say which of a registry's hosts gave it; it goes from
-// one to the next until one does, so that it is the last.
+// Served observes which hosts a pull asks for its root. containerd does not report which of a registry's hosts gave it. It
+// tries one after the other until one does, so it is the last.
 type Served struct {
 	mu    sync.Mutex
 	asked []string
 }
 
-// Watch makes a context whose requests are seen.
+// Watch returns a context whose requests are observed.
 func (s *Served) Watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaderField: func(name string, value []string) {
-		// As HTTP/1 and HTTP/2 name the host: also where the connection is to a proxy.
+		// HTTP/1 and HTTP/2 name the host like this, also if the connection is to a proxy.
 		if (name == "Host" || name == ":authority") && len(value) == 1 {
 			s.mu.Lock()
 			s.asked = append(s.asked, value[0])
@@ -32,8 +32,8 @@ func (s *Served) Watch(ctx context.Context) context.Context {
 	}})
 }
 
-// by is which of the hosts gave the root; empty if that is not known. Others that were asked gave a token, or are where the
-// registry had sent to. Two with one name cannot be told apart.
+// by returns which of the hosts gave the root; empty if that is not known. Further hosts may have been asked for a token, or by
+// a redirect. Two with one name cannot be told apart.
 func (s *Served) by(hosts []docker.RegistryHost) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

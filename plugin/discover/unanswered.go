@@ -10,20 +10,20 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// openQuestions gathers the questions of a search that stay open, by why they do.
+// openQuestions collects the unanswered questions of a search, by reason.
 type openQuestions struct {
 	reasons   []string
 	questions map[string][]string // by reason
 	causes    []error
 }
 
-// Most that an error tells of: the reasons are few, the questions may be many.
+// Limits for the text of an error: there are few reasons, but there may be many questions.
 const (
 	shownReasons   = 4
 	shownQuestions = 3
 )
 
-// add takes a question and why it stays open; nil: it does not.
+// add records why a question stays unanswered; nil means that it was answered.
 func (o *openQuestions) add(question string, why error) {
 	if why == nil {
 		return
@@ -39,7 +39,7 @@ func (o *openQuestions) add(question string, why error) {
 	o.questions[reason] = append(o.questions[reason], question)
 }
 
-// err is nil if no question stays open. Else a later pull may find more: it is errdefs.ErrUnavailable.
+// err is nil if all questions were answered. Else it is errdefs.ErrUnavailable: a later pull may find more.
 func (o *openQuestions) err() error {
 	if len(o.reasons) == 0 {
 		return nil
@@ -59,7 +59,7 @@ func (o *openQuestions) err() error {
 	return &openError{text: strings.Join(parts, "; "), causes: append([]error{errdefs.ErrUnavailable}, o.causes...)}
 }
 
-// openError has the text of all, and is what each of them is.
+// openError has the text of all reasons, and wraps each of them.
 type openError struct {
 	text   string
 	causes []error

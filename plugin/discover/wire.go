@@ -12,14 +12,14 @@ import (
 
 type sentKey struct{}
 
-// WithSent tells a transfer what its source was made from: the message that a client sent. containerd makes a source from it that
-// pulls from the named folder of hosts and with the named scheme, but keeps neither: what is asked beside the image would go to
-// other hosts. A source that was not sent knows both itself.
+// WithSent passes on the message from which a client's source was made. The source that containerd makes from it uses the hosts
+// folder and scheme in the message, but keeps neither, so requests other than for the image would go to other hosts. A source
+// that was not sent by a client knows both itself.
 func WithSent(ctx context.Context, source typeurl.Any) context.Context {
 	return context.WithValue(ctx, sentKey{}, source)
 }
 
-// sentOf is what was sent for the source of an image; nil if none was.
+// sentOf returns the message for the source of an image; nil if there is none.
 func sentOf(ctx context.Context, image string) *transfertypes.RegistryResolver {
 	source, ok := ctx.Value(sentKey{}).(typeurl.Any)
 	if !ok {

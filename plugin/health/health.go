@@ -1,7 +1,7 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package health answers grpc.health.v1 for a daemon that is of use only while containerd answers.
+// Package health serves grpc.health.v1 for a daemon that only works while containerd responds.
 package health
 
 import (
@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// checkTimeout bounds one check, so that a containerd that hangs reads as one that is not there.
+	// checkTimeout bounds one check, so that a containerd that hangs counts as one that is not there.
 	checkTimeout = 5 * time.Second
-	// watchInterval is how often a watched status is looked at again.
+	// watchInterval is how often a watched status is checked again.
 	watchInterval = 10 * time.Second
 )
 
@@ -46,8 +46,8 @@ type server struct {
 	interval time.Duration
 }
 
-// New serves the health of the daemon as a whole (the empty name) and of the named services, which all are what the check says.
-// Every question runs the check: nothing is remembered that could be out of date.
+// New serves the health of the daemon as a whole (the empty name) and of the named services. All have the status of the check.
+// Every request runs the check, so that no result is out of date.
 func New(check func(context.Context) error, services ...string) healthv1.HealthServer {
 	return &server{check: check, services: append([]string{""}, services...), interval: watchInterval}
 }
@@ -61,7 +61,7 @@ func (s *server) status(ctx context.Context) healthv1.HealthCheckResponse_Servin
 	return healthv1.HealthCheckResponse_SERVING
 }
 
-// Check answers for one service.
+// Check returns the status of one service.
 func (s *server) Check(ctx context.Context, request *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
 	if !slices.Contains(s.services, request.Service) {
 		return nil, status.Errorf(codes.NotFound, "service %q is not served here", request.Service)
@@ -69,7 +69,7 @@ func (s *server) Check(ctx context.Context, request *healthv1.HealthCheckRequest
 	return &healthv1.HealthCheckResponse{Status: s.status(ctx)}, nil
 }
 
-// List answers for all services.
+// List returns the status of all services.
 func (s *server) List(ctx context.Context, _ *healthv1.HealthListRequest) (*healthv1.HealthListResponse, error) {
 	now := s.status(ctx)
 	all := map[string]*healthv1.HealthCheckResponse{}
@@ -79,13 +79,13 @@ func (s *server) List(ctx context.Context, _ *healthv1.HealthListRequest) (*heal
 	return &healthv1.HealthListResponse{Statuses: all}, nil
 }
 
-// Watch tells the status, and again whenever it has become another one, until the caller goes.
+// Watch sends the status, and sends it again whenever it changes, until the caller ends the call.
 func (s *server) Watch(request *healthv1.HealthCheckRequest, to grpc.ServerStreamingServer[healthv1.HealthCheckResponse]) error {
 	ticker := time.NewTicker(s.interval)
 	defer ticker.Stop()
 	told := healthv1.HealthCheckResponse_UNKNOWN
 	for {
-		// The protocol wants an unknown service watched, too: it may come.
+		// The protocol wants an unknown service to be watched too: it may be added later.
 		now := healthv1.HealthCheckResponse_SERVICE_UNKNOWN
 		if slices.Contains(s.services, request.Service) {
 			now = s.status(to.Context())

@@ -14,9 +14,9 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Add has an image record keep more fetched content, and its root if it did not name one. Two that add at the same time lose
-// nothing: containerd's records have no versions to compare, so a label's number comes from its digest, and only the new
-// labels are written.
+// Add has an image record keep more fetched content, and its root if it did not name one. Concurrent calls lose nothing:
+// containerd's records have no versions to compare, so a label's number is made from its digest, and only new labels are
+// written.
 func Add(ctx context.Context, store images.Store, name string, root digest.Digest, fetched []digest.Digest) error {
 	image, err := store.Get(ctx, name)
 	if err != nil {
@@ -25,7 +25,7 @@ func Add(ctx context.Context, store images.Store, name string, root digest.Diges
 	added := map[string]string{}
 	switch before, ok := Root(image.Labels); {
 	case !ok:
-		// Also where the target is the index: by this label a later pull knows that what was fetched belongs to it.
+		// This is needed even if the target is the index: the label tells a later pull that the fetched content belongs to it.
 		added[IndexLabel] = root.String()
 	case ok && before != root:
 		return fmt.Errorf("image %q was pulled anew meanwhile, its index is %s now and not %s: %w", name, before, root, errdefs.ErrFailedPrecondition)
@@ -52,13 +52,14 @@ func Add(ctx context.Context, store images.Store, name string, root digest.Diges
 	return err
 }
 
-// SetFound has an image record keep the record of what was found attached outside of its index, in place of the one before.
+// SetFound has an image record keep the index of references that were found outside the image's index, instead of the previous
+// one.
 func SetFound(ctx context.Context, store images.Store, name string, found digest.Digest) error {
 	_, err := store.Update(ctx, images.Image{Name: name, Labels: map[string]string{foundLabel: found.String()}}, "labels."+foundLabel)
 	return err
 }
 
-// labelDigits is how much of a digest's hex makes a label's number: as much as surely fits an int.
+// labelDigits is how many hex digits of a digest make a label's number: as many as always fit an int.
 const labelDigits = 15
 
 func labelFor(d digest.Digest) (string, error) {

@@ -3,8 +3,8 @@
 
 package imagelabels
 
-// What the Kubernetes runtime interface of containerd has for its own: a namespace, and labels on the records in it
-// (internal/cri/constants, internal/cri/labels).
+// The namespace of containerd's Kubernetes runtime interface, and its labels on the records there (internal/cri/constants,
+// internal/cri/labels).
 const (
 	CRINamespace = "k8s.io"
 	ManagedLabel = "io.cri-containerd.image"

@@ -1,8 +1,8 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package imagelabels keeps what refract needs to know later on containerd's image records, as labels that containerd's garbage
-// collector follows. They are never put on content: a manifest's content is shared by all images that hold that manifest.
+// Package imagelabels stores refract's state about an image in labels on containerd's image record, which containerd's garbage
+// collector follows. The labels are never put on content: a manifest's content is shared by all images that have that manifest.
 package imagelabels
 
 import (
@@ -16,51 +16,51 @@ import (
 )
 
 const (
-	// prefix makes containerd's garbage collector keep what a label's value names, as long as the image lives.
+	// prefix makes containerd's garbage collector keep the content that a label's value names, as long as the image exists.
 	prefix = "containerd.io/gc.ref.content.refract."
-	// IndexLabel names the root index that an image was pulled from, also where the image's target is a manifest.
+	// IndexLabel names the root index that an image was pulled from, even if the image's target is a manifest.
 	IndexLabel = prefix + "index"
-	// foundLabel names the record of what a pull found attached outside of the index.
+	// foundLabel names the index of references that a pull found outside the image's index.
 	foundLabel = prefix + "found"
 	// notSearchedLabel says in words what a pull did not look for, and why. It names no content.
 	notSearchedLabel = "refract.io/not-searched"
 )
 
-// mostNotSearched is how many bytes of that are kept: containerd allows 4096 for a label with its name.
+// mostNotSearched is how many bytes of that text are kept: containerd allows 4096 for a label including its name.
 const mostNotSearched = 2048
 
 // Kept is what an image record keeps for refract.
 type Kept struct {
-	// Root is the index of the pull, or a manifest that no index leads to; empty if nothing is kept.
+	// Root is the index of the pull, or a manifest without an index; empty if nothing is kept.
 	Root digest.Digest
-	// Optional: the root need not be kept for its own sake, but with whatever is fetched or found.
+	// Optional: the root need only be kept if fetched or found content is.
 	Optional bool
-	// Fetched is attached content.
+	// Fetched are the digests of fetched references.
 	Fetched []digest.Digest
-	// Found is the record of what was found attached outside of the index; empty if nothing was.
+	// Found is the index of references found outside the image's index; empty if none were found.
 	Found digest.Digest
-	// Partial: Found may lack something, so that what an earlier pull of the same root found takes precedence.
+	// Partial: Found may be incomplete, so an earlier pull's Found is kept if the root is the same.
 	Partial bool
-	// NotSearched says what of that was not looked for, and why; empty if all was that the policy wants.
+	// NotSearched says which searches of the policy were not made, and why; empty if all were.
 	NotSearched string
 }
 
-// Root is what an image record was pulled from, if its labels name it.
+// Root is the root that an image record was pulled from, if its labels name it.
 func Root(labels map[string]string) (digest.Digest, bool) {
 	root, err := digest.Parse(labels[IndexLabel])
 	return root, err == nil
 }
 
-// Found is the record of what was found attached outside of the index, if labels name one.
+// Found is the index of references found outside the image's index, if the labels name one.
 func Found(labels map[string]string) (digest.Digest, bool) {
 	found, err := digest.Parse(labels[foundLabel])
 	return found, err == nil
 }
 
-// NotSearched is what the pull did not look for outside of the index, and why, in words; empty if nothing is known to be missing.
+// NotSearched says what the pull did not look for outside the index, and why; empty if nothing is known to be missing.
 func NotSearched(labels map[string]string) string { return labels[notSearchedLabel] }
 
-// Fetched are the digests of attached content that an image record keeps, in the order in which they were added.
+// Fetched are the digests of the fetched references that an image record keeps, in the order in which they were added.
 func Fetched(labels map[string]string) []digest.Digest {
 	var numbers []int
 	for label := range labels {
@@ -78,7 +78,7 @@ func Fetched(labels map[string]string) []digest.Digest {
 	return distinct(fetched)
 }
 
-// distinct leaves the first of equal digests.
+// distinct keeps the first of equal digests.
 func distinct(all []digest.Digest) []digest.Digest {
 	seen := make(map[digest.Digest]bool, len(all))
 	return slices.DeleteFunc(all, func(d digest.Digest) bool {
@@ -88,7 +88,7 @@ func distinct(all []digest.Digest) []digest.Digest {
 	})
 }
 
-// With gives a copy of labels that name what is kept, and nothing else of refract's.
+// With returns a copy of labels that names what is kept, in place of all other labels of refract's.
 func With(labels map[string]string, kept Kept) map[string]string {
 	named := make(map[string]string, len(labels)+len(kept.Fetched)+2)
 	maps.Copy(named, labels)
@@ -109,7 +109,8 @@ func With(labels map[string]string, kept Kept) map[string]string {
 	return named
 }
 
-// shown is what of a text fits into a label that ctr prints as it is. A registry may have chosen some of its words.
+// shown shortens a text to fit into a label, and drops what is not printable: ctr prints labels as they are, and some of the
+// words may come from a registry.
 func shown(text string) string {
 	text = strings.ToValidUTF8(text[:min(len(text), mostNotSearched)], "")
 	return strings.Map(func(r rune) rune {
@@ -120,8 +121,9 @@ func shown(text string) string {
 	}, text)
 }
 
-// Merge adds to what an image record has. What was fetched before stays while the root is the same, and what was found until a whole
-// search tells anew: pulling again must not lose it. It goes when the root changed, because it belonged to another image.
+// Merge keeps what an image record already has if the root is the same: the fetched references, and the found ones until a
+// complete search replaces them. Pulling again must not lose them. If the root has changed, they belonged to another image and
+// are dropped.
 func Merge(labels, before map[string]string, kept Kept) map[string]string {
 	if old, ok := Root(before); ok && old == kept.Root {
 		kept.Fetched = distinct(append(Fetched(before), kept.Fetched...))
@@ -132,7 +134,7 @@ func Merge(labels, before map[string]string, kept Kept) map[string]string {
 	return With(labels, kept)
 }
 
-// numberOf reads the number of a label for fetched content.
+// numberOf returns the number of a label for fetched content.
 func numberOf(label string) (int, bool) {
 	text, ok := strings.CutPrefix(label, prefix)
 	if !ok {

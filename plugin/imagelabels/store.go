@@ -11,19 +11,19 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// Store is an image store whose new and updated records keep what a pull wants kept.
+// Store is an image store whose created and updated records keep what a pull wants kept.
 type Store struct {
 	images.Store
 	Kept Kept
 }
 
-// Create makes a record that keeps it.
+// Create creates a record with those labels.
 func (s *Store) Create(ctx context.Context, image images.Image) (images.Image, error) {
 	image.Labels = With(image.Labels, s.Kept)
 	return s.Store.Create(ctx, image)
 }
 
-// Update changes a record as a whole, as a pull does. What was fetched for the same root before stays.
+// Update replaces a record, as a pull does. What was fetched for the same root before is kept.
 func (s *Store) Update(ctx context.Context, image images.Image, fieldpaths ...string) (images.Image, error) {
 	before, err := s.Get(ctx, image.Name)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *Store) Update(ctx context.Context, image images.Image, fieldpaths ...st
 	return s.Store.Update(ctx, image, fieldpaths...)
 }
 
-// Put creates a record, or updates it, whichever is needed by then.
+// Put creates a record, or updates it if it exists by then.
 func (s *Store) Put(ctx context.Context, image images.Image) (images.Image, error) {
 	image.Labels = maps.Clone(image.Labels)
 	for {
@@ -41,7 +41,7 @@ func (s *Store) Put(ctx context.Context, image images.Image) (images.Image, erro
 		if !errdefs.IsAlreadyExists(err) {
 			return made, err
 		}
-		// It may be removed just now: then it is created again.
+		// The record may be removed in between: then it is created again.
 		updated, err := s.Update(ctx, image)
 		if !errdefs.IsNotFound(err) {
 			return updated, err

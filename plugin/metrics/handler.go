@@ -12,11 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// healthTimeout bounds one look at whether the daemon is of use: a probe would give up soon, too.
+// healthTimeout bounds one health check: a probe would give up soon, too.
 const healthTimeout = 5 * time.Second
 
-// Handler serves /metrics and /healthz, for a daemon that has no endpoint of containerd's to use. It is healthy while the check
-// returns nil; else the answer is 503, with the reason.
+// Handler serves /metrics and /healthz, for a daemon that cannot use an endpoint of containerd's. It is healthy while the check
+// returns nil; otherwise the response is 503, with the reason.
 func Handler(from prometheus.Gatherer, check func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(from, promhttp.HandlerOpts{}))

@@ -1,8 +1,8 @@
 // Copyright The refract Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics counts, for Prometheus, what pulls of extended indexes come to. No label says anything of an image: the number of
-// time series does not grow with what is pulled.
+// Package metrics counts the results of pulls of extended indexes, for Prometheus. No label identifies an image, so the number
+// of time series does not grow with the number of images.
 package metrics
 
 import (
@@ -26,13 +26,14 @@ const (
 
 func results() []Result { return []Result{Success, Failure, Refused, NotFound, Cancelled} }
 
-// Pull is what is counted of one pull when it has ended.
+// Pull is what is counted for one pull when it has ended.
 type Pull struct {
 	Result Result
-	// Selected tells that the pull has selected an image, whether it succeeded afterwards or not. What follows is counted only of such pulls.
+	// Selected tells that the pull selected an image, even if it failed later. The fields below are counted only for such
+	// pulls.
 	Selected     bool
-	Selection    time.Duration // in C++, without waiting for documents
-	Resolve      time.Duration // from the root's descriptor to the selection, waiting included
+	Selection    time.Duration // time spent in C++, without waiting for documents
+	Resolve      time.Duration // time from the root's descriptor to the selection, including waiting
 	Documents    int
 	References   int
 	Fetched      int
@@ -50,7 +51,7 @@ type Metrics struct {
 	bytesAvoided      prometheus.Counter
 }
 
-// Register makes the metrics known to where they are served from. What is registered there already is used again: there is one
+// Register registers the metrics where they are served from. Metrics that are registered there already are reused: there is one
 // set in a process.
 func Register(with prometheus.Registerer) (*Metrics, error) {
 	made := newMetrics()
@@ -97,7 +98,7 @@ func newMetrics() *Metrics {
 				"is larger. Counted once a pull, also where containerd would have had the content already."),
 	}
 	for _, result := range results() {
-		// From the start at zero, so that the first failure is an increase.
+		// Counters start at zero, so that the first failure is an increase.
 		m.pulls.WithLabelValues(string(result))
 	}
 	return m

@@ -38,7 +38,7 @@ const (
 // String is the library's short name for the status, e.g. "digest mismatch".
 func (s Status) String() string { return static(C.refract_status_text(C.refract_status(s))) }
 
-// Error is a failure of the library. It is one of errdefs' kinds, so errors.Is and containerd's gRPC codes know it.
+// Error is a failure of the library. It wraps one of errdefs' kinds, so errors.Is and containerd's gRPC codes know it.
 type Error struct {
 	Status  Status
 	Message string // one line: what, where, why
@@ -46,15 +46,15 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Unwrap gives the errdefs kind.
+// Unwrap returns the errdefs kind.
 func (e *Error) Unwrap() error {
 	switch e.Status {
 	case StatusNoMatch, StatusMissing:
 		return errdefs.ErrNotFound
 	case StatusLimitExceeded, StatusOutOfMemory:
 		return errdefs.ErrResourceExhausted
-	// Not errdefs.ErrNotImplemented for what is unsupported: containerd would take it for the transfer service's own, and say
-	// that instead of what is wrong.
+	// Unsupported is not errdefs.ErrNotImplemented: containerd would take that for the transfer service's own, and report that
+	// instead of the cause.
 	case StatusMalformed, StatusAmbiguous, StatusTypeMismatch, StatusInvalidArgument, StatusUnsupported:
 		return errdefs.ErrInvalidArgument
 	case StatusDenied:
@@ -75,12 +75,12 @@ func StatusOf(err error) (Status, bool) {
 	return 0, false
 }
 
-// closed is what every method of a closed request or walk answers.
+// closed is the error of every method of a closed request or walk.
 func closed(what string) error {
 	return &Error{Status: StatusInvalidArgument, Message: "native: the " + what + " was closed"}
 }
 
-// failure is the error of a status; nil for those that are none.
+// failure returns the error for a status; nil for a status that is no error.
 func failure(status C.refract_status, filled *C.refract_error) error {
 	if status < C.REFRACT_INVALID_ARGUMENT {
 		return nil

@@ -13,15 +13,16 @@ import "C"
 
 import "github.com/opencontainers/go-digest"
 
-// Identity is what unknown bytes are.
+// Identity is what a document of unknown type turned out to be.
 type Identity struct {
-	Kind         DocumentKind  // index or manifest, by the structure
-	MediaType    string        // what the bytes say; else what they were served as, if that is of their kind; else OCI's
-	ArtifactType string        // as a list of referrers has it: of a manifest that has none, its config's media type
+	Kind         DocumentKind  // index or manifest, decided by the structure
+	MediaType    string        // the one in the bytes; else the one that they were served as, if it fits their kind; else OCI's
+	ArtifactType string        // as in a list of referrers: if a manifest has none, its config's media type
 	Subject      digest.Digest // empty if there is none
 }
 
-// Identify tells whether bytes are an index or a manifest, whatever they were served as. Who calls has checked their digest.
+// Identify tells whether bytes are an index or a manifest, whatever media type they were served as. The caller has verified
+// their digest.
 func Identify(servedAs string, bytes []byte) (*Identity, error) {
 	var (
 		made   *C.refract_identity

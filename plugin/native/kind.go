@@ -13,8 +13,8 @@ import "C"
 
 import "slices"
 
-// Kinds are what people ask for when they ask for a reference, whoever made it: sbom, signature, … It is a set of bits, because one
-// artifact may be of several.
+// Kinds are what people call a reference, whatever tool made it: sbom, signature, … It is a set of bits, because one artifact
+// may be of several.
 type Kinds uint32
 
 // Names of the kinds in k, in the order of their bits.
@@ -28,12 +28,12 @@ func (k Kinds) Names() []string {
 	return names
 }
 
-// KindNamed is the kind of that name; 0 if it names none, so that it is an exact type.
+// KindNamed is the kind of that name; 0 if there is none, in which case the name is an exact type.
 func KindNamed(name string) Kinds {
 	return Kinds(C.refract_kind_named(chars(name), C.size_t(len(name))))
 }
 
-// isOf tells whether something of these kinds and types is of the kind that is asked for or, if that names no kind, of exactly that
+// isOf tells whether these kinds include the requested one or, if the request names no kind, these types include exactly that
 // type.
 func isOf(asked string, kinds Kinds, types ...string) bool {
 	if kind := KindNamed(asked); kind != 0 {

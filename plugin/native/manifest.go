@@ -17,7 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Manifest is what a manifest says.
+// Manifest is the parsed content of a manifest.
 type Manifest struct {
 	MediaType    string
 	ArtifactType string
@@ -27,16 +27,16 @@ type Manifest struct {
 	LayerTypes   []LayerTypes // one for each layer
 }
 
-// LayerTypes are what is known of a layer: its media type and the predicates that it attests.
+// LayerTypes are the known types of a layer: its media type and the predicates that it attests.
 type LayerTypes struct {
 	Types []string
 	Kinds Kinds
 }
 
-// IsOf tells whether the layer is of that kind or, if that names no kind, of exactly that type.
+// IsOf tells whether the layer is of that kind or, if the name is no kind, of exactly that type.
 func (l *LayerTypes) IsOf(asked string) bool { return isOf(asked, l.Kinds, l.Types...) }
 
-// ReadManifest checks the bytes against the digest and the limits, and reads them as strictly as everything else.
+// ReadManifest verifies the digest and the limits, and parses as strictly as everything else in the library.
 func ReadManifest(manifestDigest string, bytes []byte) (*Manifest, error) {
 	var (
 		made   *C.refract_manifest

@@ -17,14 +17,15 @@ package native
 #include <malloc.h>
 #include "refract.h"
 
-// How much of the heap stays is an implementation's own business; only glibc's lets go of it when it is told to.
+// How much heap memory is kept depends on the C library; only glibc's can be told to release it.
 static void give_back(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
 #endif
 }
 
-// Whichever threads Go calls from, each would have a heap of its own, and keep in it the largest documents that it has ever read.
+// Otherwise each thread that Go calls from would have a heap of its own, and keep in it the largest documents that it ever
+// read.
 static void keep_little(void) {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 256 << 10);
@@ -52,25 +53,26 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Descriptor is the specification's: where no platform is declared, Platform is nil.
+// Descriptor is the specification's. If no platform is declared, Platform is nil.
 type Descriptor = ocispec.Descriptor
 
-// DescriptorKey is content as one descriptor names it: another one may have the same digest and be right about the rest.
+// DescriptorKey identifies content as one descriptor describes it: another descriptor may have the same digest but a different
+// size or media type, and be right.
 type DescriptorKey struct {
 	MediaType string
 	Digest    digest.Digest
 	Size      int64
 }
 
-// KeyOf is what tells a descriptor's content.
+// KeyOf returns the key of a descriptor's content.
 func KeyOf(desc Descriptor) DescriptorKey {
 	return DescriptorKey{desc.MediaType, desc.Digest, desc.Size}
 }
 
-// DocumentKind is what kind of document a media type names.
+// DocumentKind is the kind of document that a media type names.
 type DocumentKind uint32
 
-// The kinds of documents. KindOther is only ever an answer of [MediaTypeKind].
+// The kinds of documents. Only [MediaTypeKind] returns KindOther.
 const (
 	KindOther    DocumentKind = C.REFRACT_DOCUMENT_OTHER
 	KindIndex    DocumentKind = C.REFRACT_DOCUMENT_INDEX
@@ -78,13 +80,13 @@ const (
 	KindConfig   DocumentKind = C.REFRACT_DOCUMENT_CONFIG
 )
 
-// MediaTypeKind tells what kind of document a media type names, OCI's and Docker's alike.
+// MediaTypeKind returns the kind of document that a media type names, for OCI's and Docker's types.
 func MediaTypeKind(mediaType string) DocumentKind {
 	return DocumentKind(C.refract_media_type_kind(chars(mediaType), C.size_t(len(mediaType))))
 }
 
 // CheckABI compares the interface that this package was compiled against with that of the library in use. Programs call it
-// once, before anything else of this package.
+// once, before they use this package.
 func CheckABI() error {
 	if got := uint32(C.refract_abi_version()); got != C.REFRACT_ABI_VERSION {
 		return fmt.Errorf("librefract has interface version %d, this program was built for %d: install both from one release",
@@ -93,7 +95,7 @@ func CheckABI() error {
 	return nil
 }
 
-// library is the hash of librefract. make sets it, because Go's cache would not notice another library under the same name.
+// library is the hash of librefract. make sets it, because Go's cache would not notice a different library of the same name.
 var library string
 
 // Library is the hash of the librefract that was linked in; empty in a program that make did not build.
@@ -105,25 +107,25 @@ func Version() string { return static(C.refract_version()) }
 // SIMDKernel names the kernel of simdjson in use: "haswell", "westmere", "fallback", …
 func SIMDKernel() string { return static(C.refract_simd_kernel()) }
 
-// VerifyDigest tells whether bytes have the digest, and if not, why.
+// VerifyDigest returns nil if bytes have the digest, else an error that says why not.
 func VerifyDigest(digest string, bytes []byte) error {
 	var failed C.refract_error
 	return failure(C.refract_digest_verify(chars(digest), C.size_t(len(digest)), data(bytes), C.size_t(len(bytes)), &failed), &failed)
 }
 
-// keepsLittle is for the whole process.
+// keepsLittle applies to the whole process.
 var keepsLittle atomic.Bool
 
-// KeepLittleMemory has the C library give memory back as soon as a large document was read, and GiveBackMemory do something. It is for
-// a daemon, which decides for its whole process, before it reads any.
+// KeepLittleMemory makes the C library release memory as soon as a large document was read, and enables GiveBackMemory. A
+// daemon calls it for its whole process, before it reads any document.
 func KeepLittleMemory() {
 	if !keepsLittle.Swap(true) {
 		C.keep_little()
 	}
 }
 
-// GiveBackMemory lets the system have what neither Go nor the library uses any more, in a process that keeps little. It takes some
-// milliseconds.
+// GiveBackMemory returns memory to the system that neither Go nor the library uses any more, if KeepLittleMemory was called. It
+// takes some milliseconds.
 func GiveBackMemory() {
 	if keepsLittle.Load() {
 		debug.FreeOSMemory()
@@ -141,11 +143,12 @@ type Limits struct {
 	Documents         uint32 // unique documents in one walk, the root counted
 	AnnotationBytes   uint32 // keys and values of one descriptor's annotations
 	ReferenceBlobs    uint32 // manifests, configs and layers of one fetched reference
-	FetchedReferences uint32 // that a policy may fetch for one image
+	FetchedReferences uint32 // references that a policy may fetch for one image
 	Entries           uint32 // of one index
 }
 
-// DefaultLimits returns the library's table of limits. The library is asked once: some callers want a limit for each descriptor.
+// DefaultLimits returns the library's table of limits. It is read from the library once, because some callers want a limit for
+// each descriptor.
 func DefaultLimits() Limits { return defaultLimits() }
 
 var defaultLimits = sync.OnceValue(func() Limits {
@@ -180,13 +183,13 @@ func (l Limits) native() C.refract_limits {
 	}
 }
 
-// chars lends a string's bytes to C for one call; nil for an empty one.
+// chars lends a string's bytes to C for one call; nil for an empty string.
 func chars(s string) *C.char { return (*C.char)(unsafe.Pointer(unsafe.StringData(s))) }
 
 // data lends bytes to C for one call; nil for none.
 func data(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
 
-// static reads a string that lives as long as the library.
+// static returns a string that lives as long as the library.
 func static(s C.refract_string) string {
 	return unsafe.String((*byte)(unsafe.Pointer(s.data)), int(s.size))
 }

@@ -13,8 +13,9 @@ import "C"
 
 import "unsafe"
 
-// Printable is how text of strangers is shown, by a terminal or in a log: control characters, what turns the direction of writing or
-// cannot be seen, spaces but the plain one, separators of lines, private use and bytes that are no UTF-8 are written as \xNN.
+// Printable escapes text from strangers for a terminal or a log. It writes as \xNN: control characters, characters that are
+// invisible or change the direction of writing, spaces other than the plain one, line separators, private use, and invalid
+// UTF-8.
 func Printable(text string) string {
 	if isPlain(text) {
 		return text
@@ -28,7 +29,7 @@ func Printable(text string) string {
 	return unsafe.String(unsafe.SliceData(shown), size)
 }
 
-// isPlain tells whether there is nothing in a text but what ASCII prints: nearly every text, and none that C++ has to look at.
+// isPlain tells whether a text is only printable ASCII. Nearly every text is, and needs no call into C++.
 func isPlain(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {

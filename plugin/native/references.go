@@ -14,7 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Source is where a reference was found. It is a bit, because two sources may tell of the same one.
+// Source is where a reference was found. It is a bit, because several sources may list the same one.
 type Source uint32
 
 // The sources inside an image's index, and those elsewhere in its repository.
@@ -41,7 +41,7 @@ func (s Source) Names() []string {
 	return names
 }
 
-// SourceOf is the source of that name, as [Source.Names] gives it; 0 if there is none.
+// SourceOf returns the source of that name, as [Source.Names] returns it; 0 if there is none.
 func SourceOf(name string) Source {
 	for bit := Source(1); bit != 0; bit <<= 1 {
 		if name != "" && static(C.refract_source_name(C.uint32_t(bit))) == name {
@@ -75,22 +75,22 @@ func (a Answer) String() string {
 // Reference is something attached.
 type Reference struct {
 	Descriptor Descriptor    // of the artifact; an annotation has none: digest and media type are empty
-	Subject    digest.Digest // what it is about; empty if its entry does not say, or says it malformed
-	Malformed  string        // the malformed subject verbatim, control characters escaped
+	Subject    digest.Digest // the digest of its subject; empty if its entry has none, or a malformed one
+	Malformed  string        // a malformed subject, control characters escaped
 	Type       string        // reference type, else artifactType, else what the source implies; may be empty
-	// ArtifactType is its descriptor's, else what its bytes say in its place; empty if that is not known.
+	// ArtifactType is its descriptor's or, if that has none, the one in its bytes; empty if it is not known.
 	ArtifactType string
-	OtherTypes   []string // what else it is called where it is listed again, and what its bytes say is in it: each once, sorted
+	OtherTypes   []string // types of its further entries, and those in its bytes: each once, sorted
 	Kinds        Kinds    // of all its types
 	Description  string
 	Annotation   string // key of an inline annotation
 	Value        string // its value: the content itself
 	Sources      Source
-	Weak         Answer // yes: nothing in the root or a nested index is the subject
+	Weak         Answer // yes: its subject is not listed in the root or a nested index
 	Wanted       bool   // the request's policy wants it fetched
-	Tag          string // under which it was found; empty if an index on the way to the image lists it
-	Unread       bool   // its entry does not say all, and its bytes were not read: its subject and kinds may be missing
-	Place        Place  // the first entry that tells of it; [None] twice where that is not in the index
+	Tag          string // under which it was found; empty if an index on the path to the image lists it
+	Unread       bool   // its entry is incomplete, and its bytes were not read: its subject and kinds may be missing
+	Place        Place  // the first entry that lists it; [None] twice if it is not in the index
 }
 
 // IsOf tells whether the reference is of that kind or, if that names no kind, of exactly that type.
@@ -98,10 +98,10 @@ func (r *Reference) IsOf(asked string) bool {
 	return isOf(asked, r.Kinds, append(r.OtherTypes[:len(r.OtherTypes):len(r.OtherTypes)], r.Type, r.ArtifactType)...)
 }
 
-// NodeKind is what a line of the tree shows.
+// NodeKind is the kind of a node in the tree.
 type NodeKind uint32
 
-// The kinds of nodes. A subject is one that no index lists: weak references hang below it.
+// The kinds of nodes. A subject node is a subject that no index lists: weak references are its children.
 const (
 	NodeIndex     NodeKind = C.REFRACT_NODE_INDEX
 	NodeImage     NodeKind = C.REFRACT_NODE_IMAGE
@@ -114,17 +114,17 @@ type NodeFlags uint32
 
 // The flags of nodes.
 const (
-	NodeRepeated NodeFlags = C.REFRACT_NODE_REPEATED // shown before: a cycle ends here, or a second path joins
+	NodeRepeated NodeFlags = C.REFRACT_NODE_REPEATED // shown before: a cycle ends here, or a second path leads here
 	NodeUnread   NodeFlags = C.REFRACT_NODE_UNREAD   // an index that was not read
-	NodeSelected NodeFlags = C.REFRACT_NODE_SELECTED // the image that a selection chose
+	NodeSelected NodeFlags = C.REFRACT_NODE_SELECTED // the selected image
 )
 
-// Node is one line of the tree, in the order in which a person would print it; the root first, at depth 0.
+// Node is one line of the tree. Nodes are in display order, the root first, at depth 0.
 type Node struct {
 	Kind       NodeKind
 	Depth      int
 	Flags      NodeFlags
-	Reference  int        // number in the list of references, or -1
+	Reference  int        // index in the list of references, or -1
 	Descriptor Descriptor // of the index, image or reference; a subject has only a digest
 }
 
@@ -132,7 +132,7 @@ type Node struct {
 type References struct {
 	List []Reference
 	Tree []Node
-	// Notices are what a person should know: what could not be looked for or read, and why.
+	// Notices say what could not be looked for or read, and why.
 	Notices []string
 }
 

@@ -16,7 +16,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Mode is what a walk is for.
+// Mode is the purpose of a walk.
 type Mode uint32
 
 // Select finds the image to run, as a pull does. List selects nothing and reads every nested index that is available.
@@ -25,11 +25,11 @@ const (
 	List   Mode = C.REFRACT_LIST
 )
 
-// MatchMode is which platforms a requested one matches.
+// MatchMode is which platforms a requested platform matches.
 type MatchMode uint32
 
-// Exact is containerd's platforms.Ordered: a platform matches itself. Compatible is platforms.Only: and what it can also run,
-// best first.
+// Exact is containerd's platforms.Ordered: a platform matches itself. Compatible is platforms.Only: it also matches platforms
+// that it can run, best first.
 const (
 	Exact      MatchMode = C.REFRACT_MATCH_EXACT
 	Compatible MatchMode = C.REFRACT_MATCH_COMPATIBLE
@@ -41,22 +41,22 @@ type RequestOptions struct {
 	Match           MatchMode
 	Platforms       []ocispec.Platform // one selection for each; none: every image of the index
 	ConfigTypes     []string           // further config media types that make a manifest an image
-	OtherPlatforms  bool               // images of other platforms are children too, unproven, and BuildKit's attestations ("all metadata")
-	FetchReferences bool               // mark the references that the policy wants fetched
-	AllReferences   bool               // not only those about what is selected and the indexes around it, but about other platforms' images, too
+	OtherPlatforms  bool               // images of other platforms are children too, unproven, and so are BuildKit's attestations ("all metadata")
+	FetchReferences bool               // mark the references that the policy fetches
+	AllReferences   bool               // include references to other platforms' images, not only to the selected ones and the indexes around them
 	ReferenceTypes  []string           // only these kinds or exact types; none: all
-	RequiredTypes   []string           // likewise: of each, every selected image must have a reference
+	RequiredTypes   []string           // likewise; every selected image must have a reference of each
 	Limits          Limits
 }
 
-// Request is what to look for, checked and compiled. It never changes, and goroutines may share it.
+// Request says what to look for, checked and compiled. It never changes, and goroutines may share it.
 type Request struct {
 	native *C.refract_request
-	// users counts the request itself, its walks and its searches: the library wants a request to outlive them.
+	// users counts the request itself, its walks and its searches: the library requires a request to outlive them.
 	users atomic.Int32
 }
 
-// NewRequest checks and compiles options. Close it when no more walks are to be made from it.
+// NewRequest checks and compiles options. Close it when no more walks or searches are to be made from it.
 func NewRequest(options RequestOptions) (*Request, error) {
 	var (
 		pins   runtime.Pinner
@@ -112,7 +112,8 @@ func (r *Request) Less(a, b ocispec.Platform) bool {
 	return C.refract_request_less(r.native, &lentA, &lentB) != 0
 }
 
-// retain keeps the request for one more user, who closes it. It comes first: the request must not go away while its user is being made.
+// retain keeps the request for one more user, who closes it. It is called first: the request must not be freed while its user
+// is being made.
 func (r *Request) retain() error {
 	if r.users.Add(1) < 2 {
 		r.users.Add(-1)
@@ -121,7 +122,7 @@ func (r *Request) retain() error {
 	return nil
 }
 
-// Close lets go of the request; its walks and searches go on. It may be called once only.
+// Close releases the request; its walks and searches go on. It may be called only once.
 func (r *Request) Close() {
 	if r.users.Add(-1) == 0 {
 		C.refract_request_free(r.native)
@@ -129,7 +130,7 @@ func (r *Request) Close() {
 	}
 }
 
-// lendPlatform gives C a platform to read while the pins hold.
+// lendPlatform returns a platform that C can read as long as the pins hold.
 func lendPlatform(pins *runtime.Pinner, from *ocispec.Platform) C.refract_platform {
 	return C.refract_platform{
 		os:                lendString(pins, from.OS),

@@ -15,23 +15,23 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// None is "no such document" and "no such position": the root has no place.
+// None means "no such document" and "no such position": the root has no position.
 const None = ^uint32(0)
 
-// Place is an entry of an index: its position in the manifests of the index numbered Document. It has the same layout as
-// refract_place, so that arrays of it are copied whole.
+// Place is the position of an entry: in the manifests of the index numbered Document. It has the same layout as refract_place,
+// so that arrays of it are copied as a whole.
 type Place struct {
 	Document uint32
 	Position uint32
 }
 
-// Document is one that was read. The root is number 0.
+// Document is a document that was read. The root is number 0.
 type Document struct {
 	Kind      DocumentKind
 	MediaType string
 	Digest    digest.Digest
 	Size      int64
-	Place     Place // of the entry that led to it first; for a config, of its manifest's entry
+	Place     Place // of the first entry that led to it; for a config, of its manifest's entry
 }
 
 // Descriptor names the document's bytes.
@@ -39,15 +39,15 @@ func (d Document) Descriptor() Descriptor {
 	return Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
 }
 
-// Selection is an image that was chosen.
+// Selection is a selected image.
 type Selection struct {
 	Manifest  Descriptor // its platform is the declared one, else the config's
 	Config    digest.Digest
-	Requested int     // number of the requested platform; -1 if all were requested
-	Path      []Place // from the root's entry down to the manifest's own
+	Requested int     // index of the requested platform; -1 if all were requested
+	Path      []Place // from the root's entry to the manifest's own
 }
 
-// Target names the manifest's bytes, as an image's record points at them: without its platform.
+// Target is the manifest's descriptor as an image record has it: without its platform.
 func (s Selection) Target() Descriptor {
 	return Descriptor{MediaType: s.Manifest.MediaType, Digest: s.Manifest.Digest, Size: s.Manifest.Size}
 }
@@ -58,10 +58,10 @@ type Result struct {
 	Selections []Selection
 	// Children are the entries that a pull follows, each once, ordered by document and position.
 	Children []Place
-	// LeftOut are entries that a plain containerd would have taken too, and that are not children.
+	// LeftOut are entries that a plain containerd would also take, and that are not children.
 	LeftOut       []Place
 	References    int // how many [Walk.References] will list
-	UnreadIndexes int // nested indexes that were not read: what they hold is not known
+	UnreadIndexes int // nested indexes that were not read: their content is not known
 }
 
 func newResult(from *C.refract_result) *Result {
@@ -100,7 +100,7 @@ func newResult(from *C.refract_result) *Result {
 	return result
 }
 
-// Note says why an entry was passed over.
+// Note says why an entry was skipped.
 type Note struct {
 	Place  Place
 	Digest digest.Digest

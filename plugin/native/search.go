@@ -13,32 +13,32 @@ import (
 	"unsafe"
 )
 
-// QuestionKind is what a search asks of a repository.
+// QuestionKind is the kind of a question.
 type QuestionKind uint32
 
-// A manifest or index, by its tag or digest; or an index of what is about a digest.
+// A manifest or index, by its tag or digest; or the list of a digest's referrers.
 const (
 	QuestionManifest  QuestionKind = C.REFRACT_QUESTION_MANIFEST
 	QuestionReferrers QuestionKind = C.REFRACT_QUESTION_REFERRERS
 )
 
-// Question is one thing that a search asks.
+// Question is one request of a search to a repository.
 type Question struct {
 	Kind      QuestionKind
 	Reference string
-	MediaType string // of a manifest: what it most likely is; some registries must be told, to give it
-	MaxBytes  uint64 // of the answer
+	MediaType string // of a manifest: the most likely one; some registries only serve what is accepted
+	MaxBytes  uint64 // limit of the response
 }
 
-// Round are questions that may be asked at the same time.
+// Round has the questions that may be asked concurrently.
 type Round struct {
 	Questions []Question // none: the search is done
-	MaxBytes  uint64     // of all answers together: whoever asks at the same time stops there
+	MaxBytes  uint64     // limit of all responses together: the caller stops there
 }
 
-// Search adds to what an index tells what its repository holds elsewhere, and knows whether the request's policy is met. It does
-// no I/O: it asks, in rounds, and each question of a round is answered, in any order, before the next. It is not for several
-// goroutines at once. What it returns is the caller's.
+// Search adds the references elsewhere in a repository to those in an index, and knows whether the request's policy is met. It
+// does no I/O. It asks questions in rounds; each question of a round is answered, in any order, before the next round. It must
+// not be used by several goroutines at once. The caller owns what it returns.
 type Search struct {
 	native  *C.refract_search
 	request *Request
@@ -46,8 +46,8 @@ type Search struct {
 	failed  C.refract_error
 }
 
-// NewSearch makes a search of the policy of a request. Sources are the places to ask, none of them: nothing is asked. Always asks
-// even where the index tells of every type that is required, or named to be fetched. Close it at the end.
+// NewSearch makes a search for the policy of a request. Sources are where to ask; with none, nothing is asked. With always, it
+// asks even if the index lists every type that is required or to be fetched. Close it at the end.
 func NewSearch(request *Request, sources Source, always bool) (*Search, error) {
 	if err := request.retain(); err != nil {
 		return nil, err
@@ -70,7 +70,8 @@ func (s *Search) Close() {
 	s.request.Close()
 }
 
-// Begin begins with a finished walk, which must not be begun again or closed before the search is. It returns the first questions.
+// Begin begins with a finished walk, and returns the first questions. The walk must not be begun again or closed before the
+// search.
 func (s *Search) Begin(walk *Walk) (*Round, error) {
 	if s.native == nil || walk.native == nil {
 		return nil, closed("search or walk")
@@ -91,8 +92,8 @@ func (s *Search) BeginManifest(desc Descriptor) (*Round, error) {
 		C.int64_t(desc.Size), &asked, &s.failed), asked)
 }
 
-// Answer gives what the repository said to a question, by its number in the round. Bytes that do not have the digest that was asked
-// for count as missing.
+// Answer passes on the repository's response to a question, by its number in the round. Bytes that do not have the requested
+// digest count as missing.
 func (s *Search) Answer(number int, bytes []byte) error {
 	if s.native == nil {
 		return closed("search")
@@ -100,7 +101,7 @@ func (s *Search) Answer(number int, bytes []byte) error {
 	return failure(C.refract_search_answer(s.native, C.uint32_t(number), data(bytes), C.size_t(len(bytes)), &s.failed), &s.failed)
 }
 
-// Missing says that there is no answer, for good (not: try again later).
+// Missing says that a question has no response, and that retrying would not help.
 func (s *Search) Missing(number int, reason string) error {
 	if s.native == nil {
 		return closed("search")
@@ -108,7 +109,7 @@ func (s *Search) Missing(number int, reason string) error {
 	return failure(C.refract_search_missing(s.native, C.uint32_t(number), chars(reason), C.size_t(len(reason)), &s.failed), &s.failed)
 }
 
-// Next gives the next questions, when those before are answered.
+// Next returns the next questions, after the previous ones were answered.
 func (s *Search) Next() (*Round, error) {
 	if s.native == nil {
 		return nil, closed("search")
@@ -135,7 +136,7 @@ func (s *Search) asked(status C.refract_status, asked *C.refract_questions) (*Ro
 	return round, nil
 }
 
-// Recall takes what [Search.Record] gave for the same image once, instead of asking.
+// Recall takes the result of an earlier [Search.Record] for the same image, instead of asking.
 func (s *Search) Recall(digest string, bytes []byte) error {
 	if s.native == nil {
 		return closed("search")
@@ -143,7 +144,7 @@ func (s *Search) Recall(digest string, bytes []byte) error {
 	return failure(C.refract_search_recall(s.native, chars(digest), C.size_t(len(digest)), data(bytes), C.size_t(len(bytes)), &s.failed), &s.failed)
 }
 
-// References are what is attached, in the index and elsewhere. A search that was not carried through tells what the index told.
+// References are the references in the index and elsewhere. A search that was not completed returns those in the index.
 func (s *Search) References() (*References, error) {
 	if s.native == nil {
 		return nil, closed("search")
@@ -156,7 +157,7 @@ func (s *Search) References() (*References, error) {
 	return newReferences(found), nil
 }
 
-// CheckRequired is an error of kind permission denied unless every selected image has a reference of each required type.
+// CheckRequired returns an error of kind permission denied unless every selected image has a reference of each required type.
 func (s *Search) CheckRequired() error {
 	if s.native == nil {
 		return closed("search")
@@ -165,7 +166,7 @@ func (s *Search) CheckRequired() error {
 	return failure(C.refract_search_check_required(s.native, &s.failed), &s.failed)
 }
 
-// Record is what was found elsewhere, as bytes to keep for [Search.Recall]; empty if nothing was.
+// Record returns the references that were found elsewhere, as bytes for [Search.Recall]; empty if there are none.
 func (s *Search) Record() ([]byte, error) {
 	if s.native == nil {
 		return nil, closed("search")

@@ -16,12 +16,12 @@ import (
 )
 
 // text copies the library's strings into few pieces of memory instead of one for each string: an index of 4 MiB has tens of
-// thousands. A string that was handed out never moves, because a full piece is left alone and a new one begun.
+// thousands. A string never moves once returned: a full piece is left alone, and a new one is begun.
 type text struct {
 	piece []byte
 }
 
-// pieceBytes holds the strings of one descriptor with room to spare.
+// pieceBytes is ample for the strings of one descriptor.
 const pieceBytes = 384
 
 func (t *text) copy(from C.refract_string) string {
@@ -45,7 +45,7 @@ func (t *text) copies(from *C.refract_string, count C.size_t) []string {
 	return texts
 }
 
-// platform copies into the given place, so that the caller decides where it lives.
+// platform copies into the given struct, so that the caller decides where it lives.
 func (t *text) platform(from *C.refract_platform, to *ocispec.Platform) {
 	*to = ocispec.Platform{
 		OS:           t.copy(from.os),

@@ -28,13 +28,13 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Walk goes through an index without doing any I/O: it says which document it needs, and is fed it, until it is done. It is
-// not for several goroutines at once. What it returns is the caller's, but for a [Need].
+// Walk reads an index without doing any I/O: it says which document it needs next, and is fed documents until it is done. It
+// must not be used by several goroutines at once. The caller owns what it returns, except a [Need].
 type Walk struct {
 	native  *C.refract_walk
 	request *Request
 
-	// What C fills in on every step lives here, so that a step allocates nothing for it.
+	// C fills in these fields on every step. They live here so that a step allocates nothing for them.
 	failed   C.refract_error
 	asked    C.refract_need
 	accepted C.int32_t
@@ -44,15 +44,15 @@ type Walk struct {
 	text     text
 }
 
-// Need is a document that a walk waits for. It is the walk's, and valid until its next step.
+// Need is a document that a walk waits for. The walk owns it, and it is valid until the next step.
 type Need struct {
 	Descriptor Descriptor
 	Kind       DocumentKind
-	MaxBytes   uint64 // never read more than this many; the descriptor's size is within it
-	Required   bool   // if it is missing, the walk ends with [StatusMissing]; else it goes on without it
+	MaxBytes   uint64 // never read more than this many; the descriptor's size never exceeds it
+	Required   bool   // without it the walk ends with [StatusMissing]; otherwise the walk goes on without it
 }
 
-// NewWalk makes a walk for a request. It may be begun again and again; Close it at the end.
+// NewWalk makes a walk for a request. It can be begun several times; Close it at the end.
 func NewWalk(request *Request) (*Walk, error) {
 	if err := request.retain(); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (w *Walk) Close() {
 	w.request.Close()
 }
 
-// Begin begins, or begins again, at an index: the root's descriptor as the registry gave it, and its bytes. It returns the
+// Begin begins, or begins again, at an index: the root's descriptor as the registry returned it, and its bytes. It returns the
 // document that is needed next, or nil if the walk is done.
 func (w *Walk) Begin(mediaType, digest string, size int64, bytes []byte) (*Need, error) {
 	if w.native == nil {
@@ -95,7 +95,7 @@ func (w *Walk) Begin(mediaType, digest string, size int64, bytes []byte) (*Need,
 		C.int64_t(size), data(bytes), C.size_t(len(bytes)), &w.asked, &w.failed))
 }
 
-// Feed hands over the document that was asked for.
+// Feed passes in the document that the walk needs.
 func (w *Walk) Feed(bytes []byte) (*Need, error) {
 	if w.native == nil {
 		return nil, closed("walk")
@@ -103,11 +103,11 @@ func (w *Walk) Feed(bytes []byte) (*Need, error) {
 	return w.stepped(C.refract_walk_feed(w.native, data(bytes), C.size_t(len(bytes)), &w.accepted, &w.asked, &w.failed))
 }
 
-// HasAccepted tells whether the bytes that were fed last are those that the walk asked for, by size and digest, whatever it made of
-// them. They need not be checked again to be kept.
+// HasAccepted tells whether the last bytes that were fed had the requested size and digest, whatever the walk made of them. If
+// so, they need not be verified again before they are stored.
 func (w *Walk) HasAccepted() bool { return w.accepted != 0 }
 
-// Missing says that the document is not available, for good (not: try again later). The reason is for the person who reads it.
+// Missing says that the document is unavailable and that retrying would not help. The reason is shown to people.
 func (w *Walk) Missing(reason string) (*Need, error) {
 	if w.native == nil {
 		return nil, closed("walk")
@@ -135,12 +135,12 @@ func (w *Walk) stepped(status C.refract_status) (*Need, error) {
 		w.text.platform(platform, &w.platform)
 		w.need.Descriptor.Platform = &w.platform
 	}
-	// Pointers into the library's memory must not lie about in Go's once that memory may be gone.
+	// Go must not hold pointers into the library's memory once that may have been freed.
 	w.asked = C.refract_need{}
 	return &w.need, nil
 }
 
-// Result is the walk's result. Only once it is done.
+// Result returns the result of the walk. It is valid only once the walk is done.
 func (w *Walk) Result() (*Result, error) {
 	if w.native == nil {
 		return nil, closed("walk")
@@ -153,7 +153,7 @@ func (w *Walk) Result() (*Result, error) {
 	return newResult(found), nil
 }
 
-// Notes say why entries were passed over. Only once the walk is done.
+// Notes say why entries were skipped. They are valid only once the walk is done.
 func (w *Walk) Notes() ([]Note, error) {
 	if w.native == nil {
 		return nil, closed("walk")
@@ -166,7 +166,7 @@ func (w *Walk) Notes() ([]Note, error) {
 	return newNotes(found), nil
 }
 
-// References are what is attached, as a list and as a tree. Only once the walk is done.
+// References are what is attached, as a list and as a tree. They are valid only once the walk is done.
 func (w *Walk) References() (*References, error) {
 	if w.native == nil {
 		return nil, closed("walk")
@@ -179,8 +179,9 @@ func (w *Walk) References() (*References, error) {
 	return newReferences(found), nil
 }
 
-// CheckAgain is an error of kind permission denied if the root must not become an image's target: if containerd, which selects again
-// from it, asked for a requested platform or for the host's would come to something else than was selected. Only once the walk is done.
+// CheckAgain returns an error of kind permission denied if the root must not become an image's target: if containerd, which
+// selects again from it, would select a different image for a requested platform or for the host's. It is valid only once the
+// walk is done.
 func (w *Walk) CheckAgain(host ocispec.Platform) error {
 	if w.native == nil {
 		return closed("walk")
