@@ -83,7 +83,8 @@ TEST_F(Sharing, LintParsesEachDocumentOnceForAllPlatformsAndClients) {
 TEST_F(Sharing, ListingParsesTheRootOnce) {
     const auto image = open();
     inspect::listing_request request;
-    request.platform = platform(platform_name(0));
+    const std::string name = platform_name(0);
+    request.platform = platform(name);
     ASSERT_TRUE(image->list(request).ok());
     EXPECT_EQ(image->root().document->parsed(), 1u);
     EXPECT_EQ(parsed(*image, images[0].digest), 1u);
